@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: mapped for reading, written beside their place and renamed. Every operation asks base/fault.h first.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/status.h"
+
+// Bytes that somebody else owns.
+typedef struct Bytes {
+    const unsigned char *data;
+    size_t size;
+} Bytes;
+
+typedef enum PathKind { PATH_NONE, PATH_FILE, PATH_FOLDER, PATH_OTHER } PathKind;
+
+// What is at `path` (links followed).
+PathKind path_kind(const char *path);
+
+// "folder/name", in the arena.
+char *path_join(Arena *arena, const char *folder, const char *name, Error *err);
+
+// The part after the last slash ("" for a path that ends in one).
+const char *path_name(const char *path);
+
+// Maps a regular file read-only for as long as the arena lives; no byte is copied. An empty file gives size 0.
+// ERR_IO names the path and the system's reason.
+MUST_CHECK Status file_map(Arena *arena, const char *path, Bytes *ret_bytes, Error *err);
+
+// Tells the kernel that these mapped bytes are not needed again soon: they leave the resident set, and come back if
+// read.
+void file_forget(const void *data, size_t bytes);
+
+// A stream read to its end (for pipes and standard input; `name` is for messages). At most `limit_bytes`.
+MUST_CHECK Status file_read_all(Arena *arena, int descriptor, const char *name, size_t limit_bytes, Bytes *ret_bytes,
+                                Error *err);
+
+// A file being written beside its place. On file_commit it is flushed to disk and renamed onto `path`; without that,
+// file_discard (NULL is fine, and after a commit nothing happens) removes every trace.
+typedef struct FileWriter FileWriter;
+MUST_CHECK Status file_create(const char *path, FileWriter **ret_writer, Error *err);
+MUST_CHECK Status file_write(FileWriter *writer, const void *data, size_t bytes, Error *err);
+MUST_CHECK Status file_commit(FileWriter *writer, Error *err);
+void file_discard(FileWriter *writer);
+
+// Writes a whole file the same way.
+MUST_CHECK Status file_replace(const char *path, const void *data, size_t bytes, Error *err);
+
+// A folder being filled beside its place: `ret_staging` (in the arena) is the path to fill; folder_commit renames it
+// onto `path`. `path` must not exist or be an empty folder, or, where `replace` says so, a folder that holds a
+// hone.json. folder_discard removes what was staged.
+MUST_CHECK Status folder_stage(Arena *arena, const char *path, bool replace, char **ret_staging, Error *err);
+MUST_CHECK Status folder_commit(const char *staging, const char *path, Error *err);
+void folder_discard(const char *staging);
+
+// The names in a folder, sorted by byte, without "." and "..". In the arena.
+MUST_CHECK Status folder_list(Arena *arena, const char *path, char ***ret_names, size_t *ret_count, Error *err);
+
+// Removes every half-written file and staged folder of this process: for signal and exit paths. Async-signal-safe.
+void file_discard_all(void);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+// Folders: listing, staging beside the place, and the table of staged paths.
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fault.h"
+#include "base/file.h"
+#include "base/staged.h"
+
+enum { STAGED_SLOTS = 16 };
+
+// A slot is free (0), being written (1) or holds a path (2); only whole paths are seen by file_discard_all.
+static struct {
+    _Atomic int state;
+    char path[PATH_MAX];
+} staged[STAGED_SLOTS];
+
+size_t staged_add(const char *path) {
+    for (size_t i = 0; i < STAGED_SLOTS && strlen(path) < PATH_MAX; i++) {
+        int expected = 0;
+        if (atomic_compare_exchange_strong(&staged[i].state, &expected, 1)) {
+            memcpy(staged[i].path, path, strlen(path) + 1);
+            atomic_store(&staged[i].state, 2);
+            return i;
+        }
+    }
+    return STAGED_SLOTS;
+}
+
+void staged_remove(size_t slot) {
+    if (slot < STAGED_SLOTS)
+        atomic_store(&staged[slot].state, 0);
+}
+
+static void staged_forget(const char *path) {
+    for (size_t i = 0; i < STAGED_SLOTS; i++)
+        if (atomic_load(&staged[i].state) == 2 && strcmp(staged[i].path, path) == 0)
+            staged_remove(i);
+}
+
+// Staged folders hold files only, one level deep. The raw getdents is not portable; opendir allocates. In a handler
+// that is about to leave the process the risk is a deadlock inside malloc, so the walk names the files hone writes
+// instead.
+static void folder_remove_known(const char *path) {
+    static const char *const names[] = {
+        "config.json",           "generation_config.json",  "hone.json",       "model.safetensors", "tokenizer.json",
+        "tokenizer_config.json", "special_tokens_map.json", "vocab.json",      "merges.txt",        "vocab.txt",
+        "spiece.model",          "sentencepiece.bpe.model", "tokenizer.model", "added_tokens.json"};
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unlinkat(folder, names[i], 0);
+    close(folder);
+    rmdir(path);
+}
+
+void file_discard_all(void) {
+    for (size_t pass = 0; pass < 2; pass++) // files first, then the folders that held them
+        for (size_t i = 0; i < STAGED_SLOTS; i++)
+            if (atomic_load(&staged[i].state) == 2 && unlink(staged[i].path) != 0)
+                folder_remove_known(staged[i].path);
+}
+
+static int by_bytes(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static Status list_open(Arena *arena, DIR *folder, char ***ret_names, size_t *ret_count, Error *err) {
+    size_t count = 0, capacity = 32;
+    char **names = arena_array(arena, capacity, sizeof *names, err);
+    TRY_NEW(names);
+    for (struct dirent *entry; (entry = readdir(folder));) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (count == capacity) {
+            char **grown = arena_array(arena, capacity *= 2, sizeof *names, err);
+            TRY_NEW(grown);
+            memcpy(grown, names, count * sizeof *names);
+            names = grown;
+        }
+        TRY_NEW(names[count] = arena_copy_text(arena, entry->d_name, strlen(entry->d_name), err));
+        count++;
+    }
+    qsort(names, count, sizeof *names, by_bytes);
+    *ret_names = names;
+    *ret_count = count;
+    return OK;
+}
+
+Status folder_list(Arena *arena, const char *path, char ***ret_names, size_t *ret_count, Error *err) {
+    errno = 0;
+    DIR *folder = fault_strikes(FAULT_READ) ? NULL : opendir(path);
+    if (!folder)
+        return FAIL(err, ERR_IO, "folder '%s' cannot be read: %s", path, strerror(errno ? errno : EIO));
+    Status status = list_open(arena, folder, ret_names, ret_count, err);
+    closedir(folder);
+    return status;
+}
+
+// What a folder written earlier may hold for us to replace it: nothing, or a hone.json that says we wrote it.
+static Status check_replaceable(Arena *arena, const char *path, bool replace, Error *err) {
+    PathKind kind = path_kind(path);
+    if (kind == PATH_NONE)
+        return OK;
+    if (kind != PATH_FOLDER)
+        return FAIL(err, ERR_USAGE, "'%s' exists and is not a folder: give the name of a new folder", path);
+    char **names;
+    size_t count;
+    TRY(folder_list(arena, path, &names, &count, err));
+    bool ours = false;
+    for (size_t i = 0; i < count; i++)
+        ours |= strcmp(names[i], "hone.json") == 0;
+    if (count && !(ours && replace))
+        return FAIL(err, ERR_USAGE, "folder '%s' exists and is not empty%s: give the name of a new folder", path,
+                    ours ? "" : ", and hone did not write it");
+    return OK;
+}
+
+Status folder_stage(Arena *arena, const char *path, bool replace, char **ret_staging, Error *err) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    TRY(check_replaceable(arena, path, replace, err));
+    char *staging = arena_format(arena, err, "%.*s.%ld.part", (int)length, path, (long)getpid());
+    TRY_NEW(staging);
+    errno = 0;
+    if (fault_strikes(FAULT_WRITE) || mkdir(staging, 0777) != 0)
+        return FAIL(err, ERR_IO, "folder '%s' cannot be created: %s", staging, strerror(errno ? errno : EIO));
+    staged_add(staging);
+    *ret_staging = staging;
+    return OK;
+}
+
+static void folder_remove(const char *path) {
+    DIR *folder = opendir(path);
+    if (!folder)
+        return;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
+    rmdir(path);
+}
+
+void folder_discard(const char *staging) {
+    if (staging) {
+        folder_remove(staging);
+        staged_forget(staging);
+    }
+}
+
+Status folder_commit(const char *staging, const char *path, Error *err) {
+    char trimmed[PATH_MAX], old[PATH_MAX];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    if (length + 32 > sizeof old)
+        return FAIL(err, ERR_IO, "the path '%.40s...' is longer than %d bytes", path, PATH_MAX);
+    snprintf(trimmed, sizeof trimmed, "%.*s", (int)length, path);
+    snprintf(old, sizeof old, "%s.%ld.old", trimmed, (long)getpid());
+    bool replaced = path_kind(trimmed) == PATH_FOLDER;
+    errno = 0;
+    if (fault_strikes(FAULT_WRITE) || (replaced && rename(trimmed, old) != 0))
+        return FAIL(err, ERR_IO, "folder '%s' cannot be replaced: %s", trimmed, strerror(errno ? errno : EIO));
+    if (rename(staging, trimmed) != 0) {
+        Status status = FAIL(err, ERR_IO, "folder '%s' cannot be put in place: %s", trimmed, strerror(errno));
+        if (replaced)
+            rename(old, trimmed);
+        return status;
+    }
+    staged_forget(staging);
+    if (replaced)
+        folder_remove(old);
+    return OK;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// SHA-256 (FIPS 180-4): names for contents, not secrets.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Sha256 {
+    uint32_t state[8];
+    uint64_t bytes;
+    unsigned char block[64];
+} Sha256;
+
+enum { SHA256_TEXT_BYTES = 65 };
+
+void sha256_init(Sha256 *hash);
+void sha256_add(Sha256 *hash, const void *data, size_t bytes);
+
+// The digest as 64 lower-case hexadecimal digits and a NUL.
+void sha256_text(Sha256 *hash, char ret_text[SHA256_TEXT_BYTES]);

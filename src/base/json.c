@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Strict JSON over jansson, with errors that name the file and the key.
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+static void value_free(void *object) {
+    json_decref(object);
+}
+
+Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, json_t **ret_value, Error *err) {
+    json_error_t error;
+    size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (allow_nul ? JSON_ALLOW_NUL : 0);
+    json_t *value = json_loadb((const char *)text.data, text.size, flags, &error);
+    if (!value) {
+        enum json_error_code code = json_error_code(&error);
+        if (code == json_error_out_of_memory || strstr(error.text, "memory"))
+            return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
+        return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): %s", name, error.line,
+                    error.column, error.position, error.text);
+    }
+    TRY(arena_on_free(arena, value_free, value, err));
+    *ret_value = value;
+    return OK;
+}
+
+Status json_read(Arena *arena, const char *path, bool optional, json_t **ret_value, Error *err) {
+    if (optional && path_kind(path) == PATH_NONE) {
+        *ret_value = NULL;
+        return OK;
+    }
+    Bytes text;
+    TRY(file_map(arena, path, &text, err));
+    char *name = arena_format(arena, err, "file '%s'", path);
+    TRY_NEW(name);
+    return json_parse(arena, name, text, true, ret_value, err);
+}
+
+// The member, or NULL when it is absent or null.
+static const json_t *member(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+static Status mistyped(const json_t *value, const char *name, const char *key, const char *expected, Error *err) {
+    char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    Status status = FAIL(err, ERR_FORMAT, "%s: '%s' is %.60s%s, expected %s", name, key, found ? found : "?",
+                         found && strlen(found) > 60 ? "..." : "", expected);
+    json_free_t release;
+    json_get_alloc_funcs(NULL, &release);
+    if (found)
+        release(found);
+    return status;
+}
+
+Status json_get_bool(const json_t *object, const char *name, const char *key, bool *ret, Error *err) {
+    const json_t *value = member(object, key);
+    if (!value)
+        return OK;
+    if (!json_is_boolean(value))
+        return mistyped(value, name, key, "true or false", err);
+    *ret = json_is_true(value);
+    return OK;
+}
+
+Status json_get_int(const json_t *object, const char *name, const char *key, int64_t low, int64_t high, int64_t *ret,
+                    Error *err) {
+    const json_t *value = member(object, key);
+    if (!value)
+        return OK;
+    char expected[96];
+    snprintf(expected, sizeof expected, "an integer from %lld to %lld", (long long)low, (long long)high);
+    double real = json_number_value(value);
+    bool whole = json_is_integer(value) || (json_is_real(value) && real == floor(real) && fabs(real) < 0x1p53);
+    if (!whole)
+        return mistyped(value, name, key, expected, err);
+    int64_t number = json_is_integer(value) ? json_integer_value(value) : (int64_t)real;
+    if (number < low || number > high)
+        return mistyped(value, name, key, expected, err);
+    *ret = number;
+    return OK;
+}
+
+Status json_get_real(const json_t *object, const char *name, const char *key, double low, double high, double *ret,
+                     Error *err) {
+    const json_t *value = member(object, key);
+    if (!value)
+        return OK;
+    double number = json_number_value(value);
+    char expected[96];
+    snprintf(expected, sizeof expected, "a number from %g to %g", low, high);
+    if (!json_is_number(value) || !(number >= low && number <= high))
+        return mistyped(value, name, key, expected, err);
+    *ret = number;
+    return OK;
+}
+
+Status json_get_text(const json_t *object, const char *name, const char *key, const char **ret, Error *err) {
+    const json_t *value = member(object, key);
+    if (!value)
+        return OK;
+    if (!json_is_string(value))
+        return mistyped(value, name, key, "a string", err);
+    *ret = json_string_value(value);
+    return OK;
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Element types: names, sizes, and conversion to f32.
+#include "tensor/tensor.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct {
+    const char *name, *safetensors, *numpy;
+    unsigned bits;
+} dtypes[DTYPE_COUNT] = {
+#define DTYPE(code, text, safetensors, bits, numpy) [code] = {text, safetensors, numpy, bits},
+#include "tensor/dtypes.def"
+#undef DTYPE
+};
+
+const char *dtype_name(DType dtype) {
+    return dtypes[dtype].name;
+}
+
+const char *dtype_safetensors_name(DType dtype) {
+    return dtypes[dtype].safetensors;
+}
+
+const char *dtype_numpy_name(DType dtype) {
+    return dtypes[dtype].numpy;
+}
+
+size_t dtype_bytes(DType dtype) {
+    return dtypes[dtype].bits / 8;
+}
+
+bool dtype_from_name(const char *name, DType *ret) {
+    for (DType d = 0; d < DTYPE_COUNT; d++)
+        if (strcmp(dtypes[d].name, name) == 0) {
+            *ret = d;
+            return true;
+        }
+    return false;
+}
+
+bool dtype_from_safetensors_name(const char *name, DType *ret) {
+    for (DType d = 0; d < DTYPE_COUNT; d++)
+        if (strcmp(dtypes[d].safetensors, name) == 0) {
+            *ret = d;
+            return true;
+        }
+    return false;
+}
+
+float f16_to_f32(uint16_t half) {
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, fraction = half & 0x3FF;
+    if (exponent == 0) { // zero or denormal: fraction * 2^-24, exact in f32
+        float value = (float)fraction * 0x1p-24f;
+        return sign ? -value : value;
+    }
+    uint32_t bits = sign | (exponent == 31 ? 0x7F800000u : (exponent + 112) << 23) | fraction << 13;
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+
+uint16_t f32_to_f16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    uint32_t magnitude = bits & 0x7FFFFFFF;
+    if (magnitude > 0x7F800000)
+        return sign | 0x7E00;
+    if (magnitude >= 0x477FF000) // 65520 and more round to infinity
+        return sign | 0x7C00;
+    if (magnitude < 0x38800000) // below 2^-14: a multiple of 2^-24, rounded to even by the FPU
+        return sign | (uint16_t)nearbyintf(fabsf(value) * 0x1p24f);
+    uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
+    return sign | (uint16_t)((rounded >> 13) - (112 << 10));
+}
+
+float bf16_to_f32(uint16_t value) {
+    uint32_t bits = (uint32_t)value << 16;
+    float result;
+    memcpy(&result, &bits, 4);
+    return result;
+}
+
+uint16_t f32_to_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    if ((bits & 0x7FFFFFFF) > 0x7F800000)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+}
+
+#define CONVERT(type, expression)                                                                                      \
+    for (size_t i = 0; i < elements; i++) {                                                                            \
+        type v;                                                                                                        \
+        memcpy(&v, data + i * sizeof v, sizeof v);                                                                     \
+        ret_values[i] = (expression);                                                                                  \
+    }                                                                                                                  \
+    break
+
+void tensor_to_f32(const Tensor *tensor, float *ret_values) {
+    const unsigned char *data = tensor->data; // files align loosely, hence memcpy
+    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
+    switch (tensor->dtype) {
+    case DTYPE_F64:
+        CONVERT(double, (float)v);
+    case DTYPE_F32:
+        if (elements)
+            memcpy(ret_values, data, tensor->bytes);
+        break;
+    case DTYPE_F16:
+        CONVERT(uint16_t, f16_to_f32(v));
+    case DTYPE_BF16:
+        CONVERT(uint16_t, bf16_to_f32(v));
+    case DTYPE_I64:
+        CONVERT(int64_t, (float)v);
+    case DTYPE_I32:
+        CONVERT(int32_t, (float)v);
+    case DTYPE_I16:
+        CONVERT(int16_t, (float)v);
+    case DTYPE_I8:
+        CONVERT(int8_t, (float)v);
+    case DTYPE_U8:
+        CONVERT(uint8_t, (float)v);
+    case DTYPE_U16:
+        CONVERT(uint16_t, (float)v);
+    case DTYPE_U32:
+        CONVERT(uint32_t, (float)v);
+    case DTYPE_U64:
+        CONVERT(uint64_t, (float)v);
+    case DTYPE_BOOL:
+        CONVERT(uint8_t, v ? 1.0f : 0.0f);
+    case DTYPE_COUNT:
+        break;
+    }
+}
