@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Engine: requests in, token sequences out. Greedy, beam search and sampling equal to Hugging Face's generate() (4.57)
+// over one session, many requests of different lengths and options at once; they join and leave between steps. What a
+// request gets does not depend on what runs beside it.
+#pragma once
+
+#include "exec/session.h"
+#include "model/generation.h"
+
+typedef struct Engine Engine;
+
+typedef enum Finish { FINISH_STOP, FINISH_LENGTH } Finish;
+
+typedef struct Sequence {
+    const int32_t *ids; // as generate() returns them, without the decoder start token
+    size_t count;
+    double score; // beam: sequences_scores; else the sum of log-probabilities after the processors
+    Finish finish;
+} Sequence;
+
+// Plain data; `ids` and what options point to must stay until the answer.
+typedef struct Request {
+    const int32_t *ids;
+    size_t count;
+    GenerationOptions options;
+    void *user; // handed back
+} Request;
+
+// The answer to a request: num_return_sequences sequences, or an error. Valid during the call of `done` only.
+typedef struct Answer {
+    void *user;
+    const Sequence *sequences;
+    size_t sequence_count;
+    const Error *error; // NULL: fine
+} Answer;
+
+typedef struct EngineSettings {
+    size_t most_requests;      // in flight
+    size_t most_rows;          // beams of all requests in flight together; 0: most_requests * 8
+    size_t most_source_tokens; // of one encode step; 0: a default of 4096, at least the model's positions
+    size_t most_positions;     // the model's
+} EngineSettings;
+
+// The session is made here, sized from the settings. `model` must outlive the engine.
+MUST_CHECK Status engine_new(const SessionModel *model, const Kernels *kernels, Pool *pool,
+                             const EngineSettings *settings, Engine **ret_engine, Error *err);
+void engine_free(Engine *engine);
+
+// True when a request can be taken now (room among those in flight).
+bool engine_has_room(const Engine *engine);
+
+// Queues a request; ERR_LIMIT when full, ERR_USAGE or ERR_LIMIT (source too long for the model, naming both numbers) at
+// once for a request that can never run. `done` is called from engine_step.
+MUST_CHECK Status engine_submit(Engine *engine, const Request *request, Error *err);
+
+// Encodes what has joined, runs one decode step for all in flight, calls `done` for each that ended. False: nothing was
+// left to do. A failure of the session fails all in flight through `done`.
+bool engine_step(Engine *engine, void (*done)(void *context, const Answer *answer), void *context);
+
+Session *engine_session(Engine *engine);

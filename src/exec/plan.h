@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Plan: a graph made ready to run on this machine. Nodes in order, every intermediate an offset in one block (values
+// whose lifetimes do not overlap share bytes), weights packed for the chosen kernels in parallel.
+#pragma once
+
+#include "op/op.h"
+
+typedef struct Plan Plan;
+
+typedef struct PlanSettings {
+    const Kernels *kernels;
+    Pool *pool;
+    const size_t *most_dims; // for each of the graph's dimension variables, the largest value a run may bind
+    size_t most_keys;        // the longest past or source an attention may see
+} PlanSettings;
+
+// Lives in `arena`, as do the packed weights. The graph must outlive it and not change.
+MUST_CHECK Status plan_make(Arena *arena, const Graph *graph, const PlanSettings *settings, Plan **ret_plan,
+                            Error *err);
+
+// Where the caller writes input `index` (in the order of the graph's input nodes) before a run, and reads return
+// `index` after it. Pointers stay the same for the plan's life.
+void *plan_input(const Plan *plan, size_t index);
+Slab plan_return(const Plan *plan, size_t index);
+
+// Runs all nodes with the given dimension values (each at most its most_dims) and step.
+void plan_run(Plan *plan, const size_t *dims, const StepContext *step);
+
+// What explain shows, one per node that runs.
+typedef struct PlanStep {
+    const Node *node;
+    const char *kernel;   // "avx512 f32 8x48", or ""
+    size_t offset, bytes; // of the first output in the block, at most_dims
+    uint64_t spent_ns;    // over all runs while timing was on
+    uint64_t runs;
+} PlanStep;
+size_t plan_steps(const Plan *plan, const PlanStep **ret_steps);
+void plan_set_timing(Plan *plan, bool on);
+
+// Bytes of the block, what it would be without sharing, and packed weights.
+size_t plan_block_bytes(const Plan *plan);
+size_t plan_unshared_bytes(const Plan *plan);
+size_t plan_packed_bytes(const Plan *plan);
+const Graph *plan_graph(const Plan *plan);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Session: runs the encode and decode graphs of one model over packed tokens, and owns the K/V pages. It knows sources,
+// rows and slots; what to decode next is the engine's business.
+//
+//     session_open      reserve pages for one source: its cross-attention K/V and its beams' worst case
+//     session_encode    several sources at once: encoder, then all layers' cross-attention K/V into their pages
+//     session_decode    one step for any mix of rows of any open sources
+//     session_close     pages back to the pool
+//
+// A row's logits are the same bits whatever other rows are in the step and however many threads run it. After the first
+// steps nothing is allocated. One thread calls; the pool's threads work.
+#pragma once
+
+#include "exec/plan.h"
+
+typedef struct Session Session;
+typedef struct Source Source;
+
+typedef struct SessionLimits {
+    size_t most_rows;          // of a decode step
+    size_t most_source_tokens; // of an encode step, all its sources together
+    size_t pages;              // of the K/V pool; a page is 16 tokens, all layers
+} SessionLimits;
+
+// What a session needs to know of a model; filled by the model room.
+typedef struct SessionModel {
+    const Graph *encode; // (ids i32[T], positions i32[T]) -> states f32[T,d]; stores cross K/V
+    const Graph *decode; // (ids i32[T], positions i32[T], picked i32[P]) -> logits f32[P,vocabulary]
+    size_t decoder_layers, width, vocabulary;
+} SessionModel;
+
+MUST_CHECK Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool,
+                              const SessionLimits *limits, Session **ret_session, Error *err);
+void session_free(Session *session);
+
+// ERR_LIMIT when the pool has too few free pages for `source_tokens` and `most_slots` decoder tokens (all beams
+// together).
+MUST_CHECK Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source,
+                               Error *err);
+void session_close(Session *session, Source *source);
+size_t session_free_pages(const Session *session);
+size_t session_pages_needed(const Session *session, size_t source_tokens, size_t most_slots);
+
+// One source of an encode step. `positions` NULL: 0, 1, 2, ... Only the first `keys` tokens are attended to.
+typedef struct EncodeItem {
+    Source *source;
+    const int32_t *ids;
+    const int32_t *positions;
+    size_t tokens, keys;
+} EncodeItem;
+
+// ret_states, if not NULL, points to f32 [all tokens, d] in the order of the items until the next call.
+MUST_CHECK Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states,
+                                 Error *err);
+
+// The next unused slot of a source, for one decoder token; taking more than were reserved is a bug (asserted).
+int32_t source_take_slot(Source *source);
+
+// One decoder token. `past_slots` lists the slots of the tokens it may see in order, its own (freshly taken) slot last.
+typedef struct DecodeRow {
+    const Source *source;
+    int32_t token, position;
+    const int32_t *past_slots;
+    size_t past_count;
+    bool wants_logits;
+} DecodeRow;
+
+// ret_logits: f32 [rows that want logits, vocabulary], in their order, writable, valid until the next call. Rows of one
+// step may attend to each other's slots (several tokens of one sequence in one step).
+MUST_CHECK Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err);
+
+// The kernels and threads it runs with.
+const Kernels *session_kernels(const Session *session);
+Pool *session_pool(const Session *session);
+const SessionModel *session_model(const Session *session);
+
+// Bytes it holds: packed weights, activations, K/V pages.
+typedef struct SessionMemory {
+    size_t packed_bytes, activation_bytes, kv_bytes, activation_bytes_without_reuse;
+} SessionMemory;
+SessionMemory session_memory(const Session *session);
+
+const Plan *session_encode_plan(const Session *session);
+const Plan *session_decode_plan(const Session *session);

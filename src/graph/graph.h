@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graph: the one IR in the middle of hone. Model families build graphs, passes rewrite them, plans run them, exporters
+// print them. A graph is an ordered list of nodes (every input comes earlier), over values with types, and named
+// constants.
+//
+// Text form (print.h), canonical, parse(print(g)) = g:
+//
+//     graph encode(T)
+//       const @shared : f32[50265,768]
+//       const @fc1 : s8/row[3072,768]
+//       const @qkv = rows @q, @k, @v : f32[2304,768]
+//       const @one = {1, 2.5} : f32[2]
+//       %ids = input : i32[T]
+//       %x = embed %ids, @shared {scale=1} : f32[T,768]
+//       %q, %k, %v = split %h {sizes=[768,768,768]} : f32[T,768], f32[T,768], f32[T,768]
+//       cross_store %k, %v {heads=12, layer=0}
+//       return %x
+//
+// A graph and all it points to live in one arena; weights lie in file maps that outlive it. One thread until a plan is
+// made from it; immutable after that.
+#pragma once
+
+#include "base/arena.h"
+#include "tensor/tensor.h"
+
+typedef enum OpCode {
+#define OP(code, name, fewest, most, outputs) code,
+#include "graph/ops.def"
+#undef OP
+    OP_COUNT
+} OpCode;
+
+const char *op_name(OpCode op);
+
+// A dimension: a constant, or one of the graph's variables (value is its index in Graph.dims then).
+typedef struct Dim {
+    bool variable;
+    int64_t value;
+} Dim;
+
+typedef struct ValueType {
+    DType dtype;
+    int rank;
+    Dim dims[SHAPE_MOST_DIMS];
+} ValueType;
+
+// How a constant's bytes mean numbers.
+typedef enum Scheme {
+    SCHEME_DENSE,    // elements of `dtype`
+    SCHEME_INT8_ROW, // s8 [rows, columns] with scales f32 [rows]: value = q * scale
+    SCHEME_COUNT
+} Scheme;
+
+typedef struct Constant Constant;
+typedef struct Node Node;
+typedef struct Graph Graph;
+
+// A named, immutable tensor. Either it has data (NULL in graphs parsed from text without values), or it is the rows of
+// `parts` one after another, not copied.
+struct Constant {
+    const char *name; // without the '@'
+    Scheme scheme;
+    DType dtype; // of the elements as stored (DTYPE_I8 for SCHEME_INT8_ROW)
+    Shape shape;
+    const void *data;
+    const float *scales;          // SCHEME_INT8_ROW
+    const Constant *const *parts; // all of one scheme, dtype and column count
+    size_t part_count;
+    int index; // place in Graph.constants
+};
+
+// What a node reads or the graph returns: an output of a node, or a constant.
+typedef struct Value {
+    const Node *node; // NULL for a constant or an absent optional input
+    int output;
+    const Constant *constant;
+} Value;
+
+typedef enum AttributeKind { ATTRIBUTE_INT, ATTRIBUTE_REAL, ATTRIBUTE_TEXT, ATTRIBUTE_INTS } AttributeKind;
+
+typedef struct Attribute {
+    const char *name;
+    AttributeKind kind;
+    int64_t integer;
+    double real;
+    const char *text;
+    const int64_t *integers;
+    size_t integer_count;
+} Attribute;
+
+struct Node {
+    OpCode op;
+    Value *inputs; // optional inputs in the middle are absent values, printed as `_`
+    size_t input_count;
+    const char **names; // of the outputs, without the '%', unique in the graph
+    ValueType *types;
+    size_t output_count;
+    Attribute *attributes; // sorted by name
+    size_t attribute_count;
+    size_t index;     // place in Graph.nodes
+    const char *note; // where it came from ("encoder.layers.3.fc1"), for explain; not printed; may be NULL
+};
+
+struct Graph {
+    Arena *arena;
+    const char *name;
+    const char **dims; // names of the dimension variables
+    size_t dim_count;
+    Constant **constants;
+    size_t constant_count;
+    Node **nodes; // in an order that can run
+    size_t node_count;
+    Value *returns;
+    size_t return_count;
+};
+
+// Building. Everything is copied into the arena except constants' data. Names that are taken get a suffix ".1", ".2".
+Graph *graph_make(Arena *arena, const char *name, Error *err);
+MUST_CHECK Status graph_add_dim(Graph *graph, const char *name, Dim *ret_dim, Error *err);
+MUST_CHECK Status graph_add_constant(Graph *graph, const Constant *constant, const Constant **ret_constant, Error *err);
+
+// Appends a node. `name` is the (first) output's wish; further outputs get "name.1", or what `names` say where given by
+// the caller afterwards. Types are filled by the operator's shape rule in graph_infer or by the caller.
+typedef struct NodeSpec {
+    OpCode op;
+    const char *name;
+    const Value *inputs;
+    size_t input_count;
+    const Attribute *attributes;
+    size_t attribute_count;
+    const ValueType *types;
+    size_t output_count;
+    const char *note;
+} NodeSpec;
+MUST_CHECK Status graph_add_node(Graph *graph, const NodeSpec *spec, Node **ret_node, Error *err);
+MUST_CHECK Status graph_set_returns(Graph *graph, const Value *values, size_t count, Error *err);
+
+// Rewriting. Uses of `old` (inputs and returns) become `replacement`.
+void graph_replace_value(Graph *graph, Value old, Value replacement);
+// Puts a node of `spec` just before `place` (same arena); its outputs have fresh names.
+MUST_CHECK Status graph_insert_before(Graph *graph, const Node *place, const NodeSpec *spec, Node **ret_node,
+                                      Error *err);
+// Removes nodes and constants marked false, renumbers. Marks are indexed by Node.index and Constant.index.
+void graph_keep(Graph *graph, const bool *keep_node, const bool *keep_constant);
+// Uses of each value: how many inputs and returns read output `output` of `node`.
+size_t graph_uses(const Graph *graph, const Node *node, int output);
+// A deep copy (constants' data shared) in `arena`.
+Graph *graph_copy(Arena *arena, const Graph *graph, Error *err);
+
+// Looking.
+Value value_of(const Node *node, int output);
+Value value_constant(const Constant *constant);
+bool value_equal(Value a, Value b);
+bool value_absent(Value value);
+ValueType value_type(Value value); // a constant's type has its shape as dims
+bool type_equal(const ValueType *a, const ValueType *b);
+const Attribute *node_attribute(const Node *node, const char *name); // NULL: not there
+int64_t node_int(const Node *node, const char *name, int64_t missing);
+double node_real(const Node *node, const char *name, double missing);
+const char *node_text(const Node *node, const char *name, const char *missing);
+
+Attribute attribute_int(const char *name, int64_t value);
+Attribute attribute_real(const char *name, double value);
+Attribute attribute_text(const char *name, const char *value);
+Attribute attribute_ints(const char *name, const int64_t *values, size_t count);
+
+// Rows of a constant seen through its parts: contiguous rows [first, first + count) of `row_bytes` each, either
+// pointing into the data or gathered into `scratch` (count * row_bytes). Scales likewise (f32, NULL where the scheme
+// has none).
+const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch);
+void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales);
+
+// Structure holds: inputs come earlier, arity fits ops.def, names unique, types set and equal to what the shape rules
+// say (rules are in src/op; graph_verify checks structure, op_verify in op/op.h checks types too). ERR_INTERNAL
+// sentences.
+MUST_CHECK Status graph_verify(const Graph *graph, Error *err);
