@@ -168,7 +168,7 @@ def office_meeting(g):
 
 
 def pet_sitting(g):
-    g.set(pet=w.PETS, pet_name=w.PET_NAMES, day="day", until="day", care=w.PET_CARE, price="small_price", city=w.CITIES)
+    g.set(pet=w.PETS, pet_name=w.PET_NAMES, day="weekday", until="weekday", care=w.PET_CARE, price="small_price", city=w.CITIES)
     g.say("A: {B}, [could you look after|can you take|would you mind watching] [my {pet} {pet_name}|{pet_name}, my {pet}|{pet_name}]? [I'm going to|I have to go to|I'm flying to] {city}.",
           "B: [I love your {pet}|Your {pet} is so sweet|The {pet} again|A {pet}, hmm]! [When do you leave|From when|Which days]?")
     g.settle("A", "B", "day")
@@ -269,7 +269,7 @@ def dinner_choice(g):
 
 def moving_help(g):
     g.set(parcel=w.PARCELS, address="address", day="day", time="morning", car=w.CARS, helper="name", dish=w.DISHES)
-    g.say("A: [I'm moving|I finally got the flat|We move house], [can you help me|could you two help|I need strong arms]!", "B: [Congratulations|Sure|Great news]. [Where to|What's the new address]?", "A: [To|It's|The new place is] {address}.", "C?0.7: [When is it|Which day|When do you need us]?")
+    g.say("A: [I'm moving|I finally got the flat|We move house], [I hope you can help me|please help me|I need strong arms]!", "B: [Congratulations|Sure|Great news]. [Where to|What's the new address]?", "A: [To|It's|The new place is] {address}.", "C?0.7: [When is it|Which day|When do you need us]?")
     g.settle("A", "B", "day")
     g.settle("A", "B", "time")
     g.say("C: I [can bring|have|can borrow|could get] {an:car}.", "A: [Great|That helps a lot|Wonderful]. [The {parcel} is heavy|Mind the {parcel}|We must carry {an:parcel}].")

@@ -125,7 +125,7 @@ def shop_return(g):
     g.say("B?0.6: [Welcome to {shop}|{shop}, hello|Good morning, {shop}]. [What can I do for you|How can I help]?",
           "A: [Hi|Hello], I'm {A}. I [bought|got|ordered] {an:item} [here at {shop}|from {shop}|at {shop}] [in {month}|last {day}|not long ago], [but|and unfortunately] {fault}.",
           "B: [I'm sorry|Oh, that shouldn't happen|Let me see it|That's annoying]. [Do you have the receipt|How much did you pay|May I see the bill]?")
-    g.settle("A", "B", "price", 0.5, 0.1)
+    g.settle("A", "B", "price", 0.5, 0.1, table="paid")
     g.chat("B", "A", 0.2)
     ending = g.dice.below(4)
     g.revise()
@@ -193,17 +193,17 @@ def car_repair(g):
         g.settle("B", "A", "ready")
         g.revise()
         g.goodbye("A", "B")
-        g.summary("The {fault} on {A}'s {car}. The garage takes it on {day} and has it ready on {ready} for {price}.")
+        g.summary("{A}'s {car} must be repaired because the {fault}. The garage takes it on {day} and has it ready on {ready} for {price}.")
     elif ending == 1:
         g.revise()
         g.say("A: [That's more than I have|I need to think about it|I'll ask another garage first].", "B: [As you like|Call me any time|Don't wait too long, it is dangerous].")
-        g.summary("The {fault} on {A}'s {car}. The garage offers to repair it on {day} for {price}, but {A} wants to think about it.")
+        g.summary("{A}'s {car} must be repaired because the {fault}. The garage offers to repair it on {day} for {price}, but {A} wants to think about it.")
     else:
         g.set(loan=w.CARS)
         g.say("A: [I need a car meanwhile|How do I get to work|Do you lend cars]?", "B: [You can have|Take|We lend you] our {loan}[ for free| until it is done|].")
         g.revise()
         g.goodbye("A", "B")
-        g.summary("The {fault} on {A}'s {car}. The garage repairs it on {day} for {price} and lends {A} {an:loan}.")
+        g.summary("{A}'s {car} must be repaired because the {fault}. The garage repairs it on {day} for {price} and lends {A} {an:loan}.")
 
 
 def parcel_delivery(g):
@@ -274,7 +274,7 @@ def hotel_stay(g):
         return
     g.set(trouble=w.APPLIANCES, fault=w.APPLIANCE_FAULTS, new_room="room_number")
     g.say("A: [Hello|Hi|Excuse me], [{A} here|this is {A}], room {room} [at {hotel}|]. The {trouble} in my room {fault}.",
-          "B: {hotel} [apologizes|is very sorry], {A}. [I'll send someone|I can send a technician at {time}|Shall I send someone up]?",)
+          "B: {hotel} [apologizes|is very sorry], {A}. [I'll send someone.|I can send a technician.|Shall I send someone up?]",)
     g.chat("B", "A", 0.2)
     if g.chance(0.5):
         g.say("A: [No, I want another room|I'd rather change rooms|Can I have a different room]?", "B: [Of course|Sure]. [Room {new_room} is free|You can have room {new_room}|Take room {new_room}].")
@@ -357,7 +357,7 @@ def lost_property(g):
 def course_sign_up(g):
     g.set(course=w.COURSES, day="weekday", time="evening", price="price", teacher="titled", room=w.ROOMS)
     g.title("B", "[Secretary|Office|Course desk|School]")
-    g.say("A: [Hi|Hello], I'm {A}. [I'd like to join|Can I sign up for|Is there still room in|I want to take] the {course}[, please|].",
+    g.say("A: [Hi|Hello], I'm {A}. [I'd like to join the {course}, please.|Can I sign up for the {course}?|Is there still room in the {course}?|I want to take the {course}.]",
           "B: [Gladly|Yes, there are places left|You're lucky]. [{teacher} teaches it|The teacher is {teacher}|It is taught by {teacher}].")
     g.say("A: [On which day is it|When is it|What are the days]?")
     g.settle("B", "A", "day")

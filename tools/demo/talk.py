@@ -52,6 +52,10 @@ def tidy(text):
     return re.sub(r"(^|(?<=[a-z0-9)][.?!] ))([a-z])", lambda m: m.group(1) + m.group(2).upper(), text)
 
 
+def dollars(price):
+    return float(price[1:])
+
+
 def clock(first, last):
     """A maker of times of day between two hours (24-hour clock)."""
 
@@ -118,7 +122,7 @@ FAMILY = {"morning": "time", "office": "time", "evening": "time", "weekday": "da
           "month": "month", "doctor": "titled"}
 
 FILLERS = ["Hmm.", "Let me see.", "Well, well.", "Oh.", "One moment.", "You know what?", "Let me think.", "Ah.", "Listen.",
-           "Erm.", "Hang on.", "Sorry, I was distracted.", "Ahem.", "Bless me."]
+           "Erm.", "Hang on.", "Sorry, I was distracted.", "Ahem."]
 
 SMALL_TALK = [
     ["{p}: [By the way,|Before I forget,|Oh,] {x_name} [says hello|sends regards|asked about you].",
@@ -158,16 +162,20 @@ PROPOSE = {
              "I [could do|was thinking of|would prefer] {s}.", "[Let's say|Say] {s}?", "Is {s} [okay|alright|possible|fine]?"],
     "deadline": ["[By|On] {s}.", "[I think|I believe|As far as I know,] it's due [on|by] {s}.", "{s}, [I think|if I remember well|at the latest]."],
     "budget": ["[Let's spend|I'd say|I can spend|We have] {s}.", "{s}[, not more| in total|, I'd say|]."],
-    "price": ["[It is|That would be|I'd ask] {s}.", "{s}[, all included|, tax included| in total|].", "[We charge|It comes to] {s}."],
+    "paid": ["[I paid|It cost|It was] {s}.", "{s}[, it says here|, I think|]."],
+    "price": ["[It is|That would be|I'd ask] {s}.", "{s}[, all included|, tax included| in total|].", "[I'm asking|It comes to] {s}."],
     "other": ["[How about|What about] {s}?", "I [was thinking of|would go for|would like|prefer] {s}.", "[Maybe|Perhaps|Let's say] {s}?"],
 }
 REJECT = {
-    "time": ["[Sorry|I'm afraid|Oh], {o} [is no good|won't work|is impossible|is taken|is full]. [How about|What about|Could we do] {s} [instead|]?",
+    "time": ["[Sorry,|I'm afraid|Oh,] {o} [is no good|won't work|is impossible|is taken|is full]. [How about|What about|Could we do] {s} [instead|]?",
              "I have {busy} [then|at that time|]. [Could you do|Would|Can we make it] {s} [instead|]?",
              "{o}? [That's difficult|Not really|No, I can't]. [But|] {s} [would work|is possible|is free|suits me better].",
              "Not {o}, [please|I have {busy}]. {s} [would be better|is fine with me|works]."],
     "deadline": ["{o}? [I wrote down|I heard|The board said] {s}.", "[No, not|It was never] {o}. [It was moved to|It's] {s}."],
     "budget": ["{o} [is too much|is not enough]. [What about|How about|Let's say] {s}?", "{o}? [I only have|I'd rather say|Better] {s}."],
+    "paid": ["{o}? [My list says|The system says|The bill says|Here I read] {s}."],
+    "counter": ["[{o} is too little|I can't go that low|That doesn't cover my costs]. [But I can do|My last word is|Let's meet at] {s}.",
+                "{o}? [Impossible|You must be joking|I'd lose money]. [I could go down to|Make it|Not below] {s}."],
     "price": ["[That's too much|{o} is a lot|I can't pay {o}|That's over my budget]. [Would you take|Can you do|How about] {s}?",
               "{o}? [The website said|The ad said|I was told|My friend paid] {s}."],
     "other": ["[No, not|Please not|Anything but] {o}. [What about|How about] {s} [instead|]?",
@@ -178,6 +186,7 @@ ACCEPT = {
              "[That works|That's fine|Perfect|Sounds good|Great|I can do that].", "[I'll write that down|I'll note that|Noted]: {s}."],
     "deadline": ["[Okay|Oh no|Right|Good], {s}[ then|].", "[Thanks|I see|I'd better start now|So soon]."],
     "budget": ["[Okay|Fine|Deal|Good], {s}.", "[That's fair|Fine with me|Agreed]."],
+    "paid": ["[Okay|Alright|Good], {s}[, I see it here|].", "[I found it|Here it is|That's what I have too]."],
     "price": ["[Okay|Fine|Deal|Alright|Good], {s} [it is|then|].", "[That's fair|That's fine|Fine by me|I can live with that|Agreed]."],
     "other": ["[Good idea|Great|Perfect|Lovely|Fine], {s}.", "[That sounds good|I like that|Works for me|Why not]."],
 }
@@ -185,9 +194,10 @@ MISHEARD = ["[Sorry, did you say|Was that|You mean] {o}?", "[So it's|That is|You
 CORRECT = ["No, {s}.", "[No, no|Not quite|Sorry, no], I [said|meant] {s}.", "{s}, [not {o}|actually|please]."]
 REVISE = {
     "time": ["[Oh wait|Hold on|Actually|One more thing|Sorry], I [just remembered|forgot] {busy}. [Can we change|Could we move] {o} to {s}?",
-             "[Sorry|Wait|Hmm], {o} [clashes with|is the same time as] {busy}. [Is {s} still possible|Can we make it {s}|{s} would be better]."],
+             "[Sorry|Wait|Hmm], {o} [clashes with|is the same time as] {busy}. [Is {s} still possible?|Can we make it {s}?|{s} would be better.]"],
     "deadline": ["[Wait|Sorry|Oh], [I looked at the wrong week|I mixed it up|that was the old date]. It is {s}, not {o}."],
     "budget": ["[Actually|Wait|Hmm], {o} [won't do|is wrong]. [Let's make it|I meant|Better] {s}."],
+    "paid": ["[Wait|Sorry|Oh], [I read the wrong line|I mixed it up]. It was {s}, not {o}."],
     "price": ["[Wait|Sorry|Oh], [I looked at the wrong line|I made a mistake|that was the old price]. It is {s}, not {o}."],
     "other": ["[Wait|Actually|On second thought|Hmm], [not|forget] {o}. [Let's go for|Let's take|I want|Make it] {s}."],
 }
@@ -219,12 +229,13 @@ class Talk:
             self._kinds[slot] = kind
             self.values[slot] = self._fresh(kind)
 
-    def _fresh(self, kind):
+    def _fresh(self, kind, above=None, below=None):
         family = FAMILY.get(kind, kind) if isinstance(kind, str) else id(kind)
         used = self._used.setdefault(family, set())
         for _ in range(50):
             value = MAKERS[kind](self.dice) if isinstance(kind, str) else self.dice.pick(kind)
-            if value not in used:
+            fits = (above is None or dollars(value) > dollars(above)) and (below is None or dollars(value) < dollars(below))
+            if value not in used and fits:
                 break
         used.add(value)
         return value
@@ -279,43 +290,51 @@ class Talk:
         kind = self._kinds[slot]
         family = FAMILY.get(kind, kind) if isinstance(kind, str) else "other"
         table = table or {"time": "time", "day": "time", "price": "price", "month": "time"}.get(family, "other")
-        final = self.values[slot]
-        target = final
+        target = final = self.values[slot]
         if self.chance(revise):
             target = self._fresh(kind)
             self._pending.append((first, second, table, target, final))
-        pick = lambda phrases: self.dice.pick(phrases[table] if isinstance(phrases, dict) else phrases)
-        extra = lambda s, o="": {"s": s, "o": o, "busy": self._fresh(w.BUSY)}
+        pick = lambda phrases, key=table: self.dice.pick(phrases if isinstance(phrases, list) else phrases[key])
         draw = self.dice.below(100) / 100
         if draw < probability_direct:
-            self.say(f"{first}: {pick(PROPOSE)}", f"{second}: {pick(ACCEPT)}", extra=extra(target))
+            self._offer(f"{first}: {pick(PROPOSE)}", target)
+            self._offer(f"{second}: {pick(ACCEPT)}", target)
         elif draw < 0.87:
-            old = self._fresh(kind)
-            self.say(f"{first}: {pick(PROPOSE)}", extra=extra(old))
-            rejecter, asker = second, first
+            old = self._fresh(kind, above=target if table == "price" else None)
+            self._offer(f"{first}: {pick(PROPOSE)}", old)
             if draw > 0.74:
-                middle = self._fresh(kind)
-                self.say(f"{second}: {pick(REJECT)}", extra=extra(middle, old))
-                rejecter, asker, old = first, second, middle
-            self.say(f"{rejecter}: {pick(REJECT)}", extra=extra(target, old))
-            self.say(f"{asker}: {pick(ACCEPT)}", extra=extra(target, old))
+                middle = self._fresh(kind, below=target if table == "price" else None)
+                self._offer(f"{second}: {pick(REJECT)}", middle, old)
+                self._offer(f"{first}: {pick(REJECT, 'counter' if table == 'price' else table)}", target, middle)
+                self._offer(f"{second}: {pick(ACCEPT)}", target)
+            else:
+                self._offer(f"{second}: {pick(REJECT)}", target, old)
+                self._offer(f"{first}: {pick(ACCEPT)}", target)
         else:
             old = self._fresh(kind)
-            self.say(f"{first}: {pick(PROPOSE)}", f"{second}: {pick(MISHEARD)}", f"{first}: {pick(CORRECT)}",
-                     f"{second}: {pick(ACCEPT)}", extra=extra(target, old))
+            self._offer(f"{first}: {pick(PROPOSE)}", target)
+            self._offer(f"{second}: {pick(MISHEARD)}", target, old)
+            self._offer(f"{first}: {pick(CORRECT)}", target, old)
+            self._offer(f"{second}: {pick(ACCEPT)}", target)
+
+    def _offer(self, line, value, other=""):
+        """One turn about `value`; somebody who speaks for a shop is busy with other things than a private person."""
+        busy = w.STAFF_BUSY if line[0] in self._label else w.BUSY
+        self.say(line, extra={"s": value, "o": other, "busy": self._fresh(busy) if "{busy}" in line else ""})
 
     def revise(self):
         """Changes of mind that `settle` left open. A scene calls it once, before its last words."""
         for first, second, table, old, final in self._pending:
             if self.chance(0.3):
                 first, second = second, first
-            extra = {"s": final, "o": old, "busy": self._fresh(w.BUSY)}
-            self.say(f"{first}: {self.dice.pick(REVISE[table])}", f"{second}: {self.dice.pick(AGREE_REVISION)}", extra=extra)
+            self._offer(f"{first}: {self.dice.pick(REVISE[table])}", final, old)
+            self._offer(f"{second}: {self.dice.pick(AGREE_REVISION)}", final, old)
         self._pending = []
 
     def goodbye(self, first, second):
-        self.say(f"{first}?0.6: [Thank you|Thanks|Thanks a lot|Great, thanks|Thank you very much|Many thanks|Perfect, thanks][, goodbye|, bye| for your help|, see you|][.|!]",
-                 f"{second}?0.5: [You're welcome|Bye|Goodbye|See you|My pleasure|Take care|Have a nice day|See you then][.|!]")
+        if self.chance(0.6):
+            self.say(f"{first}: [Thank you|Thanks|Thanks a lot|Great, thanks|Thank you very much|Many thanks|Perfect, thanks][, goodbye|, bye| for your help|, see you|][.|!]",
+                     f"{second}?0.7: [You're welcome|Bye|Goodbye|See you|My pleasure|Take care|Have a nice day|See you then][.|!]")
 
     # the end
 

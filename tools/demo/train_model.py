@@ -35,7 +35,7 @@ BOS, PAD, EOS = 0, 1, 2
 MASK = "<mask>"
 MAX_POSITIONS = 512
 
-COPY_END, SHORT_END = 0.14, 0.32  # the share of the time after which each lesson ends
+COPY_END, SHORT_END = 0.13, 0.28  # the share of the time after which each lesson ends
 SHORT_TOKENS = 110
 
 
@@ -199,11 +199,11 @@ def main():
     parser.add_argument("--log", default="demo/train.log")
     parser.add_argument("--minutes", type=float, default=55)
     parser.add_argument("--rows", type=int, default=160000)
-    parser.add_argument("--vocab", type=int, default=8000)
-    parser.add_argument("--d-model", type=int, default=192)
+    parser.add_argument("--vocab", type=int, default=7800)
+    parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--layers", type=int, default=3)
-    parser.add_argument("--heads", type=int, default=6)
-    parser.add_argument("--ffn", type=int, default=768)
+    parser.add_argument("--heads", type=int, default=8)
+    parser.add_argument("--ffn", type=int, default=512)
     parser.add_argument("--lr", type=float, default=1.2e-3)
     parser.add_argument("--warmup", type=int, default=300, help="steps")
     parser.add_argument("--tokens", type=int, default=4096, help="source tokens in a batch")
@@ -269,7 +269,7 @@ def main():
         step += 1
         losses.append(loss.item())
         seen += sum(len(s) + len(t) for s, t in pairs)
-        if step % 200 == 0:
+        if step % 100 == 0:
             log(f"step {step} {lesson} loss {sum(losses) / len(losses):.3f} lr {rate:.2e} "
                 f"{seen / (time.monotonic() - begin):.0f} tokens/s")
             losses = []

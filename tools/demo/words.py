@@ -129,6 +129,12 @@ exam; an eye test; an early shift; an interview; an online seminar; an office pa
 christening; a cooking course; a charity run; a dress fitting; a fire drill; a project deadline; a visa appointment
 """)
 
+STAFF_BUSY = phrases("""
+another booking; a private event; a staff meeting; a group coming; a delivery; another customer; a holiday; an inspection; a
+training day; a full house; a closed shop; a colleague on leave; an earlier appointment; a stock check; a maintenance visit;
+a power cut announced; a long waiting list; an emergency on the list; a system update; a company outing
+""")
+
 AILMENTS = phrases("""
 a sore throat; a bad cough; a rash; a swollen ankle; a stiff neck; a fever; an earache; a migraine; a toothache; back pain; a
 burned hand; chest pain; a twisted knee; stomach cramps; a cut finger; hay fever; a runny nose; dizzy spells; an itchy eye; a
@@ -341,7 +347,7 @@ list; the app design; the marketing video; the supplier change; the canteen menu
 ROOMS = phrases("""
 the blue room; the library; the meeting room; the canteen; the conference room; the corner office; the lab; the roof
 terrace; the studio; the main hall; the basement; the workshop; the lounge; the training room; the board room; the annex;
-the glass office; the auditorium; the second floor; the garden pavilion
+the glass office; the auditorium; the copy room; the garden pavilion
 """)
 
 COURSES = phrases("""
@@ -352,8 +358,8 @@ course; wine course; carpentry course; beekeeping course; driving course; callig
 """)
 
 LOST = phrases("""
-umbrella; wallet; phone; set of keys; scarf; sunglasses; library book; bus pass; water bottle; glove; laptop; camera;
-earring; notebook; hat; lunch box; passport; bracelet; headphones; credit card; watch; ring; tablet; swimming bag; hearing
+umbrella; wallet; phone; set of keys; scarf; pair of sunglasses; library book; bus pass; water bottle; glove; laptop; camera;
+earring; notebook; hat; lunch box; passport; bracelet; pair of headphones; credit card; watch; ring; tablet; swimming bag; hearing
 aid; violin; sketchbook; jacket; stuffed rabbit; walking stick
 """)
 
