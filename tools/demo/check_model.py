@@ -59,7 +59,8 @@ def score(texts, rows):
         right += sum(has_fact(text, fact) for fact in row["facts"])
         exact += text == row["summary"]
     figures = {name: 100 * value / len(rows) for name, value in sums.items()}
-    return dict(figures, facts=100 * right / facts, distinct=100 * len(set(texts)) / len(texts), exact=100 * exact / len(rows))
+    figures.update(facts=100 * right / facts, distinct=100 * len(set(texts)) / len(texts), exact=100 * exact / len(rows))
+    return figures
 
 
 def measure(model, tokenizer, rows):
@@ -116,9 +117,9 @@ def main():
     for name, variant in variants:
         figures, texts = measure(variant, tokenizer, rows)
         whole = whole or figures
-        print(f"{name:14s} ROUGE-1 {figures['rouge1']:6.2f}  ROUGE-2 {figures['rouge2']:6.2f}  ROUGE-L {figures['rougeL']:6.2f}  "
-              f"facts {figures['facts']:5.1f} %  distinct {figures['distinct']:5.1f} %  exact {figures['exact']:5.1f} %  "
-              f"ROUGE-L loss {100 * (1 - figures['rougeL'] / whole['rougeL']):5.1f} %", flush=True)
+        loss = 100 * (1 - figures["rougeL"] / whole["rougeL"])
+        print(f"{name:14s}" + "".join(f"  {key} {value:6.2f}" for key, value in figures.items())
+              + f"  ROUGE-L loss {loss:5.1f} %", flush=True)
         for row, text in list(zip(rows, texts))[: args.examples]:
             print(f"  reference: {row['summary']}\n  output:    {text}")
 

@@ -73,7 +73,9 @@ def money(low, high, step=1):
 
 
 def cents(low, high):
-    return lambda dice: f"${low + dice.below(high - low + 1)}.{dice.pick(['20', '25', '40', '50', '75', '80', '90', '99'])}"
+    """A maker of small prices."""
+    ends = ["20", "25", "40", "50", "75", "80", "90", "99"]
+    return lambda dice: f"${low + dice.below(high - low + 1)}.{dice.pick(ends)}"
 
 
 def number(low, high, prefix=""):
@@ -109,7 +111,8 @@ def service_code(dice):
 MAKERS = {
     "time": clock(8, 20), "morning": clock(8, 11), "office": clock(9, 17), "evening": clock(17, 21), "day": day,
     "weekday": lambda dice: dice.pick(w.DAYS), "month": lambda dice: dice.pick(w.MONTHS),
-    "count": lambda dice: dice.pick(w.NUMBERS), "place": place, "address": address, "titled": titled, "doctor": doctor,
+    "count": lambda dice: dice.pick(w.NUMBERS), "place" : place, "address" : address, "titled" : titled, "doctor" :
+             doctor,
     "code": service_code, "name": lambda dice: dice.pick(w.FIRST_NAMES), "small_price": cents(2, 39),
     "price": money(15, 180), "ticket_price": money(12, 140), "fare": money(19, 260), "rent": money(600, 1950, 50),
     "salary": money(15, 48), "room_number": number(101, 399), "platform": number(1, 24), "bus": number(2, 89),
@@ -121,13 +124,14 @@ FAMILY = {"morning": "time", "office": "time", "evening": "time", "weekday": "da
           "ticket_price": "price", "fare": "price", "rent": "price", "salary": "price", "budget": "price",
           "month": "month", "doctor": "titled"}
 
-FILLERS = ["Hmm.", "Let me see.", "Well, well.", "Oh.", "One moment.", "You know what?", "Let me think.", "Ah.", "Listen.",
-           "Erm.", "Hang on.", "Sorry, I was distracted.", "Ahem."]
+FILLERS = ["Hmm.", "Let me see.", "Well, well.", "Oh.", "One moment.", "You know what?", "Let me think.", "Ah.",
+           "Listen.", "Erm.", "Hang on.", "Sorry, I was distracted.", "Ahem."]
 
 SMALL_TALK = [
     ["{p}: [By the way,|Before I forget,|Oh,] {x_name} [says hello|sends regards|asked about you].",
      "{q}: [How kind|That's nice|Lovely]. [Say hello back|Give my regards|I should call soon]."],
-    ["{p}: [The traffic was terrible today|I was stuck in traffic], [it took me {x_minutes}|I lost {x_minutes}] [to get here|on the way].",
+    ["{p}: [The traffic was terrible today|I was stuck in traffic], [it took me {x_minutes}|I lost {x_minutes}] [to "
+     "get here|on the way].",
      "{q}: [Oh no|Poor you|Same here]. [That road is always full|It gets worse every week]."],
     ["{p}: [Did you see the game last night|Did you watch the match]? It [ended|finished] at {x_time}.",
      "{q}: [No, I fell asleep|I missed it|Yes, what a night]."],
@@ -136,13 +140,16 @@ SMALL_TALK = [
     ["{p}: [It's raining cats and dogs|What weather|It's so hot today|It's freezing outside|What a lovely day].",
      "{q}: [Yes, and {x_day} will be worse|They say it gets better by {x_day}|I heard {x_day} will be fine]."],
     ["{p}: [How is the family|How are the kids|How is everybody at home]?",
-     "{q}: [All well, thanks|Fine, thank you|Busy as always]. {x_name} [just started school|has a new job|is moving to {x_city}]."],
+     "{q}: [All well, thanks|Fine, thank you|Busy as always]. {x_name} [just started school|has a new job|is moving "
+     "to {x_city}]."],
     ["{p}: [How was your trip to|How did you like|Did you enjoy] {x_city}?",
-     "{q}: [Wonderful|Too short|A bit rainy], [but the hotel cost {x_price} a night|I would go back any time|and {x_name} loved it]."],
+     "{q}: [Wonderful|Too short|A bit rainy], [but the hotel cost {x_price} a night|I would go back any time|and "
+     "{x_name} loved it]."],
     ["{p}: [Is that a new jacket|I like your hat|Nice shoes]!",
      "{q}: [Thanks|Oh, thank you], [it was only {x_price}|I got it from {x_name}|I bought it in {x_city}]."],
     ["{p}: [My phone died|I got up] at {x_time} [today|this morning].", "{q}: [Oh dear|That happens|Ouch]."],
-    ["{p}: [I still can't believe|Have you heard that] {x_name} [got married|moved to {x_city}|won the lottery|bought a boat].",
+    ["{p}: [I still can't believe|Have you heard that] {x_name} [got married|moved to {x_city}|won the lottery|"
+     "bought a boat].",
      "{q}: [Really|No way|Wow]! [When was that|I had no idea|Good for them]!"],
     ["{p}: [I tried|We went to] {x_place} on {x_day}.",
      "{q}: [And|How was it]? [I heard the soup is good|I heard it is overpriced|My sister loves it]."],
@@ -158,48 +165,67 @@ SMALL_KINDS = {"x_name": "name", "x_minutes": "minutes", "x_time": "time", "x_pr
                "x_city": w.CITIES, "x_place": "place", "x_topic": w.TOPICS, "x_topic2": w.TOPICS}
 
 PROPOSE = {
-    "time": ["[How about|What about|Could we say|Shall we say] {s}?", "[Would {s} work|Does {s} suit you|Would {s} be okay|Does {s} work for you]?",
-             "I [could do|was thinking of|would prefer] {s}.", "[Let's say|Say] {s}?", "Is {s} [okay|alright|possible|fine]?"],
-    "deadline": ["[By|On] {s}.", "[I think|I believe|As far as I know,] it's due [on|by] {s}.", "{s}, [I think|if I remember well|at the latest]."],
+    "time": ["[How about|What about|Could we say|Shall we say] {s}?",
+             "[Would {s} work|Does {s} suit you|Would {s} be okay|Does {s} work for you]?",
+             "I [could do|was thinking of|would prefer] {s}.", "[Let's say|Say] {s}?",
+             "Is {s} [okay|alright|possible|fine]?"],
+    "deadline": ["[By|On] {s}.", "[I think|I believe|As far as I know,] it's due [on|by] {s}.",
+                 "{s}, [I think|if I remember well|at the latest]."],
     "budget": ["[Let's spend|I'd say|I can spend|We have] {s}.", "{s}[, not more| in total|, I'd say|]."],
     "paid": ["[I paid|It cost|It was] {s}.", "{s}[, it says here|, I think|]."],
-    "price": ["[It is|That would be|I'd ask] {s}.", "{s}[, all included|, tax included| in total|].", "[I'm asking|It comes to] {s}."],
-    "other": ["[How about|What about] {s}?", "I [was thinking of|would go for|would like|prefer] {s}.", "[Maybe|Perhaps|Let's say] {s}?"],
+    "price": ["[It is|That would be|I'd ask] {s}.", "{s}[, all included|, tax included| in total|].",
+              "[I'm asking|It comes to] {s}."],
+    "other": ["[How about|What about] {s}?", "I [was thinking of|would go for|would like|prefer] {s}.",
+              "[Maybe|Perhaps|Let's say] {s}?"],
 }
 REJECT = {
-    "time": ["[Sorry,|I'm afraid|Oh,] {o} [is no good|won't work|is impossible|is taken|is full]. [How about|What about|Could we do] {s} [instead|]?",
+    "time": ["[Sorry,|I'm afraid|Oh,] {o} [is no good|won't work|is impossible|is taken|is full]. [How about|What "
+             "about|Could we do] {s} [instead|]?",
              "I have {busy} [then|at that time|]. [Could you do|Would|Can we make it] {s} [instead|]?",
-             "{o}? [That's difficult|Not really|No, I can't]. [But|] {s} [would work|is possible|is free|suits me better].",
+             "{o}? [That's difficult|Not really|No, I can't]. [But|] {s} [would work|is possible|is free|suits me "
+             "better].",
              "Not {o}, [please|I have {busy}]. {s} [would be better|is fine with me|works]."],
-    "deadline": ["{o}? [I wrote down|I heard|The board said] {s}.", "[No, not|It was never] {o}. [It was moved to|It's] {s}."],
-    "budget": ["{o} [is too much|is not enough]. [What about|How about|Let's say] {s}?", "{o}? [I only have|I'd rather say|Better] {s}."],
+    "deadline": ["{o}? [I wrote down|I heard|The board said] {s}.",
+                 "[No, not|It was never] {o}. [It was moved to|It's] {s}."],
+    "budget": ["{o} [is too much|is not enough]. [What about|How about|Let's say] {s}?",
+               "{o}? [I only have|I'd rather say|Better] {s}."],
     "paid": ["{o}? [My list says|The system says|The bill says|Here I read] {s}."],
-    "counter": ["[{o} is too little|I can't go that low|That doesn't cover my costs]. [But I can do|My last word is|Let's meet at] {s}.",
+    "counter": ["[{o} is too little|I can't go that low|That doesn't cover my costs]. [But I can do|My last word is|"
+                "Let's meet at] {s}.",
                 "{o}? [Impossible|You must be joking|I'd lose money]. [I could go down to|Make it|Not below] {s}."],
-    "price": ["[That's too much|{o} is a lot|I can't pay {o}|That's over my budget]. [Would you take|Can you do|How about] {s}?",
+    "price": ["[That's too much|{o} is a lot|I can't pay {o}|That's over my budget]. [Would you take|Can you do|How "
+              "about] {s}?",
               "{o}? [The website said|The ad said|I was told|My friend paid] {s}."],
     "other": ["[No, not|Please not|Anything but] {o}. [What about|How about] {s} [instead|]?",
               "{o}? [I had that last time|Not again|Hmm, no]. [Let's take|I'd say|Better] {s}."],
 }
 ACCEPT = {
-    "time": ["{s} [it is|works for me|is perfect|is fine|sounds good|works].", "[Great|Perfect|Fine|Okay|Alright|Good|Wonderful], {s} then.",
-             "[That works|That's fine|Perfect|Sounds good|Great|I can do that].", "[I'll write that down|I'll note that|Noted]: {s}."],
+    "time": ["{s} [it is|works for me|is perfect|is fine|sounds good|works].",
+             "[Great|Perfect|Fine|Okay|Alright|Good|Wonderful], {s} then.",
+             "[That works|That's fine|Perfect|Sounds good|Great|I can do that].",
+             "[I'll write that down|I'll note that|Noted]: {s}."],
     "deadline": ["[Okay|Oh no|Right|Good], {s}[ then|].", "[Thanks|I see|I'd better start now|So soon]."],
     "budget": ["[Okay|Fine|Deal|Good], {s}.", "[That's fair|Fine with me|Agreed]."],
     "paid": ["[Okay|Alright|Good], {s}[, I see it here|].", "[I found it|Here it is|That's what I have too]."],
-    "price": ["[Okay|Fine|Deal|Alright|Good], {s} [it is|then|].", "[That's fair|That's fine|Fine by me|I can live with that|Agreed]."],
+    "price": ["[Okay|Fine|Deal|Alright|Good], {s} [it is|then|].",
+              "[That's fair|That's fine|Fine by me|I can live with that|Agreed]."],
     "other": ["[Good idea|Great|Perfect|Lovely|Fine], {s}.", "[That sounds good|I like that|Works for me|Why not]."],
 }
 MISHEARD = ["[Sorry, did you say|Was that|You mean] {o}?", "[So it's|That is|You said] {o}, [right|correct|yes]?"]
 CORRECT = ["No, {s}.", "[No, no|Not quite|Sorry, no], I [said|meant] {s}.", "{s}, [not {o}|actually|please]."]
 REVISE = {
-    "time": ["[Oh wait|Hold on|Actually|One more thing|Sorry], I [just remembered|forgot] {busy}. [Can we change|Could we move] {o} to {s}?",
-             "[Sorry|Wait|Hmm], {o} [clashes with|is the same time as] {busy}. [Is {s} still possible?|Can we make it {s}?|{s} would be better.]"],
-    "deadline": ["[Wait|Sorry|Oh], [I looked at the wrong week|I mixed it up|that was the old date]. It is {s}, not {o}."],
+    "time": ["[Oh wait|Hold on|Actually|One more thing|Sorry], I [just remembered|forgot] {busy}. [Can we change|"
+             "Could we move] {o} to {s}?",
+             "[Sorry|Wait|Hmm], {o} [clashes with|is the same time as] {busy}. [Is {s} still possible?|Can we make "
+             "it {s}?|{s} would be better.]"],
+    "deadline": ["[Wait|Sorry|Oh], [I looked at the wrong week|I mixed it up|that was the old date]. It is {s}, not "
+                 "{o}."],
     "budget": ["[Actually|Wait|Hmm], {o} [won't do|is wrong]. [Let's make it|I meant|Better] {s}."],
     "paid": ["[Wait|Sorry|Oh], [I read the wrong line|I mixed it up]. It was {s}, not {o}."],
-    "price": ["[Wait|Sorry|Oh], [I looked at the wrong line|I made a mistake|that was the old price]. It is {s}, not {o}."],
-    "other": ["[Wait|Actually|On second thought|Hmm], [not|forget] {o}. [Let's go for|Let's take|I want|Make it] {s}."],
+    "price": ["[Wait|Sorry|Oh], [I looked at the wrong line|I made a mistake|that was the old price]. It is {s}, "
+              "not {o}."],
+    "other": ["[Wait|Actually|On second thought|Hmm], [not|forget] {o}. [Let's go for|Let's take|I want|Make it] "
+              "{s}."],
 }
 AGREE_REVISION = ["[Sure|No problem|Of course|Fine|Okay], [I've changed it|{s} then|{s} it is|that's done].",
                   "[Alright|Yes, that works|Okay], {s}."]
@@ -234,7 +260,8 @@ class Talk:
         used = self._used.setdefault(family, set())
         for _ in range(50):
             value = MAKERS[kind](self.dice) if isinstance(kind, str) else self.dice.pick(kind)
-            fits = (above is None or dollars(value) > dollars(above)) and (below is None or dollars(value) < dollars(below))
+            fits = above is None or dollars(value) > dollars(above)
+            fits = fits and (below is None or dollars(value) < dollars(below))
             if value not in used and fits:
                 break
         used.add(value)
@@ -333,8 +360,10 @@ class Talk:
 
     def goodbye(self, first, second):
         if self.chance(0.6):
-            self.say(f"{first}: [Thank you|Thanks|Thanks a lot|Great, thanks|Thank you very much|Many thanks|Perfect, thanks][, goodbye|, bye| for your help|, see you|][.|!]",
-                     f"{second}?0.7: [You're welcome|Bye|Goodbye|See you|My pleasure|Take care|Have a nice day|See you then][.|!]")
+            self.say(f"{first}: [Thank you|Thanks|Thanks a lot|Great, thanks|Thank you very much|Many thanks|"
+                     "Perfect, thanks][, goodbye|, bye| for your help|, see you|][.|!]",
+                     f"{second}?0.7: [You're welcome|Bye|Goodbye|See you|My pleasure|Take care|Have a nice day|"
+                     "See you then][.|!]")
 
     # the end
 

@@ -58,8 +58,8 @@ def train_tokenizer(rows, vocab_size):
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 1, min_frequency=2, special_tokens=SPECIALS, show_progress=False,
-                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size - 1, min_frequency=2, special_tokens=SPECIALS,
+                                  show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator((row[key] for row in rows for key in ("dialogue", "summary")), trainer)
     tokenizer.add_special_tokens([MASK])
     tokenizer.post_processor = processors.RobertaProcessing(sep=("</s>", EOS), cls=("<s>", BOS), trim_offsets=True,
@@ -99,7 +99,9 @@ def lesson_values(dice):
 
     def value():
         kind = dice.below(3)
-        return dice.pick(words.FIRST_NAMES) if kind == 0 else dice.pick(makers)(dice) if kind == 1 else dice.pick(dice.pick(lists))
+        if kind == 0:
+            return dice.pick(words.FIRST_NAMES)
+        return dice.pick(makers)(dice) if kind == 1 else dice.pick(dice.pick(lists))
 
     return value
 
@@ -191,102 +193,131 @@ def save(model, tokenizer, folder):
     save_tokenizer(tokenizer, folder)
 
 
-def main():
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", required=True, help="folder for checkpoints and encoded data")
     parser.add_argument("--out", default="demo/model", help="where the best model goes")
     parser.add_argument("--dev", default="demo/dev.jsonl")
     parser.add_argument("--log", default="demo/train.log")
-    parser.add_argument("--minutes", type=float, default=55)
+    parser.add_argument("--minutes", type=float, default=58)
     parser.add_argument("--rows", type=int, default=160000)
     parser.add_argument("--vocab", type=int, default=7800)
     parser.add_argument("--d-model", type=int, default=256)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--heads", type=int, default=8)
     parser.add_argument("--ffn", type=int, default=512)
-    parser.add_argument("--lr", type=float, default=1.2e-3)
-    parser.add_argument("--warmup", type=int, default=300, help="steps")
+    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--warmup", type=int, default=400, help="steps")
     parser.add_argument("--tokens", type=int, default=4096, help="source tokens in a batch")
     parser.add_argument("--smoothing", type=float, default=0.02)
-    parser.add_argument("--check-minutes", type=float, default=5)
+    parser.add_argument("--check-minutes", type=float, default=6)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--bf16", action="store_true")
+    parser.add_argument("--bf16", action="store_true", help="bfloat16 matrix products, where the CPU has them")
     parser.add_argument("--resume", action="store_true")
-    args = parser.parse_args()
+    return parser.parse_args()
 
-    os.makedirs(args.work, exist_ok=True)
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(1)
-    log = Log(args.log)
-    log("train_model.py " + " ".join(f"{k}={v}" for k, v in vars(args).items() if k not in ("work", "out", "dev", "log")))
+
+class Lessons:
+    """The batches of each lesson, endless."""
+
+    def __init__(self, tokenizer, examples, tokens, seed):
+        shuffle = random.Random(1000 + seed)
+        self.tokenizer = tokenizer
+        self.dice = talk.Dice(f"lessons/{seed}")
+        self.short = dialogue_batches([e for e in examples if len(e[0]) <= SHORT_TOKENS], tokens, shuffle)
+        self.full = dialogue_batches(examples, tokens, shuffle)
+
+    def next(self, share, resumed):
+        """The name of the lesson at this share of the time, and its next batch. A resumed run has had the first two."""
+        if resumed or share >= SHORT_END:
+            return "full", next(self.full)
+        if share >= COPY_END:
+            return "short", next(self.short)
+        return "copy", encode(self.tokenizer, [copy_lesson(self.dice, share / COPY_END) for _ in range(64)])
+
+
+def make_optimizer(model, rate):
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    return torch.optim.AdamW([{"params": matrices, "weight_decay": 0.01}, {"params": vectors, "weight_decay": 0.0}],
+                             lr=rate, betas=(0.9, 0.98), eps=1e-8)
+
+
+def train_step(model, optimizer, pairs, rate, args):
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    model.train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+        loss = loss_of(model, to_batch(pairs), args.smoothing)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
+def check(model, tokenizer, dev_rows, log):
+    """Logs the development figures and returns the one that chooses between checkpoints."""
+    model.eval()
+    figures, texts = measure(model, tokenizer, dev_rows)
+    log(f"dev: ROUGE-L {figures['rougeL']:.2f}, facts {figures['facts']:.1f} %, "
+        f"distinct {figures['distinct']:.1f} %")
+    log(f"dev example: {texts[0]}")
+    return figures["rougeL"] + figures["facts"]
+
+
+def train(args, log):
     tokenizer, examples = prepare(args, log)
-    last, state_path = os.path.join(args.work, "last"), os.path.join(args.work, "state.pt")
-    if args.resume:
-        model = BartForConditionalGeneration.from_pretrained(last)
-    else:
-        model = make_model(tokenizer.get_vocab_size(), args)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.01}, {"params": plain, "weight_decay": 0.0}],
-                                  lr=args.lr, betas=(0.9, 0.98), eps=1e-8)
-    step = 0
-    best = -1.0
+    last, best_folder = os.path.join(args.work, "last"), os.path.join(args.work, "best")
+    state_path = os.path.join(args.work, "state.pt")
+    model = (BartForConditionalGeneration.from_pretrained(last) if args.resume
+             else make_model(tokenizer.get_vocab_size(), args))
+    optimizer = make_optimizer(model, args.lr)
+    step, best = 0, -1.0
     if args.resume:
         state = torch.load(state_path)
         optimizer.load_state_dict(state["optimizer"])
         step, best = state["step"], state["best"]
     log(f"{sum(p.numel() for p in model.parameters())} parameters, starting at step {step}")
 
-    dice = talk.Dice(f"lessons/{step}")
-    shuffle = random.Random(1000 + step)
-    short = dialogue_batches([e for e in examples if len(e[0]) <= SHORT_TOKENS], args.tokens, shuffle)
-    full = dialogue_batches(examples, args.tokens, shuffle)
+    lessons = Lessons(tokenizer, examples, args.tokens, step)
     dev_rows = read_rows(args.dev)[:120]
-    begin = time.monotonic()
+    begin, first_step, seen, losses, share = time.monotonic(), step, 0, [], 0.0
     next_check = args.check_minutes * 60
-    losses, seen, first_step = [], 0, step
-    done = False
-    while not done:
+    while share < 1.0:
         elapsed = time.monotonic() - begin
         share = min(1.0, elapsed / (args.minutes * 60))
-        done = share >= 1.0
-        if share < COPY_END and not args.resume:
-            lesson = "copy"
-            pairs = encode(tokenizer, [copy_lesson(dice, share / COPY_END) for _ in range(64)])
-        else:
-            lesson = "short" if share < SHORT_END and not args.resume else "full"
-            pairs = next(short if lesson == "short" else full)
-        rate = args.lr * min(1.0, (step - first_step + 1) / args.warmup) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        model.train()
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-            loss = loss_of(model, to_batch(pairs), args.smoothing)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        lesson, pairs = lessons.next(share, args.resume)
+        warm = min(1.0, (step - first_step + 1) / args.warmup)
+        rate = args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        losses.append(train_step(model, optimizer, pairs, rate, args))
         step += 1
-        losses.append(loss.item())
         seen += sum(len(s) + len(t) for s, t in pairs)
         if step % 100 == 0:
             log(f"step {step} {lesson} loss {sum(losses) / len(losses):.3f} lr {rate:.2e} "
                 f"{seen / (time.monotonic() - begin):.0f} tokens/s")
             losses = []
-        if elapsed > next_check or done:
+        if elapsed > next_check or share >= 1.0:
             next_check += args.check_minutes * 60
+            figure = check(model, tokenizer, dev_rows, log)
+            if figure > best:
+                best = figure
+                save(model, tokenizer, best_folder)
             save(model, tokenizer, last)
             torch.save({"optimizer": optimizer.state_dict(), "step": step, "best": best}, state_path)
-            model.eval()
-            figures, texts = measure(model, tokenizer, dev_rows)
-            log(f"dev: ROUGE-L {figures['rougeL']:.2f}, facts {figures['facts']:.1f} %, distinct {figures['distinct']:.1f} %")
-            log(f"dev example: {texts[0]}")
-            if figures["rougeL"] + figures["facts"] > best:
-                best = figures["rougeL"] + figures["facts"]
-                save(model, tokenizer, os.path.join(args.work, "best"))
-    model = BartForConditionalGeneration.from_pretrained(os.path.join(args.work, "best"))
-    save(model, tokenizer, args.out)
+    save(BartForConditionalGeneration.from_pretrained(best_folder), tokenizer, args.out)
     log(f"best checkpoint written (dev ROUGE-L + facts {best:.2f})")
+
+
+def main():
+    args = parse_arguments()
+    os.makedirs(args.work, exist_ok=True)
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(1)
+    log = Log(args.log)
+    hidden = ("work", "out", "dev", "log")
+    log("train_model.py " + " ".join(f"{k}={v}" for k, v in vars(args).items() if k not in hidden))
+    train(args, log)
 
 
 if __name__ == "__main__":
