@@ -59,7 +59,8 @@ def score(texts, rows):
         right += sum(has_fact(text, fact) for fact in row["facts"])
         exact += text == row["summary"]
     figures = {name: 100 * value / len(rows) for name, value in sums.items()}
-    figures.update(facts=100 * right / facts, distinct=100 * len(set(texts)) / len(texts), exact=100 * exact / len(rows))
+    figures.update(facts=100 * right / facts, distinct=100 * len(set(texts)) / len(texts),
+                   exact=100 * exact / len(rows))
     return figures
 
 

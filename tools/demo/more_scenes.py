@@ -182,7 +182,7 @@ def homework(g):
         g.summary(
             "{A} and {B} have to finish {an:task} about {topic} for {subject} by {day}. It must have {pages} pages.")
     elif ending == 1:
-        g.say("A: [Shall we work together|Can you help me|Let's do it together]. [When|What time]?")
+        g.say("A: [Shall we work together?|Can you help me?|Let's do it together.] [When|What time]?")
         g.settle("B", "A", "time")
         g.say("B: [Come to|Meet me at|Let's meet at] {spot}.")
         g.revise()
@@ -219,7 +219,7 @@ def office_meeting(g):
             "A: [Yes, please do|Good idea|Yes, invite {guest}].")
     elif ending == 1 and group:
         g.say(
-            "C: [I can't make it|I'm on holiday then|I'll be away]. [Can you send me notes|Please take notes]?",
+            "C: [I can't make it|I'm on holiday then|I'll be away]. [Can you send me notes?|Please take notes.]",
             "B: [I'll write the notes|I'll send them to you|Of course, {C}].")
     g.revise()
     base = "{A} and {B} will discuss {topic} on {day} at {time} in {room}."
@@ -317,7 +317,7 @@ def school_call(g):
           teacher="titled")
     g.title("B", "{teacher}")
     g.say(
-        "A: [Good morning|Hello], {teacher}, [this is {A}|{A} here], {child}'s [mother|father|parent].",
+        "A: [Good morning|Hello], {teacher}, [this is {A}|{A} here], {child}'s [parent|guardian|parent].",
         "B: [Good morning|Hello], {A}. [What can I do for you?|How is {child}?|I wanted to call you too.]")
     if g.chance(0.5):
         g.say(
@@ -338,7 +338,7 @@ def school_call(g):
     else:
         g.say(
             "B: {child} [has trouble in|is falling behind in|doesn't do the homework in|sleeps in] {subject}. "
-            "[We should talk|I'd like to talk to you|Can you come in]?",
+            "[We should talk.|I'd like to talk to you.|Can you come in?]",
             "A: [Oh no|I had no idea|Of course]. [When|Which day]?")
         g.settle("B", "A", "day")
         g.settle("B", "A", "time")

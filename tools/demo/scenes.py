@@ -11,8 +11,8 @@ def table_booking(g):
     g.set(count="count", place="place", day="day", time="evening", diet=w.DIETS, phone="code")
     g.title("B", "[Host|Waiter|Restaurant|Manager]")
     g.say(
-        "B: [Good evening|Hello|Hi|Good afternoon|Welcome], {place}[, how can I help|, what can I do for you|, "
-        "this is the front desk|]?",
+        "B: [Good evening|Hello|Hi|Good afternoon|Welcome], {place}[, how can I help?|, what can I do for you?|, "
+        "this is the front desk.|.]",
         "A: [Hi|Hello|Good evening], [this is {A}, |my name is {A}, |]I'd like to [book|reserve|get] a table "
         "[for {count}|for {count} people], please.",
         "B?0.5: [Of course|Certainly|Gladly|With pleasure]. [For which day|What day|When would that be]?")
@@ -23,13 +23,15 @@ def table_booking(g):
     full = g.chance(0.2)
     special = g.chance(0.5)
     if special:
-        g.say("A: [Could we have|We need|Is it possible to get|We would love|Can you arrange] {diet}?",
-              "B: [I'll arrange that|Yes, we can do that|That is no problem|Of course, I've noted it].")
+        g.say(
+            "A: [Could we have {diet}?|We need {diet}.|Is it possible to get {diet}?|We would love {diet}.|Can "
+            "you arrange {diet}?]",
+            "B: [I'll arrange that|Yes, we can do that|That is no problem|Of course, I've noted it].")
     g.revise()
     if full:
         g.set(other="place")
         g.say(
-            "B: [Oh no, I see|I'm very sorry|Oh dear, I just noticed] [we are fully booked|that evening is "
+            "B: [Oh no, I see|I'm very sorry,|Oh dear, I just noticed] [we are fully booked|that evening is "
             "full|we have a closed party] after all. [Our other house|Our sister restaurant], {other}, [has "
             "room|is free|can take you].",
             "A: [Alright|Okay|Fine], [we'll go there|book us there|I'll take that], [same day and time|same time].")
@@ -49,8 +51,8 @@ def doctor_visit(g):
     g.say(
         "B: [{staff}'s office|Practice of {doctor}|Medical center], [good morning|hello|how can I help you].",
         "A: [Hello|Good morning|Hi], [it's {A}|{A} speaking|my name is {A}]. [I have|I've had|I'm suffering "
-        "from|I woke up with] {ail}[ since yesterday| for a week| and it gets worse|]. [I need to see|Could I "
-        "see|I'd like an appointment with] the {staff}.",
+        "from|I woke up with] {ail}[ since yesterday| for a week| and it gets worse|]. [I need to see the "
+        "{staff}.|Could I see the {staff}?|I'd like an appointment with the {staff}.]",
         "B?0.4: [Oh dear|I'm sorry to hear that|That sounds unpleasant]. [Did you take anything|Is it getting "
         "worse|Any fever]?")
     g.chat("B", "A", 0.2)
@@ -85,8 +87,8 @@ def show_tickets(g):
     g.set(count="count", city=w.CITIES, show=w.SHOWS, day="day", price="ticket_price", seat=w.SEATS)
     g.title("B", "[Box office|Ticket agent|Clerk|Ticket desk]")
     g.say(
-        "A: [Hello|Hi|Good morning], I'm {A}. [Are there any tickets left|Do you still have tickets|I want to "
-        "buy tickets|I'm looking for {count} tickets] for the {show} in {city}[, please|]?",
+        "A: [Hello|Hi|Good morning], I'm {A}. [Are there any tickets left|Do you still have tickets|Could I buy "
+        "tickets|Can I get {count} tickets] for the {show} in {city}[, please|]?",
         "B: [Yes, there are|We have a few|You're in luck|Let me look]. [How many|How many do you need|For how "
         "many people]?",
         "A: {count}[, please|, for my family|, together if possible|]. [We'd like|We prefer|Best in] the {seat}.",
@@ -351,7 +353,7 @@ def hotel_stay(g):
     if g.chance(0.5):
         g.say(
             "B: {hotel}, [good evening|how may I help|reception speaking].",
-            "A: [I'd like to book|Do you have] a room for {count} nights[, please|]? [The name is {A}|I'm {A}].",
+            "A: [May I book|Do you have] a room for {count} nights[, please|]? [The name is {A}|I'm {A}].",
             "B: [From which day|Starting when|When do you arrive]?")
         g.settle("A", "B", "day")
         g.say("A?0.6: [We want a room with|Is there a room with|I'd love] {wish}.")
@@ -437,7 +439,7 @@ def flat_viewing(g):
         g.summary(
             "{A} asks {B} about the flat at {address} for {rent} a month, but does not want it because of {bad}.")
         return
-    g.say("A: [Can I see it|When can I have a look|I'd like to visit it].")
+    g.say("A: [Can I see it?|When can I have a look?|I'd like to visit it.]")
     g.settle("B", "A", "day")
     g.settle("B", "A", "time")
     if ending == 1:

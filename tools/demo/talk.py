@@ -181,7 +181,7 @@ PROPOSE = {
 REJECT = {
     "time": ["[Sorry,|I'm afraid|Oh,] {o} [is no good|won't work|is impossible|is taken|is full]. [How about|What "
              "about|Could we do] {s} [instead|]?",
-             "I have {busy} [then|at that time|]. [Could you do|Would|Can we make it] {s} [instead|]?",
+             "I have {busy} [then|at that time|]. [Could you do|How about|Can we make it] {s} [instead|]?",
              "{o}? [That's difficult|Not really|No, I can't]. [But|] {s} [would work|is possible|is free|suits me "
              "better].",
              "Not {o}, [please|I have {busy}]. {s} [would be better|is fine with me|works]."],
