@@ -27,6 +27,7 @@ typedef struct SessionModel {
     const Graph *encode; // (ids i32[T], positions i32[T]) -> states f32[T,d]; stores cross K/V
     const Graph *decode; // (ids i32[T], positions i32[T], picked i32[P]) -> logits f32[P,vocabulary]
     size_t decoder_layers, width, vocabulary;
+    size_t most_positions; // tokens a source or an output may have
 } SessionModel;
 
 MUST_CHECK Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool,

@@ -16,6 +16,11 @@
 //       cross_store %k, %v {heads=12, layer=0}
 //       return %x
 //
+// Names of values and of constants are two separate sets. A name of [A-Za-z0-9_.-]+ is written as it is, any other as a
+// JSON string (@"odd name"). A number written without '.', 'e' is an integer attribute; node_real reads those too, so a
+// real 1.0 and an integer 1 are the same attribute to everybody. Text attributes are bare when they are identifiers.
+// A type that is not known yet (rank -1) is written `?`.
+//
 // A graph and all it points to live in one arena; weights lie in file maps that outlive it. One thread until a plan is
 // made from it; immutable after that.
 #pragma once
@@ -40,7 +45,7 @@ typedef struct Dim {
 
 typedef struct ValueType {
     DType dtype;
-    int rank;
+    int rank; // -1: not known yet
     Dim dims[SHAPE_MOST_DIMS];
 } ValueType;
 
@@ -54,9 +59,10 @@ typedef enum Scheme {
 typedef struct Constant Constant;
 typedef struct Node Node;
 typedef struct Graph Graph;
+typedef struct GraphNames GraphNames; // graph/names.h
 
 // A named, immutable tensor. Either it has data (NULL in graphs parsed from text without values), or it is the rows of
-// `parts` one after another, not copied.
+// `parts` one after another, not copied. A vector counts as rows of one element. Parts have no parts of their own.
 struct Constant {
     const char *name; // without the '@'
     Scheme scheme;
@@ -64,6 +70,7 @@ struct Constant {
     Shape shape;
     const void *data;
     const float *scales;          // SCHEME_INT8_ROW
+    bool mapped;                  // data lies in a file map: after packing it may leave memory (file_forget)
     const Constant *const *parts; // all of one scheme, dtype and column count
     size_t part_count;
     int index; // place in Graph.constants
@@ -112,18 +119,23 @@ struct Graph {
     size_t node_count;
     Value *returns;
     size_t return_count;
+    GraphNames *taken; // the graph room's own
+    size_t constant_room, node_room;
 };
 
-// Building. Everything is copied into the arena except constants' data. Names that are taken get a suffix ".1", ".2".
+// Building. Everything is copied into the arena except constants' data. Names that are taken get a suffix ".1", ".2";
+// names must be valid UTF-8. A variable that is already there is found, not added again.
 Graph *graph_make(Arena *arena, const char *name, Error *err);
 MUST_CHECK Status graph_add_dim(Graph *graph, const char *name, Dim *ret_dim, Error *err);
 MUST_CHECK Status graph_add_constant(Graph *graph, const Constant *constant, const Constant **ret_constant, Error *err);
 
-// Appends a node. `name` is the (first) output's wish; further outputs get "name.1", or what `names` say where given by
-// the caller afterwards. Types are filled by the operator's shape rule in graph_infer or by the caller.
+// Appends a node. `name` is the (first) output's wish (NULL: the operator's name); further outputs get "name.1", or what
+// `names` wishes for. Types are given by the caller or, where `types` is NULL, filled by op_infer afterwards. Absent
+// inputs at the end are dropped as far as the operator allows.
 typedef struct NodeSpec {
     OpCode op;
     const char *name;
+    const char *const *names; // [output_count], instead of `name`; may be NULL
     const Value *inputs;
     size_t input_count;
     const Attribute *attributes;
@@ -137,13 +149,21 @@ MUST_CHECK Status graph_set_returns(Graph *graph, const Value *values, size_t co
 
 // Rewriting. Uses of `old` (inputs and returns) become `replacement`.
 void graph_replace_value(Graph *graph, Value old, Value replacement);
+// `node` becomes what `spec` says: operator, inputs, attributes; where spec->types is set, outputs too, with the names
+// in spec->names taken as they are (they may still belong to a node that graph_keep is about to remove).
+MUST_CHECK Status graph_change_node(Graph *graph, Node *node, const NodeSpec *spec, Error *err);
 // Puts a node of `spec` just before `place` (same arena); its outputs have fresh names.
 MUST_CHECK Status graph_insert_before(Graph *graph, const Node *place, const NodeSpec *spec, Node **ret_node,
                                       Error *err);
-// Removes nodes and constants marked false, renumbers. Marks are indexed by Node.index and Constant.index.
+// Removes nodes and constants marked false (NULL: keeps all), renumbers. Nothing kept may use what goes. Marks are indexed by Node.index and Constant.index.
 void graph_keep(Graph *graph, const bool *keep_node, const bool *keep_constant);
 // Uses of each value: how many inputs and returns read output `output` of `node`.
 size_t graph_uses(const Graph *graph, const Node *node, int output);
+// The same for all nodes at once: [node_count] sums over each node's outputs.
+void graph_count_uses(const Graph *graph, size_t *ret_uses);
+// What bears a name (without its sigil); false, NULL: nothing does.
+bool graph_find_value(const Graph *graph, const char *name, Value *ret_value);
+const Constant *graph_find_constant(const Graph *graph, const char *name);
 // A deep copy (constants' data shared) in `arena`.
 Graph *graph_copy(Arena *arena, const Graph *graph, Error *err);
 
@@ -152,12 +172,14 @@ Value value_of(const Node *node, int output);
 Value value_constant(const Constant *constant);
 bool value_equal(Value a, Value b);
 bool value_absent(Value value);
-ValueType value_type(Value value); // a constant's type has its shape as dims
+ValueType value_type(Value value); // a constant's type has its shape as dims; an absent value's rank is -1
 bool type_equal(const ValueType *a, const ValueType *b);
 const Attribute *node_attribute(const Node *node, const char *name); // NULL: not there
 int64_t node_int(const Node *node, const char *name, int64_t missing);
-double node_real(const Node *node, const char *name, double missing);
+double node_real(const Node *node, const char *name, double missing); // integers too
 const char *node_text(const Node *node, const char *name, const char *missing);
+
+bool attribute_equal(const Attribute *a, const Attribute *b); // by name and value: 1 equals 1.0
 
 Attribute attribute_int(const char *name, int64_t value);
 Attribute attribute_real(const char *name, double value);
@@ -167,10 +189,13 @@ Attribute attribute_ints(const char *name, const int64_t *values, size_t count);
 // Rows of a constant seen through its parts: contiguous rows [first, first + count) of `row_bytes` each, either
 // pointing into the data or gathered into `scratch` (count * row_bytes). Scales likewise (f32, NULL where the scheme
 // has none).
+// Both: constant_has_data, and ranges inside the shape.
+bool constant_has_data(const Constant *constant); // all parts, scales included
+size_t constant_row_bytes(const Constant *constant);
 const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch);
 void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales);
 
-// Structure holds: inputs come earlier, arity fits ops.def, names unique, types set and equal to what the shape rules
-// say (rules are in src/op; graph_verify checks structure, op_verify in op/op.h checks types too). ERR_INTERNAL
-// sentences.
+// Structure holds: inputs come earlier, arity fits ops.def, names unique, constants and types well-formed (any but the
+// first input may be absent, and types unknown: what an operator needs is the shape rules' business; they are in
+// src/op, and op_verify in op/op.h checks them too). ERR_INTERNAL sentences.
 MUST_CHECK Status graph_verify(const Graph *graph, Error *err);

@@ -37,6 +37,8 @@ typedef enum Activation {
 
 // "none", "relu", "gelu", "gelu_tanh", "silu", "tanh".
 const char *activation_name(Activation activation);
+// False, and *ret untouched, for an unknown name.
+bool activation_from_name(const char *name, Activation *ret);
 
 // How the weights of a matrix product are held. Storage row-major [n, k], one row per output column.
 typedef enum WeightKind {

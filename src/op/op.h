@@ -78,6 +78,8 @@ typedef struct OpDef {
     Status (*infer)(const Node *node, ValueType *ret_types, Error *err);
     // Optional: packs weights and copies small constants at plan time; *ret_state is handed to run.
     Status (*prepare)(const OpPrepare *args, void **ret_state, Error *err);
+    // Optional: which kernel the prepared state runs, for explain.
+    const char *(*kernel_name)(const void *state);
     // Optional: bytes of scratch a run needs for that many rows and threads.
     size_t (*scratch_bytes)(const Node *node, size_t rows, int threads, size_t most_keys);
     void (*run)(const OpRun *run);

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Workers of the attention operators: one tile of the pool is one worker, items come from a shared counter.
+#include "op/attend.h"
+
+#include <stdatomic.h>
+
+#include "op/rules.h"
+
+size_t attend_worker_bytes(size_t most_keys) {
+    size_t keys = (most_keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS * KV_BLOCK_TOKENS;
+    return ATTENTION_QUERY_ROWS * keys * sizeof(float);
+}
+
+typedef struct Workers {
+    void (*item)(void *context, size_t item, float *scratch);
+    void *context;
+    unsigned char *scratch;
+    size_t worker_bytes, items;
+    _Atomic size_t next;
+} Workers;
+
+static void worker_run(void *context, size_t index) {
+    Workers *workers = context;
+    float *scratch = (float *)(void *)(workers->scratch + index * workers->worker_bytes);
+    for (size_t i; (i = atomic_fetch_add_explicit(&workers->next, 1, memory_order_relaxed)) < workers->items;)
+        workers->item(workers->context, i, scratch);
+}
+
+void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t item, float *scratch), void *context,
+                void *scratch, size_t worker_bytes) {
+    Workers workers = {
+        .item = item, .context = context, .scratch = scratch, .worker_bytes = worker_bytes, .items = items};
+    size_t threads = (size_t)pool_threads(pool);
+    pool_run(pool, items < threads ? items : threads, worker_run, &workers);
+}
+
+OpCost attend_cost(const Node *node, size_t rows, size_t keys) {
+    double columns = (double)output_columns(node);
+    return (OpCost){.operations = 4 * columns * (double)rows * (double)keys,
+                    .other_bytes = 4 * columns * (2 * (double)rows + 2 * (double)keys)};
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the attention operators share: workers that take items one by one, each with a scratch of its own.
+#pragma once
+
+#include "op/op.h"
+
+// Bytes of one worker's scratch: scores of a few query rows over the keys, a multiple of 64.
+size_t attend_worker_bytes(size_t most_keys);
+
+// Calls item(context, 0 .. items-1, scratch) on the pool; worker w uses scratch + w * worker_bytes, at most as many
+// workers as the pool has threads.
+void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t item, float *scratch), void *context,
+                void *scratch, size_t worker_bytes);
+
+// q K' and p V: two products of rows x keys x columns.
+OpCost attend_cost(const Node *node, size_t rows, size_t keys);

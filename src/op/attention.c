@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// attention: whole source sequences attend to themselves, both ways. K and V of the step's sources go into blocks of 16
+// tokens in the scratch; work items are (source, head, chunk of query rows), taken by as many workers as there are
+// threads.
+#include "op/attend.h"
+#include "op/rules.h"
+
+enum { QUERY_CHUNK = 64 };
+
+static Status infer(const Node *node, ValueType *ret_types, Error *err) {
+    TRY(rule_matrix(node, 0, &ret_types[0], err));
+    TRY(rule_same(node, 0, 1, err));
+    TRY(rule_same(node, 0, 2, err));
+    return rule_heads(node, ret_types[0].dims[1].value, NULL, err);
+}
+
+// Blocks first (every source may leave its last block part empty), then block numbers, then the workers' scores.
+typedef struct Layout {
+    size_t blocks_bytes, numbers_bytes, worker_bytes;
+} Layout;
+
+static Layout layout(size_t columns, size_t rows, size_t sources, size_t most_keys) {
+    size_t blocks = rows / KV_BLOCK_TOKENS + sources;
+    return (Layout){blocks * 2 * KV_BLOCK_TOKENS * columns * sizeof(float), (blocks * sizeof(int32_t) + 63) / 64 * 64,
+                    attend_worker_bytes(most_keys)};
+}
+
+static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
+    Layout l = layout(output_columns(node), rows, rows, most_keys); // at worst each row is a source of its own
+    return l.blocks_bytes + l.numbers_bytes + (size_t)threads * l.worker_bytes;
+}
+
+typedef struct Job {
+    const OpRun *run;
+    size_t heads, head_dim, block_stride;
+    float scale;
+    float *blocks;
+    int32_t *numbers;
+} Job;
+
+// Blocks before those of source i: as many as the sources before it fill.
+static size_t blocks_before(const StepContext *step, size_t source) {
+    size_t blocks = 0;
+    for (size_t i = 0; i < source; i++)
+        blocks += (step->sources[i].keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
+    return blocks;
+}
+
+static void store_tile(void *context, size_t source) {
+    const Job *job = context;
+    const SourceSpan *span = &job->run->step->sources[source];
+    const Slab *k = &job->run->inputs[1], *v = &job->run->inputs[2];
+    job->run->kernels->store_blocks(slab_row(k, span->first_row), slab_row(v, span->first_row), k->row_stride,
+                                    span->keys, job->heads, job->head_dim, 0, job->blocks,
+                                    job->numbers + blocks_before(job->run->step, source), job->block_stride,
+                                    job->block_stride / 2);
+}
+
+static void attend_item(void *context, size_t item, float *scratch) {
+    const Job *job = context;
+    const StepContext *step = job->run->step;
+    size_t source = 0, chunks;
+    while (item >= (chunks = (step->sources[source].rows + QUERY_CHUNK - 1) / QUERY_CHUNK) * job->heads) {
+        item -= chunks * job->heads;
+        source++;
+    }
+    const SourceSpan *span = &step->sources[source];
+    size_t head = item / chunks, first = item % chunks * QUERY_CHUNK;
+    const Slab *q = &job->run->inputs[0], *y = &job->run->outputs[0];
+    AttentionBlocks args = {
+        .queries = span->rows - first < QUERY_CHUNK ? span->rows - first : QUERY_CHUNK,
+        .keys = span->keys,
+        .head_dim = job->head_dim,
+        .scale = job->scale,
+        .q = slab_row(q, span->first_row + first) + head * job->head_dim,
+        .q_stride = q->row_stride,
+        .base = job->blocks + head * job->head_dim * KV_BLOCK_TOKENS,
+        .blocks = job->numbers + blocks_before(step, source),
+        .block_stride = job->block_stride,
+        .v_offset = job->block_stride / 2,
+        .y = slab_row(y, span->first_row + first) + head * job->head_dim,
+        .y_stride = y->row_stride,
+        .scratch = scratch,
+    };
+    job->run->kernels->attention_blocks(&args);
+}
+
+static void run(const OpRun *args) {
+    const StepContext *step = args->step;
+    size_t columns = args->outputs[0].columns, items = 0, blocks = 0, most_keys = 0;
+    int64_t heads = node_int(args->node, "heads", 1);
+    for (size_t i = 0; i < step->source_count; i++) {
+        items += (step->sources[i].rows + QUERY_CHUNK - 1) / QUERY_CHUNK * (size_t)heads;
+        blocks += (step->sources[i].keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
+        most_keys = step->sources[i].keys > most_keys ? step->sources[i].keys : most_keys;
+    }
+    Layout l = layout(columns, args->outputs[0].rows, step->source_count, most_keys);
+    Job job = {.run = args, .heads = (size_t)heads, .head_dim = columns / (size_t)heads, .blocks = args->scratch};
+    job.block_stride = 2 * KV_BLOCK_TOKENS * columns;
+    job.scale = (float)node_real(args->node, "scale", 1.0);
+    job.numbers = (int32_t *)((unsigned char *)args->scratch + l.blocks_bytes);
+    for (size_t i = 0; i < blocks; i++)
+        job.numbers[i] = (int32_t)i;
+    pool_run(args->pool, step->source_count, store_tile, &job);
+    attend_run(args->pool, items, attend_item, &job, (unsigned char *)job.numbers + l.numbers_bytes, l.worker_bytes);
+}
+
+static OpCost cost(const Node *node, size_t rows, size_t keys) {
+    return attend_cost(node, rows, keys);
+}
+
+const OpDef op_attention = {.infer = infer, .scratch_bytes = scratch_bytes, .run = run, .cost = cost};
