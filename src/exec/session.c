@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions: the two plans of an encoder-decoder, and the pool of K/V pages with its sources.
+#include "exec/session.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+// Pages of a source: first those of its cross-attention K/V, then those its decoder slots come from.
+struct Source {
+    int32_t *pages;
+    size_t page_capacity;
+    size_t cross_pages, self_pages;
+    size_t keys;       // tokens its cross-attention sees; 0 until encoded
+    size_t slots_used; // of self_pages * 16
+    Source *next_free;
+};
+
+struct Session {
+    Arena arena;
+    SessionModel model;
+    SessionLimits limits;
+    const Kernels *kernels;
+    Pool *pool;
+    Plan *encode, *decode;
+    KvPool kv;
+    size_t kv_bytes;
+    int32_t *free_pages; // a stack
+    size_t free_page_count;
+    Source *free_sources;
+    SourceSpan *source_spans;
+    DecodeSpan *decode_spans;
+};
+
+static size_t pages_for(size_t tokens) {
+    return (tokens + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
+}
+
+size_t session_pages_needed(const Session *session, size_t source_tokens, size_t most_slots) {
+    (void)session;
+    return pages_for(source_tokens) + pages_for(most_slots);
+}
+
+size_t session_free_pages(const Session *session) {
+    return session->free_page_count;
+}
+
+static void session_unmap(void *object) {
+    Session *session = object;
+    memory_unmap(session->kv.base, session->kv_bytes);
+}
+
+static Status pool_make(Session *s, Error *err) {
+    size_t page = 2 * (size_t)KV_BLOCK_TOKENS * s->model.width, floats;
+    if (!size_multiply(page, s->limits.pages, &floats) || !size_multiply(floats, s->model.decoder_layers, &floats) ||
+        !size_multiply(floats, sizeof(float), &s->kv_bytes))
+        return FAIL(err, ERR_LIMIT, "a K/V pool of %zu pages is more than this machine can address", s->limits.pages);
+    s->kv = (KvPool){.layer_stride = page * s->limits.pages, .page_stride = page, .width = s->model.width};
+    TRY_NEW(s->kv.base = memory_map(s->kv_bytes, err));
+    TRY(arena_on_free(&s->arena, session_unmap, s, err));
+    TRY_NEW(s->free_pages = arena_array(&s->arena, s->limits.pages, sizeof *s->free_pages, err));
+    for (size_t i = 0; i < s->limits.pages; i++)
+        s->free_pages[i] = (int32_t)(s->limits.pages - 1 - i);
+    s->free_page_count = s->limits.pages;
+    TRY_NEW(s->source_spans = arena_array(&s->arena, s->limits.most_source_tokens, sizeof *s->source_spans, err));
+    TRY_NEW(s->decode_spans = arena_array(&s->arena, s->limits.most_rows, sizeof *s->decode_spans, err));
+    return OK;
+}
+
+static Status session_fill(Session *s, Error *err) {
+    size_t encode_dims[] = {s->limits.most_source_tokens}, decode_dims[] = {s->limits.most_rows, s->limits.most_rows};
+    PlanSettings settings = {s->kernels, s->pool, encode_dims, s->model.most_positions};
+    TRY(plan_make(&s->arena, s->model.encode, &settings, &s->encode, err));
+    settings.most_dims = decode_dims;
+    TRY(plan_make(&s->arena, s->model.decode, &settings, &s->decode, err));
+    return pool_make(s, err);
+}
+
+Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool, const SessionLimits *limits,
+                   Session **ret_session, Error *err) {
+    if (limits->most_rows < 1 || limits->most_source_tokens < 1 || limits->pages < 1 ||
+        limits->pages > INT32_MAX / KV_BLOCK_TOKENS)
+        return FAIL(err, ERR_LIMIT, "a session of %zu rows, %zu source tokens and %zu pages is not possible",
+                    limits->most_rows, limits->most_source_tokens, limits->pages);
+    Session *session = memory_new(1, sizeof *session, err);
+    TRY_NEW(session);
+    *session = (Session){.model = *model, .limits = *limits, .kernels = kernels, .pool = pool};
+    arena_init(&session->arena, 0);
+    Status status = session_fill(session, err);
+    if (status != OK) {
+        session_free(session);
+        return status;
+    }
+    *ret_session = session;
+    return OK;
+}
+
+void session_free(Session *session) {
+    if (!session)
+        return;
+    for (Source *source = session->free_sources, *next; source; source = next) {
+        next = source->next_free;
+        memory_free(source->pages);
+        memory_free(source);
+    }
+    arena_done(&session->arena);
+    memory_free(session);
+}
+
+// A Source with room for `pages` page numbers: a used one where possible, so that steady work allocates nothing.
+static Source *source_obtain(Session *session, size_t pages, Error *err) {
+    Source *source = session->free_sources;
+    if (source)
+        session->free_sources = source->next_free;
+    else if (!(source = memory_new(1, sizeof *source, err)))
+        return NULL;
+    else
+        *source = (Source){0};
+    if (source->page_capacity < pages) {
+        int32_t *grown = memory_resize(source->pages, pages, sizeof *grown, err);
+        if (!grown) {
+            source->next_free = session->free_sources;
+            session->free_sources = source;
+            return NULL;
+        }
+        source->pages = grown;
+        source->page_capacity = pages;
+    }
+    return source;
+}
+
+Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
+    size_t cross = pages_for(source_tokens), self = pages_for(most_slots);
+    if (cross + self > session->free_page_count)
+        return FAIL(err, ERR_LIMIT, "%zu pages of 16 tokens are needed and %zu are free", cross + self,
+                    session->free_page_count);
+    Source *source = source_obtain(session, cross + self, err);
+    TRY_NEW(source);
+    source->cross_pages = cross;
+    source->self_pages = self;
+    source->keys = source->slots_used = 0;
+    for (size_t i = 0; i < cross + self; i++)
+        source->pages[i] = session->free_pages[--session->free_page_count];
+    *ret_source = source;
+    return OK;
+}
+
+void session_close(Session *session, Source *source) {
+    if (!source)
+        return;
+    for (size_t i = source->cross_pages + source->self_pages; i--;)
+        session->free_pages[session->free_page_count++] = source->pages[i];
+    source->next_free = session->free_sources;
+    session->free_sources = source;
+}
+
+int32_t source_take_slot(Source *source) {
+    assert(source->slots_used < source->self_pages * KV_BLOCK_TOKENS);
+    size_t slot = source->slots_used++;
+    return source->pages[source->cross_pages + slot / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS +
+           (int32_t)(slot % KV_BLOCK_TOKENS);
+}
+
+static Status check_token(const Session *session, int64_t token, int64_t position, Error *err) {
+    if (token < 0 || (size_t)token >= session->model.vocabulary)
+        return FAIL(err, ERR_USAGE, "token id %lld is outside the vocabulary of %zu", (long long)token,
+                    session->model.vocabulary);
+    if (position < 0 || (size_t)position >= session->model.most_positions)
+        return FAIL(err, ERR_LIMIT, "position %lld: the model has %zu positions", (long long)position,
+                    session->model.most_positions);
+    return OK;
+}
+
+static Status encode_item_write(Session *session, const EncodeItem *item, size_t index, size_t first_row, Error *err) {
+    int32_t *ids = plan_input(session->encode, 0), *positions = plan_input(session->encode, 1);
+    if (!item->tokens || !item->keys || item->keys > item->tokens)
+        return FAIL(err, ERR_USAGE, "a source needs at least one token that may be attended to");
+    assert(pages_for(item->keys) <= item->source->cross_pages);
+    if (first_row + item->tokens > session->limits.most_source_tokens)
+        return FAIL(err, ERR_LIMIT, "an encode step takes %zu tokens, found %zu", session->limits.most_source_tokens,
+                    first_row + item->tokens);
+    for (size_t t = 0; t < item->tokens; t++) {
+        int32_t position = item->positions ? item->positions[t] : (int32_t)t;
+        TRY(check_token(session, item->ids[t], position, err));
+        ids[first_row + t] = item->ids[t];
+        positions[first_row + t] = position;
+    }
+    session->source_spans[index] = (SourceSpan){first_row, item->tokens, item->keys, item->source->pages};
+    return OK;
+}
+
+Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {
+    size_t rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        TRY(encode_item_write(session, &items[i], i, rows, err));
+        rows += items[i].tokens;
+    }
+    StepContext step = {.sources = session->source_spans, .source_count = count, .kv = &session->kv};
+    plan_run(session->encode, &rows, &step);
+    for (size_t i = 0; i < count; i++)
+        items[i].source->keys = items[i].keys;
+    if (ret_states)
+        *ret_states = plan_return(session->encode, 0).data;
+    return OK;
+}
+
+Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
+    if (!count || count > session->limits.most_rows)
+        return FAIL(err, ERR_LIMIT, "a decode step takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
+    int32_t *ids = plan_input(session->decode, 0), *positions = plan_input(session->decode, 1);
+    int32_t *picked = plan_input(session->decode, 2);
+    size_t picked_count = 0;
+    for (size_t r = 0; r < count; r++) {
+        TRY(check_token(session, rows[r].token, rows[r].position, err));
+        assert(rows[r].source->keys && rows[r].past_count && rows[r].past_count <= session->model.most_positions);
+        ids[r] = rows[r].token;
+        positions[r] = rows[r].position;
+        session->decode_spans[r] =
+            (DecodeSpan){rows[r].past_slots, rows[r].past_count, rows[r].source->pages, rows[r].source->keys};
+        if (rows[r].wants_logits)
+            picked[picked_count++] = (int32_t)r;
+    }
+    size_t dims[] = {count, picked_count};
+    StepContext step = {.rows = session->decode_spans, .row_count = count, .kv = &session->kv};
+    plan_run(session->decode, dims, &step);
+    *ret_logits = plan_return(session->decode, 0).data;
+    return OK;
+}
+
+const Kernels *session_kernels(const Session *session) {
+    return session->kernels;
+}
+
+Pool *session_pool(const Session *session) {
+    return session->pool;
+}
+
+const SessionModel *session_model(const Session *session) {
+    return &session->model;
+}
+
+SessionMemory session_memory(const Session *session) {
+    return (SessionMemory){
+        .packed_bytes = plan_packed_bytes(session->encode) + plan_packed_bytes(session->decode),
+        .activation_bytes = plan_block_bytes(session->encode) + plan_block_bytes(session->decode),
+        .kv_bytes = session->kv_bytes,
+        .activation_bytes_without_reuse = plan_unshared_bytes(session->encode) + plan_unshared_bytes(session->decode),
+    };
+}
+
+const Plan *session_encode_plan(const Session *session) {
+    return session->encode;
+}
+
+const Plan *session_decode_plan(const Session *session) {
+    return session->decode;
+}
