@@ -118,7 +118,7 @@ def main():
     for name, variant in variants:
         figures, texts = measure(variant, tokenizer, rows)
         whole = whole or figures
-        loss = 100 * (1 - figures["rougeL"] / whole["rougeL"])
+        loss = 100 * (1 - figures["rougeL"] / max(whole["rougeL"], 1e-9))
         print(f"{name:14s}" + "".join(f"  {key} {value:6.2f}" for key, value in figures.items())
               + f"  ROUGE-L loss {loss:5.1f} %", flush=True)
         for row, text in list(zip(rows, texts))[: args.examples]:

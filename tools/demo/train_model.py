@@ -190,6 +190,7 @@ def prepare(args, log):
 
 def save(model, tokenizer, folder):
     model.save_pretrained(folder, safe_serialization=True)
+    os.chmod(os.path.join(folder, "model.safetensors"), 0o644)
     save_tokenizer(tokenizer, folder)
 
 
