@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names, the choice of kernel sets for a processor, and packing whole matrices with the kernel that will run them.
+#include <assert.h>
+
+#include "kernel/kernels.h"
+#include "kernel/sets.h"
+
+const char *activation_name(Activation activation) {
+    static const char *const names[ACTIVATION_COUNT] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
+    assert(activation >= 0 && activation < ACTIVATION_COUNT);
+    return names[activation];
+}
+
+const char *weight_kind_name(WeightKind kind) {
+    static const char *const names[WEIGHT_KIND_COUNT] = {"f32", "f16", "bf16", "s8"};
+    assert(kind >= 0 && kind < WEIGHT_KIND_COUNT);
+    return names[kind];
+}
+
+void kernels_pick(CpuLevel level, Kernels *ret) {
+    kernels_fill_ref(ret);
+    (void)level;
+}
+
+size_t gemm_panels(const GemmKernel *kernel, size_t n) {
+    return n / kernel->nr + (n % kernel->nr != 0);
+}
+
+size_t gemm_packed_bytes(const GemmKernel *kernel, size_t n, size_t k) {
+    return gemm_panels(kernel, n) * kernel->panel_bytes(k);
+}
+
+void gemm_pack(const GemmKernel *kernel, const void *weights, const float *scales, size_t element_bytes, size_t n,
+               size_t k, size_t first_panel, size_t last_panel, void *ret_packed) {
+    size_t bytes = kernel->panel_bytes(k);
+    for (size_t panel = first_panel; panel < last_panel; panel++) {
+        size_t first = panel * kernel->nr;
+        size_t columns = n - first < kernel->nr ? n - first : kernel->nr;
+        kernel->pack((const char *)weights + first * k * element_bytes, k, scales ? scales + first : NULL, columns, k,
+                     (char *)ret_packed + panel * bytes);
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The reference set: a function for everything.
+#include "kernel/ref/ref.h"
+#include "kernel/sets.h"
+
+void kernels_fill_ref(Kernels *kernels) {
+    *kernels = (Kernels){
+        .level = CPU_REF,
+        .quantize_row_s8 = ref_quantize_row_s8,
+        .layer_norm = ref_layer_norm,
+        .activate = ref_activate_many,
+        .add = ref_add,
+        .scale = ref_scale,
+        .gather_row = ref_gather_row,
+        .log_softmax = ref_log_softmax,
+        .softmax = ref_softmax,
+        .argmax = ref_argmax,
+        .store_blocks = ref_store_blocks,
+        .attention_blocks = ref_attention_blocks,
+        .attention_rows = ref_attention_rows,
+    };
+    for (size_t kind = 0; kind < WEIGHT_KIND_COUNT; kind++)
+        kernels->gemm[kind] = ref_gemm[kind];
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels over one row, the definition: quantizing, layer norm, softmax, argmax. Every reduction runs over 16 lanes.
+#include <float.h>
+
+#include "kernel/ref/math.h"
+#include "kernel/ref/ref.h"
+
+// A NaN becomes 0, an infinity the largest float.
+static float finite_value(float x) {
+    if (!(fabsf(x) <= FLT_MAX))
+        return x > 0.0f ? FLT_MAX : x < 0.0f ? -FLT_MAX : 0.0f;
+    return x;
+}
+
+void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale) {
+    float largest = 0.0f;
+    for (size_t i = 0; i < k; i++)
+        if (fabsf(finite_value(x[i])) > largest)
+            largest = fabsf(finite_value(x[i]));
+    bool zero = largest < QUANTIZE_LEAST;
+    float factor = zero ? 0.0f : 127.0f / largest;
+    for (size_t i = 0; i < k; i++) // |x| * factor < 127.5, so no clamp is needed
+        ret_q[i] = (int8_t)(finite_value(x[i]) * factor + ROUND_MAGIC - ROUND_MAGIC);
+    memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
+    *ret_scale = zero ? 0.0f : largest / 127.0f;
+}
+
+void ref_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,
+                    size_t n, float *ret_sum, float *y) {
+    float lanes[16] = {0};
+    for (size_t i = 0; i < n; i++) {
+        float value = residual ? x[i] + residual[i] : x[i];
+        if (ret_sum)
+            ret_sum[i] = value;
+        y[i] = value;
+        lanes[i % 16] += value;
+    }
+    float mean = fold_sum(lanes) / (float)n;
+    memset(lanes, 0, sizeof lanes);
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] = fmaf(y[i] - mean, y[i] - mean, lanes[i % 16]);
+    float rstd = 1.0f / sqrtf(fold_sum(lanes) / (float)n + epsilon);
+    for (size_t i = 0; i < n; i++) {
+        float normal = (y[i] - mean) * rstd;
+        y[i] = bias ? fmaf(normal, gain[i], bias[i]) : normal * gain[i];
+    }
+}
+
+static float row_max(const float *x, size_t n) {
+    float lanes[16];
+    for (size_t i = 0; i < 16; i++)
+        lanes[i] = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] = x[i] > lanes[i % 16] ? x[i] : lanes[i % 16];
+    return fold_max(lanes);
+}
+
+void ref_log_softmax(const float *x, size_t n, float *y) {
+    float max = row_max(x, n);
+    float lanes[16] = {0};
+    for (size_t i = 0; i < n; i++)
+        lanes[i % 16] += math_exp(x[i] - max);
+    float log_sum = math_log(fold_sum(lanes));
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] - max - log_sum;
+}
+
+void ref_softmax(const float *x, size_t n, float *y) {
+    float max = row_max(x, n);
+    float lanes[16] = {0};
+    for (size_t i = 0; i < n; i++) {
+        y[i] = math_exp(x[i] - max);
+        lanes[i % 16] += y[i];
+    }
+    float factor = 1.0f / fold_sum(lanes);
+    for (size_t i = 0; i < n; i++)
+        y[i] *= factor;
+}
+
+size_t ref_argmax(const float *x, size_t n) {
+    size_t best = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i]))
+            return i;
+        if (x[i] > x[best])
+            best = i;
+    }
+    return best;
+}

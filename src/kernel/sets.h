@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel sets: each overrides in *kernels what it has (kernels_fill_ref fills everything). For pick.c alone; only
+// call a set on a processor that has its instructions.
+#pragma once
+
+#include "kernel/kernels.h"
+
+void kernels_fill_ref(Kernels *kernels);
