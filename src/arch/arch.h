@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Model families: from config.json and named tensors to graphs. A family is one file with one readable build function
+// and one row in arch.def.
+#pragma once
+
+#include "base/json.h"
+#include "graph/graph.h"
+
+typedef struct ArchInput {
+    const json_t *config;
+    const char *config_name; // for messages: "file 'x/config.json'"
+    const Bundle *tensors;
+} ArchInput;
+
+// What a family builds. Graph contracts are those of exec/session.h's SessionModel.
+typedef struct ArchModel {
+    const char *family;
+    Graph *encode, *decode;
+    size_t width, vocabulary, most_positions;
+    size_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn;
+} ArchModel;
+
+typedef struct Arch {
+    const char *name;
+    MUST_CHECK Status (*build)(Arena *arena, const ArchInput *input, ArchModel *ret_model, Error *err);
+} Arch;
+
+// The family that `config` asks for, by model_type, else by `architectures`. ERR_UNSUPPORTED names what was asked for
+// and what there is.
+MUST_CHECK Status arch_find(const ArchInput *input, const Arch **ret_arch, Error *err);

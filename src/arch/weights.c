@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding tensors under the names checkpoints use, and the nodes every family is made of.
+#include "arch/weights.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static bool failed(GraphBuilder *b, Status status) {
+    if (b->status == OK)
+        b->status = status;
+    return b->status != OK;
+}
+
+const char *builder_text(GraphBuilder *b, const char *format, ...) {
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    char *copy = b->status == OK ? arena_copy_text(b->graph->arena, text, strlen(text), b->err) : NULL;
+    if (!copy && b->status == OK)
+        b->status = b->err->status;
+    return copy ? copy : "";
+}
+
+const Tensor *builder_find(const GraphBuilder *b, const char *name) {
+    const Tensor *tensor = bundle_find(b->input->tensors, name);
+    if (tensor)
+        return tensor;
+    char other[600];
+    if (strncmp(name, "model.", 6) == 0)
+        return bundle_find(b->input->tensors, name + 6);
+    snprintf(other, sizeof other, "model.%s", name);
+    return bundle_find(b->input->tensors, other);
+}
+
+static bool shape_fits(const Tensor *t, size_t rows, size_t columns) {
+    const int64_t *d = t->shape.dims;
+    if (columns)
+        return t->shape.rank == 2 && (size_t)d[0] == rows && (size_t)d[1] == columns;
+    return (t->shape.rank == 1 && (size_t)d[0] == rows) || (t->shape.rank == 2 && d[0] == 1 && (size_t)d[1] == rows);
+}
+
+static Status f32_copy(Arena *arena, const Tensor *tensor, const float **ret, Error *err) {
+    size_t elements;
+    if (!shape_elements(&tensor->shape, &elements))
+        return FAIL(err, ERR_LIMIT, "tensor '%s' is more than this machine can address", tensor->name);
+    float *values = arena_array(arena, elements, sizeof *values, err);
+    TRY_NEW(values);
+    tensor_to_f32(tensor, values);
+    *ret = values;
+    return OK;
+}
+
+// I8 rows with their scales beside them, [rows] or [rows, 1], of any real type.
+static Status int8_rows(GraphBuilder *b, const Tensor *tensor, Constant *constant) {
+    char name[600];
+    snprintf(name, sizeof name, "%s_scale", tensor->name);
+    const Tensor *scale = bundle_find(b->input->tensors, name);
+    if (!scale)
+        return FAIL(b->err, ERR_FORMAT, "tensor '%s' is I8 and has no '%s' beside it", tensor->name, name);
+    size_t elements;
+    if (!shape_elements(&scale->shape, &elements) || elements != (size_t)constant->shape.dims[0])
+        return FAIL(b->err, ERR_FORMAT, "tensor '%s' has %zu scales, expected one for each of %lld rows", name,
+                    elements, (long long)constant->shape.dims[0]);
+    constant->scheme = SCHEME_INT8_ROW;
+    return f32_copy(b->graph->arena, scale, &constant->scales, b->err);
+}
+
+static Status constant_fill(GraphBuilder *b, const Tensor *tensor, size_t rows, size_t columns, Constant *constant) {
+    char found[SHAPE_TEXT_BYTES], wanted[SHAPE_TEXT_BYTES];
+    Shape shape = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}};
+    if (!shape_fits(tensor, rows, columns))
+        return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s it must be %s", tensor->name,
+                    shape_text(&tensor->shape, found), b->input->config_name, shape_text(&shape, wanted));
+    *constant =
+        (Constant){.name = tensor->name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data, .mapped = true};
+    switch (tensor->dtype) {
+    case DTYPE_F32:
+    case DTYPE_F16:
+    case DTYPE_BF16:
+        return OK;
+    case DTYPE_F64:
+        constant->dtype = DTYPE_F32;
+        constant->mapped = false;
+        return f32_copy(b->graph->arena, tensor, (const float **)&constant->data, b->err);
+    case DTYPE_I8:
+        if (columns)
+            return int8_rows(b, tensor, constant);
+        break;
+    default:
+        break;
+    }
+    return FAIL(b->err, ERR_UNSUPPORTED, "tensor '%s' is %s; weights may be F32, F16, BF16, F64 or I8 with scales",
+                tensor->name, dtype_safetensors_name(tensor->dtype));
+}
+
+const Constant *builder_constant(GraphBuilder *b, const char *const *alternatives, size_t rows, size_t columns) {
+    if (b->status != OK)
+        return NULL;
+    const Tensor *tensor = NULL;
+    for (size_t i = 0; alternatives[i] && !tensor; i++)
+        tensor = builder_find(b, alternatives[i]);
+    if (!tensor) {
+        failed(b, FAIL(b->err, ERR_FORMAT, "tensor '%s' is missing from the model", alternatives[0]));
+        return NULL;
+    }
+    for (size_t i = 0; i < b->graph->constant_count; i++)
+        if (strcmp(b->graph->constants[i]->name, tensor->name) == 0)
+            return b->graph->constants[i];
+    Constant constant;
+    const Constant *added = NULL;
+    if (failed(b, constant_fill(b, tensor, rows, columns, &constant)) ||
+        failed(b, graph_add_constant(b->graph, &constant, &added, b->err)))
+        return NULL;
+    return added;
+}
+
+// f32 [rows of input 0, columns].
+static ValueType matrix_type(const Value *inputs, size_t columns) {
+    ValueType type = value_type(inputs[0]);
+    return (ValueType){DTYPE_F32, 2, {type.dims[0], {false, (int64_t)columns}}};
+}
+
+Value builder_node(GraphBuilder *b, OpCode op, const char *name, const Value *inputs, size_t input_count,
+                   const Attribute *attributes, size_t attribute_count, size_t columns) {
+    if (b->status != OK)
+        return (Value){0};
+    ValueType type = matrix_type(inputs, columns);
+    NodeSpec spec = {op, name, inputs, input_count, attributes, attribute_count, &type, 1, name};
+    Node *node;
+    if (failed(b, graph_add_node(b->graph, &spec, &node, b->err)))
+        return (Value){0};
+    return value_of(node, 0);
+}
+
+Value builder_linear(GraphBuilder *b, Value x, const char *name, size_t outputs, size_t inputs) {
+    const char *weight = builder_text(b, "%s.weight", name), *bias = builder_text(b, "%s.bias", name);
+    const Constant *w = builder_constant(b, (const char *const[]){weight, NULL}, outputs, inputs);
+    const Constant *c = NULL;
+    if (b->status == OK && builder_find(b, bias))
+        c = builder_constant(b, (const char *const[]){bias, NULL}, outputs, 0);
+    Value values[] = {x, value_constant(w), value_constant(c)};
+    return builder_node(b, OP_LINEAR, name, values, c ? 3 : 2, NULL, 0, outputs);
+}
+
+Value builder_norm(GraphBuilder *b, Value x, const char *name, size_t width) {
+    const char *weight = builder_text(b, "%s.weight", name), *bias = builder_text(b, "%s.bias", name);
+    Value values[] = {x, value_constant(builder_constant(b, (const char *const[]){weight, NULL}, width, 0)),
+                      value_constant(builder_constant(b, (const char *const[]){bias, NULL}, width, 0))};
+    Attribute epsilon = attribute_real("epsilon", 1e-5);
+    return builder_node(b, OP_LAYER_NORM, name, values, 3, &epsilon, 1, width);
+}
+
+Value builder_ids(GraphBuilder *b, const char *name, Dim dim) {
+    ValueType type = {DTYPE_I32, 1, {dim}};
+    NodeSpec spec = {.op = OP_INPUT, .name = name, .types = &type, .output_count = 1};
+    Node *node;
+    if (b->status != OK || failed(b, graph_add_node(b->graph, &spec, &node, b->err)))
+        return (Value){0};
+    return value_of(node, 0);
+}
+
+void builder_effect(GraphBuilder *b, OpCode op, const Value *inputs, size_t input_count, const Attribute *attributes,
+                    size_t attribute_count) {
+    NodeSpec spec = {.op = op,
+                     .inputs = inputs,
+                     .input_count = input_count,
+                     .attributes = attributes,
+                     .attribute_count = attribute_count};
+    Node *node;
+    if (b->status == OK)
+        failed(b, graph_add_node(b->graph, &spec, &node, b->err));
+}

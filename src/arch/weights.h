@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// From named tensors to a graph's constants and the nodes that use them: the vocabulary in which families are written.
+//
+// A GraphBuilder remembers its first failure: after it every call does nothing and gives absent values, so that a
+// family reads from top to bottom without a check on each line. builder_status tells at the end.
+#pragma once
+
+#include "arch/arch.h"
+
+typedef struct GraphBuilder {
+    Graph *graph;
+    const ArchInput *input;
+    Status status;
+    Error *err;
+} GraphBuilder;
+
+// A tensor under any of the names in `alternatives` (NULL-terminated; each also tried with and without "model."), as a
+// constant. Real weights stay as stored (F64 becomes f32 in the arena); I8 with "<name>_scale" beside it becomes
+// SCHEME_INT8_ROW. Dimensions must be rows x columns (columns 0: a vector; a [1, rows] tensor is one too).
+const Constant *builder_constant(GraphBuilder *builder, const char *const *alternatives, size_t rows, size_t columns);
+
+// NULL when no such tensor exists.
+const Tensor *builder_find(const GraphBuilder *builder, const char *name);
+
+// "<name>.weight" [outputs, inputs] and, where there is one, "<name>.bias".
+Value builder_linear(GraphBuilder *builder, Value x, const char *name, size_t outputs, size_t inputs);
+
+// x over "<name>.weight" and "<name>.bias".
+Value builder_norm(GraphBuilder *builder, Value x, const char *name, size_t width);
+
+// Any other node with one output; its type comes from the caller (the builder knows no shape rules).
+Value builder_node(GraphBuilder *builder, OpCode op, const char *name, const Value *inputs, size_t input_count,
+                   const Attribute *attributes, size_t attribute_count, size_t columns);
+
+// An i32 [dim] input.
+Value builder_ids(GraphBuilder *builder, const char *name, Dim dim);
+
+// A node without outputs.
+void builder_effect(GraphBuilder *builder, OpCode op, const Value *inputs, size_t input_count,
+                    const Attribute *attributes, size_t attribute_count);
+
+// printf into the graph's arena, for tensor names; "" after a failure.
+const char *builder_text(GraphBuilder *builder, const char *format, ...) __attribute__((format(printf, 2, 3)));
