@@ -189,7 +189,8 @@ static Value head(Bart *bart, Value x, Value picked) {
         return x;
     Value rows_inputs[] = {x, picked};
     ValueType type = {DTYPE_F32, 2, {value_type(picked).dims[0], {false, (int64_t)m->width}}};
-    NodeSpec spec = {OP_ROWS, "rows", rows_inputs, 2, NULL, 0, &type, 1, "rows"};
+    NodeSpec spec = {
+        .op = OP_ROWS, .name = "rows", .inputs = rows_inputs, .input_count = 2, .types = &type, .output_count = 1};
     Node *rows;
     if ((b->status = graph_add_node(b->graph, &spec, &rows, b->err)) != OK)
         return x;

@@ -127,7 +127,15 @@ Value builder_node(GraphBuilder *b, OpCode op, const char *name, const Value *in
     if (b->status != OK)
         return (Value){0};
     ValueType type = matrix_type(inputs, columns);
-    NodeSpec spec = {op, name, inputs, input_count, attributes, attribute_count, &type, 1, name};
+    NodeSpec spec = {.op = op,
+                     .name = name,
+                     .inputs = inputs,
+                     .input_count = input_count,
+                     .attributes = attributes,
+                     .attribute_count = attribute_count,
+                     .types = &type,
+                     .output_count = 1,
+                     .note = name};
     Node *node;
     if (failed(b, graph_add_node(b->graph, &spec, &node, b->err)))
         return (Value){0};
