@@ -5,10 +5,20 @@
 #include "kernel/kernels.h"
 #include "kernel/sets.h"
 
+static const char *const activation_names[ACTIVATION_COUNT] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
+
 const char *activation_name(Activation activation) {
-    static const char *const names[ACTIVATION_COUNT] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
     assert(activation >= 0 && activation < ACTIVATION_COUNT);
-    return names[activation];
+    return activation_names[activation];
+}
+
+bool activation_from_name(const char *name, Activation *ret) {
+    for (Activation activation = 0; activation < ACTIVATION_COUNT; activation++)
+        if (strcmp(name, activation_names[activation]) == 0) {
+            *ret = activation;
+            return true;
+        }
+    return false;
 }
 
 const char *weight_kind_name(WeightKind kind) {
