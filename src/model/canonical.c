@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Torch's quantized tensors under hone's one convention, and alignment.
+#include "model/canonical.h"
+
+#include <string.h>
+
+// X of "X.scales" and "X.zero_points" when both and X itself are there.
+static bool is_companion(const Bundle *bundle, const char *name, const char *ending) {
+    size_t length = strlen(name), tail = strlen(ending);
+    char base[600];
+    if (length <= tail || length - tail >= sizeof base || strcmp(name + length - tail, ending) != 0)
+        return false;
+    memcpy(base, name, length - tail);
+    base[length - tail] = '\0';
+    return bundle_find(bundle, base) != NULL;
+}
+
+static const Tensor *companion(const Bundle *bundle, const Tensor *tensor, const char *ending) {
+    char name[600];
+    snprintf(name, sizeof name, "%s%s", tensor->name, ending);
+    return bundle_find(bundle, name);
+}
+
+static double element_real(const Tensor *tensor, size_t index) {
+    double value;
+    memcpy(&value, (const unsigned char *)tensor->data + index * sizeof value, sizeof value);
+    return value;
+}
+
+static int64_t element_int(const Tensor *tensor, size_t index) {
+    int64_t value;
+    memcpy(&value, (const unsigned char *)tensor->data + index * sizeof value, sizeof value);
+    return value;
+}
+
+static double stored_value(const Tensor *tensor, size_t index) {
+    const unsigned char *data = tensor->data;
+    int32_t wide;
+    switch (tensor->dtype) {
+    case DTYPE_I8:
+        return (int8_t)data[index];
+    case DTYPE_U8:
+        return data[index];
+    default:
+        memcpy(&wide, data + 4 * index, sizeof wide);
+        return wide;
+    }
+}
+
+typedef struct Quantized {
+    const Tensor *values, *scales, *zero_points;
+    size_t rows, columns, scale_count;
+} Quantized;
+
+static Status quantized_read(const Bundle *bundle, const Tensor *tensor, Quantized *ret, Error *err) {
+    Quantized q = {tensor, companion(bundle, tensor, ".scales"), companion(bundle, tensor, ".zero_points"), 1, 0, 0};
+    size_t elements, zeros;
+    bool sized = shape_elements(&tensor->shape, &elements) && shape_elements(&q.scales->shape, &q.scale_count) &&
+                 shape_elements(&q.zero_points->shape, &zeros);
+    if (tensor->shape.rank)
+        q.rows = (size_t)tensor->shape.dims[0];
+    bool typed = q.scales->dtype == DTYPE_F64 && q.zero_points->dtype == DTYPE_I64;
+    if (!sized || !typed || zeros != q.scale_count || (q.scale_count != 1 && q.scale_count != q.rows))
+        return FAIL(err, ERR_FORMAT, "quantized tensor '%s' has %zu scales and %zu rows", tensor->name, q.scale_count,
+                    q.rows);
+    q.columns = q.rows ? elements / q.rows : 0;
+    *ret = q;
+    return OK;
+}
+
+static bool is_symmetric(const Quantized *q) {
+    bool symmetric = q->values->dtype == DTYPE_I8 && q->values->shape.rank == 2;
+    for (size_t i = 0; i < q->scale_count; i++)
+        symmetric &= element_int(q->zero_points, i) == 0;
+    return symmetric;
+}
+
+static Status scales_add(Arena *arena, const Quantized *q, Tensor *ret, Error *err) {
+    float *scales = arena_array(arena, q->rows, sizeof *scales, err);
+    TRY_NEW(scales);
+    for (size_t r = 0; r < q->rows; r++)
+        scales[r] = (float)element_real(q->scales, q->scale_count == 1 ? 0 : r);
+    Tensor tensor = {
+        .dtype = DTYPE_F32, .shape = {1, {(int64_t)q->rows}}, .data = scales, .bytes = q->rows * sizeof *scales};
+    TRY_NEW(tensor.name = arena_format(arena, err, "%s_scale", q->values->name));
+    *ret = tensor;
+    return OK;
+}
+
+static Status dequantized(Arena *arena, const Quantized *q, Tensor *ret, Error *err) {
+    size_t elements = q->rows * q->columns;
+    float *values = arena_array(arena, elements, sizeof *values, err);
+    TRY_NEW(values);
+    for (size_t i = 0; i < elements; i++) {
+        size_t s = q->scale_count == 1 ? 0 : i / q->columns;
+        values[i] =
+            (float)((stored_value(q->values, i) - (double)element_int(q->zero_points, s)) * element_real(q->scales, s));
+    }
+    *ret = *q->values;
+    ret->dtype = DTYPE_F32;
+    ret->data = values;
+    ret->bytes = elements * sizeof *values;
+    return OK;
+}
+
+static Status aligned(Arena *arena, Tensor *tensor, Error *err) {
+    size_t alignment = dtype_bytes(tensor->dtype);
+    if ((uintptr_t)tensor->data % alignment == 0)
+        return OK;
+    void *copy = arena_alloc(arena, tensor->bytes, 64, err);
+    TRY_NEW(copy);
+    memcpy(copy, tensor->data, tensor->bytes);
+    tensor->data = copy;
+    return OK;
+}
+
+Status bundle_canonical(Arena *arena, const Bundle *bundle, Bundle *ret_bundle, Error *err) {
+    Bundle out = {0};
+    TRY_NEW(out.tensors = arena_array(arena, 2 * bundle->count, sizeof *out.tensors, err));
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *tensor = &bundle->tensors[i];
+        if (is_companion(bundle, tensor->name, ".scales") || is_companion(bundle, tensor->name, ".zero_points"))
+            continue;
+        Tensor *to = &out.tensors[out.count++];
+        *to = *tensor;
+        if (companion(bundle, tensor, ".scales") && companion(bundle, tensor, ".zero_points")) {
+            Quantized q = {0};
+            TRY(quantized_read(bundle, tensor, &q, err));
+            if (is_symmetric(&q))
+                TRY(scales_add(arena, &q, &out.tensors[out.count++], err));
+            else
+                TRY(dequantized(arena, &q, to, err));
+        }
+        TRY(aligned(arena, to, err));
+    }
+    TRY(bundle_seal(&out, err));
+    *ret_bundle = out;
+    return OK;
+}

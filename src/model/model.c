@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening a model: files, settings, graphs, passes, tokenizer.
+#include "model/model.h"
+
+#include <string.h>
+
+#include "arch/arch.h"
+#include "format/checkpoint.h"
+#include "model/canonical.h"
+#include "model/quantization.h"
+#include "pass/pass.h"
+
+struct Model {
+    ModelInfo info;
+    Bundle tensors;
+    SessionModel session;
+    GenerationOptions generation;
+    const Tokenizer *tokenizer;
+};
+
+// The folder that settings and tokenizer are read from: the model's own, or the one its file lies in.
+static Status settings_folder(Arena *arena, const char *path, const char **ret, Error *err) {
+    if (path_kind(path) == PATH_FOLDER) {
+        *ret = path;
+        return OK;
+    }
+    const char *name = path_name(path);
+    if (name == path) {
+        *ret = ".";
+        return OK;
+    }
+    TRY_NEW(*ret = arena_copy_text(arena, path, (size_t)(name - path), err));
+    return OK;
+}
+
+static Status config_read(Arena *arena, const char *folder, const char *model_path, json_t **ret_config,
+                          const char **ret_name, Error *err) {
+    char *path = path_join(arena, folder, "config.json", err);
+    TRY_NEW(path);
+    if (path_kind(path) == PATH_NONE)
+        return FAIL(err, ERR_FORMAT, "model '%s' has no config.json in '%s'", model_path, folder);
+    TRY(json_read(arena, path, false, ret_config, err));
+    TRY_NEW(*ret_name = arena_format(arena, err, "file '%s'", path));
+    if (!json_is_object(*ret_config))
+        return FAIL(err, ERR_FORMAT, "%s: expected a JSON object", *ret_name);
+    return OK;
+}
+
+// Defaults, overridden by config.json, overridden by generation_config.json.
+static Status generation_defaults_read(Arena *arena, const char *folder, const json_t *config, const char *config_name,
+                                       GenerationOptions *ret, Error *err) {
+    GenerationOptions options = generation_defaults();
+    TRY(generation_read(arena, config, config_name, &options, err));
+    char *path = path_join(arena, folder, "generation_config.json", err);
+    TRY_NEW(path);
+    json_t *generation;
+    TRY(json_read(arena, path, true, &generation, err));
+    if (generation) {
+        char *name = arena_format(arena, err, "file '%s'", path);
+        TRY_NEW(name);
+        if (!json_is_object(generation))
+            return FAIL(err, ERR_FORMAT, "%s: expected a JSON object", name);
+        TRY(generation_read(arena, generation, name, &options, err));
+    }
+    *ret = options;
+    return OK;
+}
+
+static Status tokenizer_find_files(Arena *arena, const char *folder, bool *ret_found, Error *err) {
+    static const char *const names[] = {"tokenizer.json", "vocab.json", "vocab.txt"};
+    char **files;
+    size_t count;
+    TRY(folder_list(arena, folder, &files, &count, err));
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            found |= strcmp(files[i], names[n]) == 0;
+        size_t length = strlen(files[i]);
+        found |= length > 6 && strcmp(files[i] + length - 6, ".model") == 0;
+    }
+    *ret_found = found;
+    return OK;
+}
+
+static Status parameters_count(const Graph *const graphs[2], int64_t *ret, Error *err) {
+    int64_t total = 0;
+    for (size_t g = 0; g < 2; g++)
+        for (size_t i = 0; i < graphs[g]->constant_count; i++) {
+            const Constant *c = graphs[g]->constants[i];
+            size_t elements;
+            if (g == 1 && graph_find_constant(graphs[0], c->name))
+                continue;
+            if (!shape_elements(&c->shape, &elements))
+                return FAIL(err, ERR_LIMIT, "constant '%s' is more than this machine can address", c->name);
+            total += (int64_t)elements;
+        }
+    *ret = total;
+    return OK;
+}
+
+static Status weight_bytes(Arena *arena, const Checkpoint *checkpoint, size_t *ret, Error *err) {
+    size_t total = 0;
+    for (size_t i = 0; i < checkpoint->file_count; i++) {
+        Bytes file;
+        TRY(file_map(arena, checkpoint->files[i], &file, err));
+        total += file.size;
+    }
+    *ret = total;
+    return OK;
+}
+
+static void info_fill(Model *model, const char *path, const ArchModel *arch) {
+    ModelInfo *info = &model->info;
+    info->path = path;
+    info->family = arch->family;
+    info->vocabulary = arch->vocabulary;
+    info->width = arch->width;
+    info->encoder_layers = arch->encoder_layers;
+    info->decoder_layers = arch->decoder_layers;
+    info->encoder_heads = arch->encoder_heads;
+    info->decoder_heads = arch->decoder_heads;
+    info->encoder_ffn = arch->encoder_ffn;
+    info->decoder_ffn = arch->decoder_ffn;
+    info->most_positions = arch->most_positions;
+    const GenerationOptions *g = &model->generation;
+    info->ids = (SpecialIds){g->bos_token_id, g->eos_token_count ? g->eos_token_ids[0] : -1, g->pad_token_id,
+                             g->decoder_start_token_id};
+    model->session = (SessionModel){.encode = arch->encode,
+                                    .decode = arch->decode,
+                                    .decoder_layers = arch->decoder_layers,
+                                    .width = arch->width,
+                                    .vocabulary = arch->vocabulary,
+                                    .most_positions = arch->most_positions};
+}
+
+static Status graphs_build(Arena *arena, Model *model, const char *path, const ArchInput *input, bool passes,
+                           Error *err) {
+    const Arch *arch;
+    ArchModel built;
+    TRY(arch_find(input, &arch, err));
+    TRY(arch->build(arena, input, &built, err));
+    TRY(parameters_count((const Graph *const[]){built.encode, built.decode}, &model->info.parameters, err));
+    Graph *graphs[] = {built.encode, built.decode};
+    for (size_t i = 0; i < 2 && passes; i++)
+        TRY(passes_run_standard(graphs[i], err));
+    info_fill(model, path, &built);
+    return OK;
+}
+
+Status model_open(Arena *arena, const char *path, bool passes, const Model **ret_model, Error *err) {
+    if (path_kind(path) == PATH_NONE)
+        return FAIL(err, ERR_IO, "there is no model at '%s': expected a folder with config.json and weights", path);
+    Model *model = arena_array(arena, 1, sizeof *model, err);
+    TRY_NEW(model);
+    const char *folder, *config_name;
+    json_t *config;
+    TRY(settings_folder(arena, path, &folder, err));
+    TRY(config_read(arena, folder, path, &config, &config_name, err));
+    TRY(quantization_check(config, config_name, &model->info.quantization, err));
+    Checkpoint checkpoint;
+    TRY(checkpoint_open(arena, path, &checkpoint, err));
+    TRY(weight_bytes(arena, &checkpoint, &model->info.weight_bytes, err));
+    TRY(bundle_canonical(arena, &checkpoint.bundle, &model->tensors, err));
+    TRY(generation_defaults_read(arena, folder, config, config_name, &model->generation, err));
+    ArchInput input = {config, config_name, &model->tensors};
+    TRY(graphs_build(arena, model, path, &input, passes, err));
+    bool has_tokenizer;
+    TRY(tokenizer_find_files(arena, folder, &has_tokenizer, err));
+    if (has_tokenizer)
+        TRY(tokenizer_open(arena, folder, &model->tokenizer, err));
+    *ret_model = model;
+    return OK;
+}
+
+const ModelInfo *model_info(const Model *model) {
+    return &model->info;
+}
+
+const SessionModel *model_session(const Model *model) {
+    return &model->session;
+}
+
+const Bundle *model_tensors(const Model *model) {
+    return &model->tensors;
+}
+
+const GenerationOptions *model_generation(const Model *model) {
+    return &model->generation;
+}
+
+const Tokenizer *model_tokenizer(const Model *model) {
+    return model->tokenizer;
+}
