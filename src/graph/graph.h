@@ -129,9 +129,9 @@ Graph *graph_make(Arena *arena, const char *name, Error *err);
 MUST_CHECK Status graph_add_dim(Graph *graph, const char *name, Dim *ret_dim, Error *err);
 MUST_CHECK Status graph_add_constant(Graph *graph, const Constant *constant, const Constant **ret_constant, Error *err);
 
-// Appends a node. `name` is the (first) output's wish (NULL: the operator's name); further outputs get "name.1", or what
-// `names` wishes for. Types are given by the caller or, where `types` is NULL, filled by op_infer afterwards. Absent
-// inputs at the end are dropped as far as the operator allows.
+// Appends a node. `name` is the (first) output's wish (NULL: the operator's name); further outputs get "name.1", or
+// what `names` wishes for. Types are given by the caller or, where `types` is NULL, filled by op_infer afterwards.
+// Absent inputs at the end are dropped as far as the operator allows.
 typedef struct NodeSpec {
     OpCode op;
     const char *name;
@@ -155,7 +155,8 @@ MUST_CHECK Status graph_change_node(Graph *graph, Node *node, const NodeSpec *sp
 // Puts a node of `spec` just before `place` (same arena); its outputs have fresh names.
 MUST_CHECK Status graph_insert_before(Graph *graph, const Node *place, const NodeSpec *spec, Node **ret_node,
                                       Error *err);
-// Removes nodes and constants marked false (NULL: keeps all), renumbers. Nothing kept may use what goes. Marks are indexed by Node.index and Constant.index.
+// Removes nodes and constants marked false (NULL: keeps all), renumbers. Nothing kept may use what goes. Marks are
+// indexed by Node.index and Constant.index.
 void graph_keep(Graph *graph, const bool *keep_node, const bool *keep_constant);
 // Uses of each value: how many inputs and returns read output `output` of `node`.
 size_t graph_uses(const Graph *graph, const Node *node, int output);

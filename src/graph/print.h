@@ -6,10 +6,15 @@
 #include "base/file.h"
 #include "graph/graph.h"
 
-// Appends the text. Deterministic: same graph, same bytes. Constants with data of at most 16 elements and no other
-// source print their values when `values` is set (%.9g for f32, so that they parse back to the same bits).
+// Constants of at most so many elements can be written with their values; a list in a text has at most so many items.
+enum { GRAPH_MOST_VALUES = 16, GRAPH_MOST_LIST = 1024, GRAPH_MOST_TEXT_BYTES = 1 << 20, GRAPH_MOST_NODES = 100000 };
+
+// Appends the text. Deterministic: same graph, same bytes. Constants with data of at most GRAPH_MOST_VALUES elements
+// print it when `values` is set: `= {1, 2.5}`, and `= {127, -3} scales {0.5}` for s8/row; in the fewest digits (six at
+// least) that parse back to the same bits (a NaN keeps only being one).
 void graph_print(const Graph *graph, bool values, Buffer *buffer);
 
-// Reads a text as graph_print writes it (blank lines and `// comments` allowed). ERR_FORMAT with line and column.
-// Bounded: at most 1 MiB of text nesting nothing, 100,000 nodes.
+// Reads a text as graph_print writes it (blank lines, more spaces and `// comments` allowed); `name` is for messages.
+// ERR_FORMAT with line and column (bytes, from 1); ERR_LIMIT beyond the bounds above. What it returns passes
+// graph_verify; constants without values have data NULL.
 MUST_CHECK Status graph_parse(Arena *arena, const char *name, Bytes text, Graph **ret_graph, Error *err);

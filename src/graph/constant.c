@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows of constants, seen through the parts they may be made of.
+#include <string.h>
+
+#include "graph/graph.h"
+
+bool constant_has_data(const Constant *constant) {
+    for (size_t i = 0; i < constant->part_count; i++)
+        if (!constant_has_data(constant->parts[i]))
+            return false;
+    return constant->part_count || (constant->data && (constant->scheme != SCHEME_INT8_ROW || constant->scales));
+}
+
+size_t constant_row_bytes(const Constant *constant) {
+    size_t bytes = dtype_bytes(constant->dtype);
+    for (int i = 1; i < constant->shape.rank; i++)
+        bytes *= (size_t)constant->shape.dims[i];
+    return bytes;
+}
+
+// The piece that holds row *first, and how many rows it has from there; *first becomes the row within it.
+static const Constant *piece_at(const Constant *constant, size_t *first, size_t *ret_rows) {
+    for (size_t i = 0; i < constant->part_count; i++) {
+        size_t rows = (size_t)constant->parts[i]->shape.dims[0];
+        if (*first < rows) {
+            *ret_rows = rows - *first;
+            return constant->parts[i];
+        }
+        *first -= rows;
+    }
+    *ret_rows = SIZE_MAX; // a constant in one piece
+    return constant;
+}
+
+const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch) {
+    size_t row_bytes = constant_row_bytes(constant), at = first, rows;
+    const Constant *piece = piece_at(constant, &at, &rows);
+    if (count <= rows)
+        return (const char *)piece->data + at * row_bytes;
+    for (size_t done = 0; done < count; done += rows) {
+        at = first + done;
+        piece = piece_at(constant, &at, &rows);
+        if (rows > count - done)
+            rows = count - done;
+        memcpy((char *)scratch + done * row_bytes, (const char *)piece->data + at * row_bytes, rows * row_bytes);
+    }
+    return scratch;
+}
+
+void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales) {
+    size_t rows;
+    for (size_t done = 0; done < count; done += rows) {
+        size_t at = first + done;
+        const Constant *piece = piece_at(constant, &at, &rows);
+        if (rows > count - done)
+            rows = count - done;
+        memcpy(ret_scales + done, piece->scales + at, rows * sizeof *ret_scales);
+    }
+}
