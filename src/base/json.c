@@ -15,7 +15,8 @@ Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, js
     json_t *value = json_loadb((const char *)text.data, text.size, flags, &error);
     if (!value) {
         enum json_error_code code = json_error_code(&error);
-        if (code == json_error_out_of_memory || strstr(error.text, "memory"))
+        // Where jansson itself finds no memory it leaves the text empty.
+        if (code == json_error_out_of_memory || !error.text[0] || strstr(error.text, "memory"))
             return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
         return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): %s", name, error.line,
                     error.column, error.position, error.text);

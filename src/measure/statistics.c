@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Means, percentiles and bootstrap intervals.
+#include "measure/statistics.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/random.h"
+
+static const double LOW_PERCENT = 2.5;
+static const double HIGH_PERCENT = 97.5;
+static const double NS_PER_MS = 1e6;
+
+double statistics_mean(const double *values, size_t count) {
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += values[i];
+    return count ? sum / (double)count : 0;
+}
+
+static int values_compare(const void *a, const void *b) {
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void statistics_sort(double *values, size_t count) {
+    if (count)
+        qsort(values, count, sizeof *values, values_compare);
+}
+
+double statistics_percentile(const double *sorted, size_t count, double percent) {
+    assert(count > 0 && percent >= 0 && percent <= 100);
+    double at = percent / 100 * (double)(count - 1);
+    size_t below = (size_t)at;
+    if (below >= count - 1)
+        return sorted[count - 1];
+    double part = at - (double)below;
+    double step = sorted[below + 1] - sorted[below];
+    // From the nearer neighbour, as numpy does, so that the ends are hit exactly.
+    return part < 0.5 ? sorted[below] + step * part : sorted[below + 1] - step * (1 - part);
+}
+
+Interval statistics_bootstrap(const double *values, size_t count, uint64_t seed) {
+    assert(count > 0 && count <= UINT32_MAX);
+    double means[BOOTSTRAP_RESAMPLES];
+    Random random = {seed};
+    for (size_t r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
+        double sum = 0;
+        for (size_t i = 0; i < count; i++)
+            sum += values[random_below(&random, (uint32_t)count)];
+        means[r] = sum / (double)count;
+    }
+    statistics_sort(means, BOOTSTRAP_RESAMPLES);
+    return (Interval){
+        .mean = statistics_mean(values, count),
+        .low = statistics_percentile(means, BOOTSTRAP_RESAMPLES, LOW_PERCENT),
+        .mid = statistics_percentile(means, BOOTSTRAP_RESAMPLES, 50),
+        .high = statistics_percentile(means, BOOTSTRAP_RESAMPLES, HIGH_PERCENT),
+    };
+}
+
+// Sums serve as well as means: both systems have the same number of samples.
+static double loss_of_sums(double baseline, double candidate, bool less_is_better) {
+    if (baseline == 0)
+        return NAN;
+    return less_is_better ? candidate / baseline - 1 : 1 - candidate / baseline;
+}
+
+RelativeLoss statistics_paired_loss(const double *baseline, const double *candidate, size_t count, bool less_is_better,
+                                    uint64_t seed) {
+    assert(count > 0 && count <= UINT32_MAX);
+    double losses[BOOTSTRAP_RESAMPLES];
+    size_t defined = 0; // resamples whose baseline is not 0
+    Random random = {seed};
+    for (size_t r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
+        double baseline_sum = 0;
+        double candidate_sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            uint32_t at = random_below(&random, (uint32_t)count);
+            baseline_sum += baseline[at];
+            candidate_sum += candidate[at];
+        }
+        double loss = loss_of_sums(baseline_sum, candidate_sum, less_is_better);
+        if (!isnan(loss))
+            losses[defined++] = loss;
+    }
+    double whole = loss_of_sums(statistics_mean(baseline, count), statistics_mean(candidate, count), less_is_better);
+    if (isnan(whole) || !defined)
+        return (RelativeLoss){whole, whole, whole};
+    statistics_sort(losses, defined);
+    return (RelativeLoss){whole, statistics_percentile(losses, defined, LOW_PERCENT),
+                          statistics_percentile(losses, defined, HIGH_PERCENT)};
+}
+
+LatencySummary statistics_latency(double *times_ns, size_t count) {
+    statistics_sort(times_ns, count);
+    return (LatencySummary){
+        .mean_ms = statistics_mean(times_ns, count) / NS_PER_MS,
+        .p50_ms = statistics_percentile(times_ns, count, 50) / NS_PER_MS,
+        .p95_ms = statistics_percentile(times_ns, count, 95) / NS_PER_MS,
+        .p99_ms = statistics_percentile(times_ns, count, 99) / NS_PER_MS,
+    };
+}
