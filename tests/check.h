@@ -37,9 +37,10 @@
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof *(array))
 
-// The program's main: `TEST_MAIN(name, test_a, test_b)`. Each test runs in a process of its own with a timeout.
-#define TEST_MAIN(name, ...)                                                                                           \
-    int main(void) {                                                                                                   \
+// The suite as a function, for a program with a main of its own: `TEST_SUITE(run_suite, name, test_a, test_b)`. Each
+// test runs in a process of its own with a timeout. Returns main's exit status.
+#define TEST_SUITE(function, name, ...)                                                                                \
+    static int function(void) {                                                                                        \
         memory_init();                                                                                                 \
         const TTest *tests[] = {__VA_ARGS__};                                                                          \
         Suite *suite = suite_create(name);                                                                             \
@@ -49,8 +50,15 @@
             tcase_add_test(all, tests[i]);                                                                             \
         suite_add_tcase(suite, all);                                                                                   \
         SRunner *runner = srunner_create(suite);                                                                       \
-        srunner_run_all(runner, CK_ENV);                                                                               \
+        srunner_run_all(runner, CK_NORMAL);                                                                            \
         int failed = srunner_ntests_failed(runner);                                                                    \
         srunner_free(runner);                                                                                          \
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                                   \
+    }
+
+// The program's main: `TEST_MAIN(name, test_a, test_b)`.
+#define TEST_MAIN(name, ...)                                                                                           \
+    TEST_SUITE(run_suite, name, __VA_ARGS__)                                                                           \
+    int main(void) {                                                                                                   \
+        return run_suite();                                                                                            \
     }

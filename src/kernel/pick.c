@@ -29,7 +29,19 @@ const char *weight_kind_name(WeightKind kind) {
 
 void kernels_pick(CpuLevel level, Kernels *ret) {
     kernels_fill_ref(ret);
+#if defined(__x86_64__)
+    CpuLevel best = cpu_detect();
+    if (level > best)
+        level = best;
+    if (level >= CPU_AVX2)
+        kernels_fill_avx2(ret);
+    if (level >= CPU_AVX512)
+        kernels_fill_avx512(ret);
+    if (level >= CPU_VNNI)
+        kernels_fill_vnni(ret);
+#else
     (void)level;
+#endif
 }
 
 size_t gemm_panels(const GemmKernel *kernel, size_t n) {

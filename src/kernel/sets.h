@@ -6,3 +6,8 @@
 #include "kernel/kernels.h"
 
 void kernels_fill_ref(Kernels *kernels);
+#if defined(__x86_64__)
+void kernels_fill_avx2(Kernels *kernels);
+void kernels_fill_avx512(Kernels *kernels);
+void kernels_fill_vnni(Kernels *kernels);
+#endif

@@ -31,7 +31,7 @@ typedef struct Function {
 } Function;
 
 static const Function functions[] = {
-    {"exp", math_exp, exp, EXP_LOWEST, 88.7228317f, 1.0},
+    {"exp", math_exp, exp, EXP_LOWEST, 88.7228317f, 1.1},
     {"erf", math_erf, erf, -FLT_MAX, FLT_MAX, 1.5},
     {"tanh", math_tanh, tanh, -FLT_MAX, FLT_MAX, 1.5},
     {"log", math_log, log, 0x1p-149f, FLT_MAX, 1.0},
@@ -77,7 +77,8 @@ END_TEST
 
 START_TEST(test_erf_and_tanh_never_exceed_one) {
     for (float x = 0.5f; x < 20.0f; x += 0x1p-12f)
-        ck_assert_msg(math_erf(x) <= 1.0f && math_tanh(x) <= 1.0f, "beyond one at %a", (double)x);
+        if (math_erf(x) > 1.0f || math_tanh(x) > 1.0f)
+            ck_abort_msg("beyond one at %a", (double)x);
 }
 END_TEST
 
@@ -87,12 +88,13 @@ START_TEST(test_widening) {
         double fraction = (double)(bits & 1023);
         double value = exponent ? ldexp(1024.0 + fraction, exponent - 25) : ldexp(fraction, -24);
         float half = float_from_f16((uint16_t)bits);
-        if (exponent == 31)
-            ck_assert(fraction == 0.0 ? isinf(half) : isnan(half));
-        else
-            ck_assert_msg((double)half == (bits >> 15 ? -value : value), "half %04x gives %a", bits, (double)half);
-        ck_assert(!!signbit(half) == bits >> 15);
-        ck_assert_uint_eq(float_bits(float_from_bf16((uint16_t)bits)), bits << 16);
+        bool right = exponent != 31    ? (double)half == (bits >> 15 ? -value : value)
+                     : fraction == 0.0 ? isinf(half)
+                                       : isnan(half);
+        if (!right || (unsigned)!!signbit(half) != bits >> 15)
+            ck_abort_msg("half %04x gives %a", bits, (double)half);
+        if (float_bits(float_from_bf16((uint16_t)bits)) != bits << 16)
+            ck_abort_msg("bfloat16 %04x", bits);
     }
 }
 END_TEST

@@ -3,10 +3,6 @@
 #include "kernel/ref/math.h"
 #include "kernel/ref/ref.h"
 
-#define SQRT_1_2 0x1.6a09e6p-1f
-#define SQRT_2_PI 0x1.988454p-1f      // sqrt(2 / pi)
-#define SQRT_2_PI_CUBE 0x1.2444f2p-5f // sqrt(2 / pi) * 0.044715
-
 float ref_activate(Activation activation, float x) {
     switch (activation) {
     case ACTIVATION_RELU:

@@ -113,6 +113,11 @@ static inline float math_log(float x) {
     return fmaf(e, LN2_HIGH, f + low);
 }
 
+// Constants of the gelus.
+#define SQRT_1_2 0x1.6a09e6p-1f
+#define SQRT_2_PI 0x1.988454p-1f      // sqrt(2 / pi)
+#define SQRT_2_PI_CUBE 0x1.2444f2p-5f // sqrt(2 / pi) * 0.044715
+
 // Folds of 16 lanes: 16 -> 8 -> 4 -> 2 -> 1, lane i with lane i + half. Destroys `lanes`.
 static inline float fold_sum(float lanes[16]) {
     for (size_t half = 8; half; half /= 2)

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products with s8 weights on VNNI: VPDPBUSD adds four u8 * s8 products into 32 bits. The weights are the unsigned
+// side, held as w + 128, and the activations are broadcast as they are; 128 * sum(activations) of the row is taken off
+// again, all exact in wrapping 32 bits. Panels: 32 scales, then [k / 4][32][4].
+#include "kernel/avx512/v16.inc"
+
+#include "kernel/sets.h"
+#include "kernel/simd/gemm.inc"
+
+static size_t vnni_panel_bytes(size_t k) {
+    return NR * sizeof(float) + (k + 3) / 4 * 4 * NR;
+}
+
+static void vnni_pack(const void *weights, size_t stride, const float *scales, size_t columns, size_t k, void *panel) {
+    memset(panel, 0, NR * sizeof(float));
+    memcpy(panel, scales, columns * sizeof(float));
+    uint8_t *to = (uint8_t *)((float *)panel + NR);
+    pack_elements(weights, stride, columns, k, 1, 4, to);
+    for (size_t i = 0; i < (k + 3) / 4 * 4 * NR; i++)
+        to[i] ^= 0x80;
+}
+
+// The sum of a row of s8, padded with zeros to a multiple of 64.
+static int32_t row_sum(const int8_t *x, size_t k) {
+    I16 sum = i16_zero();
+    for (size_t i = 0; i < k; i += 64)
+        sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), _mm512_loadu_si512(x + i));
+    return _mm512_reduce_add_epi32(sum);
+}
+
+// R rows and P panels are constants where this is inlined.
+INLINE void vnni_micro(const GemmTile *tile, const Micro *at, const size_t R, const size_t P) {
+    const size_t C = P * GEMM_NV;
+    size_t bytes = vnni_panel_bytes(tile->k), stride = tile->x_stride;
+    const char *weights = (const char *)tile->panels + at->panel * bytes + NR * sizeof(float);
+    const int8_t *x = (const int8_t *)tile->x + at->row * stride;
+    I16 sums[MAX_VECTORS];
+#pragma GCC unroll 12
+    for (size_t r = 0; r < R; r++) {
+        I16 start = i16_set1((int32_t)(-128 * row_sum(x + r * stride, tile->k)));
+#pragma GCC unroll 16
+        for (size_t c = 0; c < C; c++)
+            sums[r * C + c] = start;
+    }
+    for (size_t k = 0; k < tile->k; k += 4) {
+        I16 w[MAX_VECTORS];
+#pragma GCC unroll 16
+        for (size_t c = 0; c < C; c++)
+            w[c] = _mm512_loadu_si512(weights + c / GEMM_NV * bytes + k * NR + c % GEMM_NV * 64);
+        if (R <= 4) {
+#pragma GCC unroll 16
+            for (size_t c = 0; c < C; c++)
+                __builtin_prefetch(weights + c / GEMM_NV * bytes + k * NR + c % GEMM_NV * 64 + 2048);
+        }
+#pragma GCC unroll 12
+        for (size_t r = 0; r < R; r++) {
+            int32_t four;
+            memcpy(&four, x + r * stride + k, sizeof four);
+            I16 a = i16_set1(four);
+#pragma GCC unroll 16
+            for (size_t c = 0; c < C; c++)
+                sums[r * C + c] = _mm512_dpbusd_epi32(sums[r * C + c], w[c], a);
+        }
+    }
+    float values[MAX_VECTORS * 16];
+#pragma GCC unroll 32
+    for (size_t i = 0; i < R * C; i++)
+        v16_store(values + i * 16, i16_to_float(sums[i]));
+    scale_micro(tile, at, bytes, values);
+}
+
+static void vnni_dispatch(const GemmTile *tile, const Micro *at) {
+#define MICRO(tile, at, R, P) vnni_micro(tile, at, R, P)
+    switch (at->rows * 8 + at->panels) {
+        MICRO_SHAPES(MICRO_CASE)
+    default:
+        assert(false);
+    }
+}
+
+static void vnni_run(const GemmTile *tile) {
+    walk_tile(tile, tile->k, vnni_dispatch);
+}
+
+static const GemmKernel gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, vnni_panel_bytes, vnni_pack, vnni_run};
+
+void kernels_fill_vnni(Kernels *kernels) {
+    kernels->level = CPU_VNNI;
+    kernels->gemm[WEIGHT_S8] = gemm_s8;
+}

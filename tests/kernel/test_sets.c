@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: Apache-2.0
+// The kernel checker: every kernel of every set that this machine runs against the reference set, bit by bit. With
+// --bench it times them instead (kernel_bench.h). HONE_SEED changes the data.
+#include "bench.h"
+#include "cases.h"
+
+static uint64_t seed(void) {
+    const char *text = getenv("HONE_SEED");
+    return text ? strtoull(text, NULL, 10) : 20240601;
+}
+
+// The sets to check, strongest last; says which this machine lacks.
+static size_t sets_here(CpuLevel ret_levels[CPU_LEVEL_COUNT]) {
+    size_t count = 0;
+    for (CpuLevel level = CPU_AVX2; level < CPU_LEVEL_COUNT; level++) {
+        Kernels kernels;
+        kernels_pick(level, &kernels);
+        if (kernels.level == level)
+            ret_levels[count++] = level;
+        else
+            printf("skipped: %s (this processor or this build lacks it)\n", cpu_level_name(level));
+    }
+    return count;
+}
+
+// One product from plain matrices: everything lies in guarded memory.
+typedef struct Product {
+    WeightKind kind;
+    size_t rows, columns, k;
+    Style style;
+    Activation activation;
+    bool bias, residual, in_place;
+} Product;
+
+typedef struct ProductData {
+    void *weights, *x;
+    float *weight_scales, *x_scales, *bias, *residual;
+} ProductData;
+
+static ProductData product_data(Guard *guard, Random *random, const Product *p) {
+    size_t k = padded_k(p->kind, p->k), bytes = p->kind == WEIGHT_S8 ? 1 : 4;
+    ProductData data;
+    data.weights = guard_place(guard, 0, p->columns * p->k * element_bytes(p->kind), true);
+    random_weights(random, p->kind, p->style, data.weights, p->columns * p->k);
+    data.x = guard_place(guard, 1, p->rows * k * bytes, true);
+    for (size_t row = 0; row < p->rows; row++) {
+        if (p->kind == WEIGHT_S8) {
+            memset((int8_t *)data.x + row * k, 0, k);
+            random_weights(random, WEIGHT_S8, p->style, (int8_t *)data.x + row * k, p->k);
+        } else {
+            random_fill(random, p->style, (float *)data.x + row * k, p->k);
+        }
+    }
+    data.weight_scales = guard_place(guard, 2, p->columns * 4, true);
+    random_fill(random, STYLE_PLAIN, data.weight_scales, p->columns);
+    data.x_scales = guard_place(guard, 3, p->rows * 4, true);
+    random_fill(random, STYLE_PLAIN, data.x_scales, p->rows);
+    data.bias = guard_place(guard, 4, p->columns * 4, true);
+    random_fill(random, p->style, data.bias, p->columns);
+    data.residual = guard_place(guard, 5, p->rows * p->columns * 4, true);
+    random_fill(random, p->style, data.residual, p->rows * p->columns);
+    return data;
+}
+
+static void *pack_product(Guard *guard, size_t slot, const Kernels *kernels, const Product *p,
+                          const ProductData *data) {
+    const GemmKernel *kernel = &kernels->gemm[p->kind];
+    if (kernel->panel_bytes(p->k) % 64 != 0)
+        ck_abort_msg("%s: panels of %zu bytes", kernel->name, kernel->panel_bytes(p->k));
+    void *panels = guard_place(guard, slot, gemm_packed_bytes(kernel, p->columns, p->k), true);
+    size_t count = gemm_panels(kernel, p->columns), middle = count / 2;
+    gemm_pack(kernel, data->weights, data->weight_scales, element_bytes(p->kind), p->columns, p->k, middle, count,
+              panels);
+    gemm_pack(kernel, data->weights, data->weight_scales, element_bytes(p->kind), p->columns, p->k, 0, middle, panels);
+    return panels;
+}
+
+// Rows [first_row, ..rows) and columns from panel `first_panel` of the product into y [rows, columns].
+static void run_part(const Kernels *kernels, const Product *p, const ProductData *data, const void *panels,
+                     size_t first_row, size_t rows, size_t first_panel, size_t columns, float *y) {
+    const GemmKernel *kernel = &kernels->gemm[p->kind];
+    size_t k = padded_k(p->kind, p->k), column = first_panel * kernel->nr, at = first_row * p->columns + column;
+    if (p->in_place)
+        for (size_t row = 0; row < rows; row++)
+            memcpy(y + at + row * p->columns, data->residual + at + row * p->columns, columns * 4);
+    kernel->run(&(GemmTile){
+        .rows = rows,
+        .columns = columns,
+        .k = p->k,
+        .x = (char *)data->x + first_row * k * (p->kind == WEIGHT_S8 ? 1 : 4),
+        .x_stride = k,
+        .x_scales = data->x_scales + first_row,
+        .panels = (const char *)panels + first_panel * kernel->panel_bytes(p->k),
+        .bias = p->bias ? data->bias + column : NULL,
+        .residual = !p->residual  ? NULL
+                    : p->in_place ? y + at
+                                  : data->residual + at,
+        .residual_stride = p->columns,
+        .y = y + at,
+        .y_stride = p->columns,
+        .activation = p->activation,
+    });
+}
+
+static void check_product(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const Product *p) {
+    ProductData data = product_data(guard, random, p);
+    size_t n = p->rows * p->columns;
+    float *expected = guard_place(guard, 6, n * 4, true);
+    float *got = guard_place(guard, 7, n * 4, random_below(random, 2));
+    run_part(ref, p, &data, pack_product(guard, 8, ref, p, &data), 0, p->rows, 0, p->columns, expected);
+    run_part(set, p, &data, pack_product(guard, 9, set, p, &data), 0, p->rows, 0, p->columns, got);
+    CHECK_SAME(got, expected, n, "%s m %zu n %zu k %zu style %d %s bias %d residual %d", set->gemm[p->kind].name,
+               p->rows, p->columns, p->k, p->style, activation_name(p->activation), p->bias, p->residual);
+    guard_check(guard, set->gemm[p->kind].name);
+}
+
+static Product random_product(Random *random, WeightKind kind, size_t rows, size_t columns, size_t k) {
+    Product p = {.kind = kind, .rows = rows, .columns = columns, .k = k};
+    p.style = random_below(random, STYLE_COUNT);
+    p.activation = random_below(random, 3) ? ACTIVATION_NONE : random_below(random, ACTIVATION_COUNT);
+    p.bias = random_below(random, 2);
+    p.residual = random_below(random, 2);
+    p.in_place = p.residual && random_below(random, 2);
+    return p;
+}
+
+START_TEST(test_products) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels), cases = 0;
+    for (size_t i = 0; i < count; i++) {
+        kernels_pick(levels[i], &set);
+        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+            size_t mr = set.gemm[kind].mr, nr = set.gemm[kind].nr;
+            size_t rows[] = {0, 1, 2, 3, 4, 5, 7, mr - 1, mr, mr + 1, 2 * mr + 3};
+            size_t columns[] = {0, 1, 17, nr - 1, nr, nr + 1, 3 * nr, 4 * nr, 5 * nr + 3};
+            size_t ks[] = {0, 1, 2, 3, 5, 16, 63, 64, 65, 131, 259};
+            for (size_t a = 0; a < ARRAY_COUNT(rows); a++)
+                for (size_t b = 0; b < ARRAY_COUNT(columns); b++)
+                    for (size_t c = 0; c < ARRAY_COUNT(ks); c++, cases++) {
+                        Product p = random_product(&random, kind, rows[a], columns[b], ks[c]);
+                        check_product(&guard, &random, &ref, &set, &p);
+                    }
+            Product big = random_product(&random, kind, 250, 2 * nr + 5, 1031); // more than one chunk of rows
+            check_product(&guard, &random, &ref, &set, &big);
+        }
+    }
+    printf("seed %llu: %zu products agree\n", (unsigned long long)seed(), cases);
+    guard_done(&guard);
+}
+END_TEST
+
+// Sums at the edge: k so long that 16-bit steps or unsigned offsets would show, all of them +-127.
+START_TEST(test_extreme_s8) {
+    Guard guard;
+    guard_init(&guard);
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    Product p = {.kind = WEIGHT_S8, .rows = 4, .columns = 37, .k = 4096};
+    for (size_t i = 0; i < count; i++)
+        for (int signs = 0; signs < 4; signs++) {
+            kernels_pick(levels[i], &set);
+            Random random = {seed()};
+            ProductData data = product_data(&guard, &random, &p);
+            memset(data.weights, signs & 1 ? 127 : -127, p.columns * p.k);
+            memset(data.x, signs & 2 ? 127 : -127, p.rows * p.k);
+            for (size_t j = 0; j < p.columns; j++)
+                data.weight_scales[j] = 1.0f;
+            for (size_t j = 0; j < p.rows; j++)
+                data.x_scales[j] = 1.0f;
+            float *got = guard_place(&guard, 7, p.rows * p.columns * 4, true);
+            run_part(&set, &p, &data, pack_product(&guard, 9, &set, &p, &data), 0, p.rows, 0, p.columns, got);
+            float exact = (signs == 0 || signs == 3 ? 1.0f : -1.0f) * (float)(127 * 127 * 4096);
+            for (size_t j = 0; j < p.rows * p.columns; j++)
+                ck_assert_msg(got[j] == exact, "%s: %.0f, expected %.0f", set.gemm[WEIGHT_S8].name, (double)got[j],
+                              (double)exact);
+        }
+    guard_done(&guard);
+}
+END_TEST
+
+// A row has the same bits alone, in any group of rows, and however rows and panels are shared out.
+START_TEST(test_rows_are_independent) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    for (CpuLevel level = CPU_REF; level < CPU_LEVEL_COUNT; level++)
+        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+            Kernels set;
+            kernels_pick(level, &set);
+            size_t nr = set.gemm[kind].nr, rows = 29, columns = 5 * nr + 7, panels_count = 6;
+            Product p = random_product(&random, kind, rows, columns, 200);
+            ProductData data = product_data(&guard, &random, &p);
+            void *panels = pack_product(&guard, 9, &set, &p, &data);
+            float *whole = guard_place(&guard, 6, rows * columns * 4, true);
+            float *parts = guard_place(&guard, 7, rows * columns * 4, true);
+            run_part(&set, &p, &data, panels, 0, rows, 0, columns, whole);
+            for (size_t step = 1; step <= rows; step++) {
+                memset(parts, 0xFF, rows * columns * 4);
+                for (size_t row = 0; row < rows; row += step)
+                    for (size_t panel = 0, take; panel < panels_count; panel += take) {
+                        take = 1 + random_below(&random, (uint32_t)(panels_count - panel));
+                        size_t width = panel + take == panels_count ? columns - panel * nr : take * nr;
+                        run_part(&set, &p, &data, panels, row, rows - row < step ? rows - row : step, panel, width,
+                                 parts);
+                    }
+                CHECK_SAME(parts, whole, rows * columns, "%s in steps of %zu rows", set.gemm[kind].name, step);
+            }
+        }
+    guard_done(&guard);
+}
+END_TEST
+
+// ---- rows and elements --------------------------------------------------------------------------------------------
+
+static const size_t row_sizes[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 300, 768, 1009, 5021};
+
+// Runs each kernel over rows of both sets and compares; y apart from its inputs, then y = x.
+static void check_row(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t n, Style style) {
+    const char *name = cpu_level_name(set->level);
+    float *x = guard_place(guard, 0, n * 4, true), *other = guard_place(guard, 1, n * 4, true);
+    float *gain = guard_place(guard, 2, n * 4, true), *bias = guard_place(guard, 3, n * 4, true);
+    float *a = guard_place(guard, 4, n * 4, true), *b = guard_place(guard, 5, n * 4, random_below(random, 2));
+    float *sum_a = guard_place(guard, 6, n * 4, true), *sum_b = guard_place(guard, 7, n * 4, true);
+    size_t padded = padded_k(WEIGHT_S8, n);
+    int8_t *q_a = guard_place(guard, 8, padded, true), *q_b = guard_place(guard, 9, padded, true);
+    random_fill(random, style, x, n);
+    random_fill(random, style, other, n);
+    random_fill(random, STYLE_PLAIN, gain, n);
+    random_fill(random, STYLE_PLAIN, bias, n);
+    float factor = random_value(random, STYLE_PLAIN);
+
+    for (unsigned options = 0; options < 8; options++) {
+        const float *res = options & 1 ? other : NULL, *add = options & 2 ? bias : NULL;
+        ref->layer_norm(x, res, gain, add, 1e-5f, n, options & 4 ? sum_a : NULL, a);
+        set->layer_norm(x, res, gain, add, 1e-5f, n, options & 4 ? sum_b : NULL, b);
+        CHECK_SAME(b, a, n, "%s layer_norm n %zu style %d options %u", name, n, style, options);
+        if (options & 4)
+            CHECK_SAME(sum_b, sum_a, n, "%s layer_norm's sum n %zu", name, n);
+        memcpy(b, options & 1 ? other : x, n * 4);
+        set->layer_norm(options & 1 ? x : b, options & 1 ? b : NULL, gain, add, 1e-5f, n, NULL, b);
+        CHECK_SAME(b, a, n, "%s layer_norm in place n %zu style %d options %u", name, n, style, options);
+    }
+#define CHECK_ROW_KERNEL(what, call)                                                                                   \
+    do {                                                                                                               \
+        const Kernels *k_ = ref;                                                                                       \
+        const float *in = x;                                                                                           \
+        float *out = a;                                                                                                \
+        call;                                                                                                          \
+        k_ = set;                                                                                                      \
+        out = b;                                                                                                       \
+        memset(b, 0xFF, n * 4);                                                                                        \
+        call;                                                                                                          \
+        CHECK_SAME(b, a, n, "%s %s n %zu style %d", name, what, n, style);                                             \
+        memcpy(b, x, n * 4);                                                                                           \
+        in = b;                                                                                                        \
+        call;                                                                                                          \
+        CHECK_SAME(b, a, n, "%s %s in place n %zu style %d", name, what, n, style);                                    \
+    } while (0)
+    CHECK_ROW_KERNEL("softmax", k_->softmax(in, n, out));
+    CHECK_ROW_KERNEL("log_softmax", k_->log_softmax(in, n, out));
+    CHECK_ROW_KERNEL("add", k_->add(in, other, n, out));
+    CHECK_ROW_KERNEL("scale", k_->scale(in, factor, n, out));
+    for (Activation activation = 0; activation < ACTIVATION_COUNT; activation++)
+        CHECK_ROW_KERNEL(activation_name(activation), k_->activate(activation, in, n, out));
+    ck_assert_uint_eq(set->argmax(x, n), ref->argmax(x, n));
+    float scale_a, scale_b;
+    ref->quantize_row_s8(x, n, q_a, &scale_a);
+    set->quantize_row_s8(x, n, q_b, &scale_b);
+    ck_assert_msg(memcmp(q_a, q_b, padded) == 0, "%s quantize_row_s8 n %zu style %d", name, n, style);
+    CHECK_SAME(&scale_b, &scale_a, 1, "%s quantize_row_s8's scale n %zu", name, n);
+    guard_check(guard, name);
+}
+
+START_TEST(test_row_kernels) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    for (size_t i = 0; i < count; i++) {
+        kernels_pick(levels[i], &set);
+        for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
+            for (Style style = 0; style < STYLE_COUNT; style++)
+                for (int round = 0; round < 4; round++)
+                    check_row(&guard, &random, &ref, &set, row_sizes[s], style);
+    }
+    guard_done(&guard);
+}
+END_TEST
+
+// Every function of one argument over a comb of all floats: what the short rows above may miss.
+START_TEST(test_activations_on_all_floats) {
+    enum { COUNT = 4096 };
+    static float x[COUNT], a[COUNT], b[COUNT];
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    for (uint64_t start = 0; start <= UINT32_MAX; start += COUNT * 2003u) {
+        for (uint32_t i = 0; i < COUNT; i++) {
+            uint32_t bits = (uint32_t)start + i * 2003u;
+            memcpy(x + i, &bits, sizeof bits);
+        }
+        for (Activation activation = 0; activation < ACTIVATION_COUNT; activation++) {
+            ref.activate(activation, x, COUNT, a);
+            for (size_t i = 0; i < count; i++) {
+                kernels_pick(levels[i], &set);
+                set.activate(activation, x, COUNT, b);
+                CHECK_SAME(b, a, COUNT, "%s %s from %llx", cpu_level_name(levels[i]), activation_name(activation),
+                           (unsigned long long)start);
+            }
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_empty_rows_and_ties) {
+    for (CpuLevel level = CPU_REF; level < CPU_LEVEL_COUNT; level++) {
+        Kernels set;
+        kernels_pick(level, &set);
+        float scale = 1.0f, y = 7.0f, tie[40];
+        int8_t q = 5;
+        set.softmax(&y, 0, &y);
+        set.log_softmax(&y, 0, &y);
+        set.activate(ACTIVATION_GELU, &y, 0, &y);
+        set.layer_norm(&y, NULL, &y, NULL, 1e-5f, 0, NULL, &y);
+        set.quantize_row_s8(&y, 0, &q, &scale);
+        ck_assert(y == 7.0f && q == 5 && scale == 0.0f);
+        for (size_t i = 0; i < 40; i++)
+            tie[i] = i == 19 || i == 5 ? 3.0f : i == 6 ? -0.0f : 0.0f;
+        ck_assert_uint_eq(set.argmax(tie, 40), 5);
+        ck_assert_uint_eq(set.argmax(tie + 6, 10), 0);
+        tie[21] = NAN;
+        tie[38] = NAN;
+        ck_assert_uint_eq(set.argmax(tie, 40), 21);
+        for (size_t i = 0; i < 40; i++)
+            tie[i] = -INFINITY;
+        ck_assert_uint_eq(set.argmax(tie, 40), 0);
+    }
+}
+END_TEST
+
+START_TEST(test_gather) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels), rows = 5;
+    for (size_t i = 0; i < count; i++)
+        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++)
+            for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
+                for (size_t row = 0; row < rows; row++) {
+                    kernels_pick(levels[i], &set);
+                    size_t n = row_sizes[s];
+                    void *table = guard_place(&guard, 0, rows * n * element_bytes(kind), true);
+                    random_weights(&random, kind, row % STYLE_COUNT, table, rows * n);
+                    float *scales = guard_place(&guard, 1, rows * 4, true);
+                    random_fill(&random, STYLE_PLAIN, scales, rows);
+                    float *a = guard_place(&guard, 2, n * 4, true), *b = guard_place(&guard, 3, n * 4, true);
+                    float factor = row ? 22.627417f : 1.0f;
+                    ref.gather_row(kind, table, scales, row, n, factor, a);
+                    set.gather_row(kind, table, scales, row, n, factor, b);
+                    CHECK_SAME(b, a, n, "%s gather %s n %zu", cpu_level_name(levels[i]), weight_kind_name(kind), n);
+                    guard_check(&guard, "gather_row");
+                }
+    guard_done(&guard);
+}
+END_TEST
+
+// ---- attention ----------------------------------------------------------------------------------------------------
+
+// K and V of `tokens` rows go into blocks in a shuffled order, by both sets; the pools must be equal; then attention.
+static void check_attention(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t queries,
+                            size_t keys, size_t head_dim, Style style) {
+    const char *name = cpu_level_name(set->level);
+    size_t heads = 2, width = heads * head_dim, blocks = (keys + 15) / 16, v_offset = width * 16;
+    size_t block_stride = 2 * v_offset;
+    float *k = guard_place(guard, 0, keys * width * 4, true), *v = guard_place(guard, 1, keys * width * 4, true);
+    random_fill(random, style, k, keys * width);
+    random_fill(random, style, v, keys * width);
+    int32_t *order = guard_place(guard, 2, blocks * 4, true);
+    for (size_t i = 0; i < blocks; i++)
+        order[i] = (int32_t)((i * 7 + 3) % blocks); // a permutation unless 7 divides, and then shared blocks
+    float *pool_a = guard_place(guard, 3, blocks * block_stride * 4, true);
+    float *pool_b = guard_place(guard, 4, blocks * block_stride * 4, true);
+    size_t first = random_below(random, (uint32_t)keys + 1);
+    for (int part = 0; part < 2; part++) { // in two pieces, cut anywhere
+        size_t from = part ? first : 0, tokens = part ? keys - first : first;
+        ref->store_blocks(k + from * width, v + from * width, width, tokens, heads, head_dim, from, pool_a, order,
+                          block_stride, v_offset);
+        set->store_blocks(k + from * width, v + from * width, width, tokens, heads, head_dim, from, pool_b, order,
+                          block_stride, v_offset);
+    }
+    CHECK_SAME(pool_b, pool_a, blocks * block_stride, "%s store_blocks keys %zu dim %zu", name, keys, head_dim);
+    float *q = guard_place(guard, 5, queries * width * 4, true);
+    random_fill(random, style, q, queries * width);
+    float *a = guard_place(guard, 6, queries * width * 4, true), *b = guard_place(guard, 7, queries * width * 4, true);
+    float *scratch = guard_place(guard, 8, ATTENTION_QUERY_ROWS * blocks * 16 * 4, true);
+    for (size_t h = 0; h < heads; h++) {
+        AttentionBlocks args = {.queries = queries,
+                                .keys = keys,
+                                .head_dim = head_dim,
+                                .scale = 0.125f,
+                                .q = q + h * head_dim,
+                                .q_stride = width,
+                                .base = pool_a + h * head_dim * 16,
+                                .blocks = order,
+                                .block_stride = block_stride,
+                                .v_offset = v_offset,
+                                .y = a + h * head_dim,
+                                .y_stride = width,
+                                .scratch = scratch};
+        ref->attention_blocks(&args);
+        args.y = b + h * head_dim;
+        set->attention_blocks(&args);
+    }
+    CHECK_SAME(b, a, queries * width, "%s attention_blocks q %zu keys %zu dim %zu style %d", name, queries, keys,
+               head_dim, style);
+    int32_t *slots = guard_place(guard, 9, keys * 4, true);
+    for (size_t j = 0; j < keys; j++)
+        slots[j] = (int32_t)random_below(random, (uint32_t)keys);
+    float *rows = guard_place(guard, 10, keys * 2 * head_dim * 4, true);
+    random_fill(random, style, rows, keys * 2 * head_dim);
+    float *row_scratch = guard_place(guard, 11, blocks * 16 * 4, true);
+    AttentionRows args = {.keys = keys,
+                          .head_dim = head_dim,
+                          .scale = 0.125f,
+                          .q = q,
+                          .base = rows,
+                          .slots = slots,
+                          .slot_stride = 2 * head_dim,
+                          .v_offset = head_dim,
+                          .y = a,
+                          .scratch = row_scratch};
+    ref->attention_rows(&args);
+    args.y = b;
+    set->attention_rows(&args);
+    CHECK_SAME(b, a, head_dim, "%s attention_rows keys %zu dim %zu style %d", name, keys, head_dim, style);
+    guard_check(guard, name);
+}
+
+START_TEST(test_attention) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    static const size_t queries[] = {1, 2, 3, 4, 5, 8, 9, 16, 17, 35}, keys[] = {1, 15, 16, 17, 33, 64, 65, 131};
+    static const size_t dims[] = {1, 8, 16, 24, 32, 64, 80, 128};
+    for (size_t i = 0; i < count; i++) {
+        kernels_pick(levels[i], &set);
+        for (size_t a = 0; a < ARRAY_COUNT(queries); a++)
+            for (size_t b = 0; b < ARRAY_COUNT(keys); b++)
+                for (size_t c = 0; c < ARRAY_COUNT(dims); c++)
+                    check_attention(&guard, &random, &ref, &set, queries[a], keys[b], dims[c],
+                                    random_below(&random, STYLE_COUNT));
+    }
+    guard_done(&guard);
+}
+END_TEST
+
+TEST_SUITE(run_suite, "kernel sets", test_products, test_extreme_s8, test_rows_are_independent, test_row_kernels,
+           test_activations_on_all_floats, test_empty_rows_and_ties, test_gather, test_attention)
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "--bench") == 0)
+        return bench_kernels();
+    return run_suite();
+}
