@@ -17,7 +17,8 @@ static Status unexpected(const Scan *scan, const char *expected, Error *err) {
         return FAIL(err, ERR_FORMAT, "byte %zu of the %s: expected %s, found the end", scan->at, scan->what, expected);
     unsigned char c = scan->text.data[scan->at];
     if (c < 0x20 || c >= 0x7F)
-        return FAIL(err, ERR_FORMAT, "byte %zu of the %s: expected %s, found 0x%02x", scan->at, scan->what, expected, c);
+        return FAIL(err, ERR_FORMAT, "byte %zu of the %s: expected %s, found 0x%02x", scan->at, scan->what, expected,
+                    c);
     return FAIL(err, ERR_FORMAT, "byte %zu of the %s: expected %s, found '%c'", scan->at, scan->what, expected, c);
 }
 
@@ -65,7 +66,10 @@ static bool hex4(const Scan *scan, size_t at, uint32_t *ret) {
     uint32_t value = 0;
     for (size_t i = at; i < at + 4; i++) {
         char c = i < scan->text.size ? (char)scan->text.data[i] : '\0';
-        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        int digit = c >= '0' && c <= '9'   ? c - '0'
+                    : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                    : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                           : -1;
         if (digit < 0)
             return false;
         value = value << 4 | (uint32_t)digit;
@@ -135,7 +139,7 @@ static Status text_decode(Scan *scan, char *out, size_t *ret_bytes, Error *err) 
 Status scan_text(Scan *scan, Arena *arena, char **ret_text, Error *err) {
     if (scan_peek(scan) != '"')
         return unexpected(scan, "a string", err);
-    size_t start = ++scan->at, bytes;
+    size_t start = ++scan->at, bytes = 0;
     TRY(text_decode(scan, NULL, &bytes, err));
     if (!arena)
         return OK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Scan: JSON read front to back without building a tree, for texts whose size a stranger chooses (a safetensors header may
-// have 100 MB, and as a tree would take fifty times that). Strict RFC 8259: valid UTF-8, no lone surrogates, no trailing
-// commas, no leading zeros. Nothing is allocated but the texts that are asked for.
+// Scan: JSON read front to back without building a tree, for texts whose size a stranger chooses (a safetensors header
+// may have 100 MB, and as a tree would take fifty times that). Strict RFC 8259: valid UTF-8, no lone surrogates, no
+// trailing commas, no leading zeros. Nothing is allocated but the texts that are asked for.
 //
 //     scan_init(&scan, "header", text);
 //     TRY(scan_open(&scan, '{', err));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading safetensors: the header becomes tensors that point into the file; then the tensors, sorted by place, must tile
-// the data exactly.
+// Reading safetensors: the header becomes tensors that point into the file; then the tensors, sorted by place, must
+// tile the data exactly.
 #include "format/safetensors/safetensors.h"
 
 #include <stdlib.h>
@@ -77,7 +77,8 @@ static Status dtype_read(Scan *scan, Tensor *tensor, Error *err) {
         status = FAIL(err, ERR_FORMAT, "tensor '%s' has the unknown dtype '%s'", tensor->name, text);
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             if (strcmp(known[i], text) == 0)
-                status = FAIL(err, ERR_UNSUPPORTED, "tensor '%s' has dtype %s, which hone does not read", tensor->name, text);
+                status = FAIL(err, ERR_UNSUPPORTED, "tensor '%s' has dtype %s, which hone does not read", tensor->name,
+                              text);
     }
     arena_done(&arena);
     return status;
@@ -126,7 +127,10 @@ static Status entry_read(Scan *scan, Bytes data, Tensor *tensor, Error *err) {
         Status status = scan_key(scan, &arena, &key, err);
         int field = 0;
         if (status == OK) {
-            field = strcmp(key, "dtype") == 0 ? DTYPE : strcmp(key, "shape") == 0 ? SHAPE : strcmp(key, "data_offsets") == 0 ? OFFSETS : 0;
+            field = strcmp(key, "dtype") == 0          ? DTYPE
+                    : strcmp(key, "shape") == 0        ? SHAPE
+                    : strcmp(key, "data_offsets") == 0 ? OFFSETS
+                                                       : 0;
             if (!field)
                 status = FAIL(err, ERR_FORMAT, "tensor '%s' has the unknown field '%s'", tensor->name, key);
             else if (seen & field)
@@ -141,20 +145,23 @@ static Status entry_read(Scan *scan, Bytes data, Tensor *tensor, Error *err) {
     }
     if (seen != (DTYPE | SHAPE | OFFSETS))
         return FAIL(err, ERR_FORMAT, "tensor '%s' lacks '%s'", tensor->name,
-                    !(seen & DTYPE) ? "dtype" : !(seen & SHAPE) ? "shape" : "data_offsets");
+                    !(seen & DTYPE)   ? "dtype"
+                    : !(seen & SHAPE) ? "shape"
+                                      : "data_offsets");
     char shape[SHAPE_TEXT_BYTES];
     if (offsets[0] > offsets[1])
         return FAIL(err, ERR_FORMAT, "tensor '%s' begins at byte %lld and ends before, at byte %lld", tensor->name,
                     (long long)offsets[0], (long long)offsets[1]);
     if ((uint64_t)offsets[1] > data.size)
-        return FAIL(err, ERR_FORMAT, "tensor '%s' ends at byte %lld of %zu", tensor->name, (long long)offsets[1], data.size);
+        return FAIL(err, ERR_FORMAT, "tensor '%s' ends at byte %lld of %zu", tensor->name, (long long)offsets[1],
+                    data.size);
     if (!shape_bytes(&tensor->shape, tensor->dtype, &tensor->bytes))
         return FAIL(err, ERR_FORMAT, "tensor '%s' of shape %s is larger than any memory", tensor->name,
                     shape_text(&tensor->shape, shape));
     if (tensor->bytes != (size_t)(offsets[1] - offsets[0]))
         return FAIL(err, ERR_FORMAT, "tensor '%s' of shape %s and dtype %s needs %zu bytes, its data_offsets give %lld",
-                    tensor->name, shape_text(&tensor->shape, shape), dtype_safetensors_name(tensor->dtype), tensor->bytes,
-                    (long long)(offsets[1] - offsets[0]));
+                    tensor->name, shape_text(&tensor->shape, shape), dtype_safetensors_name(tensor->dtype),
+                    tensor->bytes, (long long)(offsets[1] - offsets[0]));
     tensor->data = data.data + offsets[0];
     return OK;
 }
@@ -175,8 +182,9 @@ static Status tiling_check(Tensor *tensors, size_t count, Bytes data, Error *err
     for (size_t i = 0; i < count; i++) {
         size_t begin = (size_t)((const unsigned char *)tensors[i].data - data.data);
         if (begin != end)
-            return FAIL(err, ERR_FORMAT, "tensor '%s' begins at byte %zu of the data, expected %zu: %s", tensors[i].name,
-                        begin, end, begin > end ? "there is a hole before it" : "it overlaps the tensor before it");
+            return FAIL(err, ERR_FORMAT, "tensor '%s' begins at byte %zu of the data, expected %zu: %s",
+                        tensors[i].name, begin, end,
+                        begin > end ? "there is a hole before it" : "it overlaps the tensor before it");
         end += tensors[i].bytes;
     }
     if (end != data.size)
@@ -213,7 +221,7 @@ static Status tensors_read(Arena *arena, Bytes header, Bytes data, Buffer *tenso
 }
 
 static Status file_read(Arena *arena, Bytes file, Buffer *tensors, Bundle *ret_bundle, Error *err) {
-    Bytes header, data;
+    Bytes header = {0}, data = {0};
     TRY(header_find(file, &header, &data, err));
     TRY(tensors_read(arena, header, data, tensors, err));
     Bundle bundle = {.count = tensors->bytes / sizeof(Tensor)};

@@ -57,7 +57,8 @@ static Status header_make(const Tensor *tensors, size_t count, Buffer *header, E
     TRY(buffer_status(header, err));
     uint64_t length = header->bytes - 8;
     if (length > SAFETENSORS_MOST_HEADER_BYTES)
-        return FAIL(err, ERR_LIMIT, "%zu tensors need a header of more than %d bytes", count, SAFETENSORS_MOST_HEADER_BYTES);
+        return FAIL(err, ERR_LIMIT, "%zu tensors need a header of more than %d bytes", count,
+                    SAFETENSORS_MOST_HEADER_BYTES);
     for (int i = 0; i < 8; i++)
         header->data[i] = (char)(length >> 8 * i & 0xFF);
     return OK;
@@ -109,8 +110,8 @@ static Status tensors_sort(Arena *arena, const Tensor *tensors, size_t count, Te
     return OK;
 }
 
-Status safetensors_write(const char *path, const Tensor *tensors, size_t count, SafetensorsProduce *produce, void *context,
-                         Error *err) {
+Status safetensors_write(const char *path, const Tensor *tensors, size_t count, SafetensorsProduce *produce,
+                         void *context, Error *err) {
     Arena arena;
     arena_init(&arena, 0);
     Buffer header = {0};

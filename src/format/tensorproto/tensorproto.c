@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// One walk over the fields collects shape, type and where the data is; then the data is taken as it is or unpacked.
+#include "format/tensorproto/tensorproto.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "format/tensorproto/wire.h"
+
+// Field numbers of TensorProto.
+enum {
+    FIELD_DIMS = 1,
+    FIELD_TYPE = 2,
+    FIELD_SEGMENT = 3,
+    FIELD_FLOAT = 4,
+    FIELD_INT32 = 5,
+    FIELD_STRING = 6,
+    FIELD_INT64 = 7,
+    FIELD_NAME = 8,
+    FIELD_RAW = 9,
+    FIELD_DOUBLE = 10,
+    FIELD_UINT64 = 11,
+    FIELD_EXTERNAL = 13,
+    FIELD_LOCATION = 14,
+};
+
+// ONNX's element types: hone's dtype (DTYPE_COUNT: not read), and the field that holds elements when raw_data does not.
+static const struct {
+    const char *name;
+    DType dtype;
+    unsigned field;
+} types[] = {
+    {"UNDEFINED", DTYPE_COUNT, 0},
+    {"FLOAT", DTYPE_F32, FIELD_FLOAT},
+    {"UINT8", DTYPE_U8, FIELD_INT32},
+    {"INT8", DTYPE_I8, FIELD_INT32},
+    {"UINT16", DTYPE_U16, FIELD_INT32},
+    {"INT16", DTYPE_I16, FIELD_INT32},
+    {"INT32", DTYPE_I32, FIELD_INT32},
+    {"INT64", DTYPE_I64, FIELD_INT64},
+    {"STRING", DTYPE_COUNT, 0},
+    {"BOOL", DTYPE_BOOL, FIELD_INT32},
+    {"FLOAT16", DTYPE_F16, FIELD_INT32},
+    {"DOUBLE", DTYPE_F64, FIELD_DOUBLE},
+    {"UINT32", DTYPE_U32, FIELD_UINT64},
+    {"UINT64", DTYPE_U64, FIELD_UINT64},
+    {"COMPLEX64", DTYPE_COUNT, 0},
+    {"COMPLEX128", DTYPE_COUNT, 0},
+    {"BFLOAT16", DTYPE_BF16, FIELD_INT32},
+    {"FLOAT8E4M3FN", DTYPE_COUNT, 0},
+    {"FLOAT8E4M3FNUZ", DTYPE_COUNT, 0},
+    {"FLOAT8E5M2", DTYPE_COUNT, 0},
+    {"FLOAT8E5M2FNUZ", DTYPE_COUNT, 0},
+    {"UINT4", DTYPE_COUNT, 0},
+    {"INT4", DTYPE_COUNT, 0},
+};
+
+typedef struct Proto {
+    Shape shape;
+    uint64_t type;
+    Bytes raw, name;
+    bool has_raw;
+} Proto;
+
+static Status dim_add(Proto *proto, uint64_t value, Error *err) {
+    if (proto->shape.rank == SHAPE_MOST_DIMS)
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor has more than %d dimensions", SHAPE_MOST_DIMS);
+    if (value > INT64_MAX)
+        return FAIL(err, ERR_FORMAT, "the tensor has the negative dimension %lld", (long long)value);
+    proto->shape.dims[proto->shape.rank++] = (int64_t)value;
+    return OK;
+}
+
+static Status field_read(Proto *proto, const WireField *field, Error *err) {
+    switch (field->number) {
+    case FIELD_DIMS:
+        if (field->type != WIRE_BYTES)
+            return dim_add(proto, field->value, err);
+        Wire packed;
+        wire_init(&packed, field->bytes);
+        while (packed.at < packed.end) {
+            uint64_t value;
+            TRY(wire_varint(&packed, &value, err));
+            TRY(dim_add(proto, value, err));
+        }
+        return OK;
+    case FIELD_TYPE:
+        proto->type = field->value;
+        return OK;
+    case FIELD_RAW:
+    case FIELD_NAME:
+        if (field->type != WIRE_BYTES)
+            return FAIL(err, ERR_FORMAT, "field %u is no string of bytes", field->number);
+        proto->has_raw |= field->number == FIELD_RAW;
+        *(field->number == FIELD_RAW ? &proto->raw : &proto->name) = field->bytes;
+        return OK;
+    case FIELD_SEGMENT:
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor is one segment of a larger one");
+    case FIELD_EXTERNAL:
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+    case FIELD_LOCATION:
+        return field->value == 0 ? OK
+                                 : FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+    default:
+        return OK; // the typed data is read later; documentation and fields of later versions do not matter
+    }
+}
+
+// Appends one element of a typed field; false when it does not fit the dtype.
+static bool element_store(DType dtype, uint64_t value, unsigned char *to) {
+    int64_t number = (int64_t)value;
+    size_t width = dtype_bytes(dtype);
+    bool fits = true;
+    if (dtype == DTYPE_I8 || dtype == DTYPE_I16 || dtype == DTYPE_I32)
+        fits = number >= -(INT64_C(1) << (8 * width - 1)) && number < INT64_C(1) << (8 * width - 1);
+    else if (dtype == DTYPE_BOOL)
+        fits = value <= 1;
+    else if (width < 8 && dtype != DTYPE_F32)
+        fits = value < UINT64_C(1) << 8 * width;
+    memcpy(to, &value, width);
+    return fits;
+}
+
+// Bytes of one element as the typed field has it when fixed; 0 for varints.
+static size_t fixed_width(unsigned field) {
+    return field == FIELD_FLOAT ? 4 : field == FIELD_DOUBLE ? 8 : 0;
+}
+
+// Unpacks every occurrence of the typed field, packed or not, into exactly `elements` places.
+static Status typed_read(Bytes file, unsigned number, DType dtype, size_t elements, unsigned char *to, Error *err) {
+    Wire wire;
+    wire_init(&wire, file);
+    size_t count = 0, width = fixed_width(number);
+    while (wire.at < wire.end) {
+        WireField field;
+        TRY(wire_next(&wire, &field, err));
+        if (field.number != number)
+            continue;
+        Wire packed;
+        wire_init(&packed, field.bytes);
+        bool single = field.type != WIRE_BYTES;
+        while (single || packed.at < packed.end) {
+            uint64_t value = field.value;
+            if (!single && width == 0) {
+                TRY(wire_varint(&packed, &value, err));
+            } else if (!single) {
+                if ((size_t)(packed.end - packed.at) < width)
+                    return FAIL(err, ERR_FORMAT, "field %u is cut off within an element", number);
+                value = 0;
+                memcpy(&value, packed.at, width);
+                packed.at += width;
+            }
+            if (count == elements)
+                return FAIL(err, ERR_FORMAT, "the tensor has more than the %zu elements of its shape", elements);
+            if (!element_store(dtype, value, to + count * dtype_bytes(dtype)))
+                return FAIL(err, ERR_FORMAT, "element %zu, %lld, is out of the range of %s", count, (long long)value,
+                            dtype_name(dtype));
+            count++;
+            if (single)
+                break;
+        }
+    }
+    if (count != elements)
+        return FAIL(err, ERR_FORMAT, "the tensor has %zu elements, its shape needs %zu", count, elements);
+    return OK;
+}
+
+static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
+    Proto proto = {0};
+    Wire wire;
+    wire_init(&wire, file);
+    while (wire.at < wire.end) {
+        WireField field;
+        TRY(wire_next(&wire, &field, err));
+        TRY(field_read(&proto, &field, err));
+    }
+    bool known = proto.type < sizeof types / sizeof *types;
+    if (proto.type == 0)
+        return FAIL(err, ERR_FORMAT, "expected an ONNX TensorProto with a data_type, found none");
+    if (!known || types[proto.type].dtype == DTYPE_COUNT)
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data_type %llu (%s) is not read",
+                    (unsigned long long)proto.type, known ? types[proto.type].name : "unknown");
+    Tensor tensor = {.dtype = types[proto.type].dtype, .shape = proto.shape};
+    size_t elements;
+    char text[SHAPE_TEXT_BYTES];
+    if (!shape_elements(&proto.shape, &elements) || !shape_bytes(&proto.shape, tensor.dtype, &tensor.bytes))
+        return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory", shape_text(&proto.shape, text));
+    TRY_NEW(tensor.name =
+                arena_copy_text(arena, proto.name.size ? (const char *)proto.name.data : "", proto.name.size, err));
+    if (proto.has_raw) {
+        if (proto.raw.size != tensor.bytes)
+            return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto.raw.size,
+                        shape_text(&proto.shape, text), dtype_name(tensor.dtype), tensor.bytes);
+        tensor.data = proto.raw.data;
+    } else {
+        if (elements > file.size) // each takes a byte at least, so nothing larger is allocated
+            return FAIL(err, ERR_FORMAT, "shape %s needs %zu elements, the file has %zu bytes",
+                        shape_text(&proto.shape, text), elements, file.size);
+        unsigned char *data = arena_alloc(arena, tensor.bytes, 64, err);
+        TRY_NEW(data);
+        TRY(typed_read(file, types[proto.type].field, tensor.dtype, elements, data, err));
+        tensor.data = data;
+    }
+    *ret = tensor;
+    return OK;
+}
+
+Status tensorproto_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, Error *err) {
+    if (file_read(arena, file, ret_tensor, err) != OK)
+        return error_context(err, "file '%s'", name);
+    return OK;
+}
