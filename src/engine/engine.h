@@ -38,7 +38,8 @@ typedef struct EngineSettings {
     size_t most_requests;      // in flight
     size_t most_rows;          // beams of all requests in flight together; 0: most_requests * 8
     size_t most_source_tokens; // of one encode step; 0: a default of 4096, at least the model's positions
-    size_t most_positions;     // the model's
+    size_t most_positions;     // of a source or an output; 0: the model's
+    size_t kv_bytes;           // of the K/V pages, beyond what one request may need; 0: 1 GiB
 } EngineSettings;
 
 // The session is made here, sized from the settings. `model` must outlive the engine.
@@ -54,7 +55,7 @@ bool engine_has_room(const Engine *engine);
 MUST_CHECK Status engine_submit(Engine *engine, const Request *request, Error *err);
 
 // Encodes what has joined, runs one decode step for all in flight, calls `done` for each that ended. False: nothing was
-// left to do. A failure of the session fails all in flight through `done`.
+// left to do. A failure of the session fails all that run through `done`. `done` may submit where there is room.
 bool engine_step(Engine *engine, void (*done)(void *context, const Answer *answer), void *context);
 
 Session *engine_session(Engine *engine);

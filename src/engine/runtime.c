@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Setting up and taking down what runs a model.
+#include "engine/runtime.h"
+
+#include "base/memory.h"
+
+void runtime_free(Runtime *runtime) {
+    if (!runtime)
+        return;
+    engine_free(runtime->engine);
+    encoder_free(runtime->encoder);
+    arena_done(&runtime->arena);
+    pool_free(runtime->pool);
+    memory_free(runtime);
+}
+
+static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *settings, Error *err) {
+    kernels_pick(settings->level, &runtime->kernels);
+    TRY(pool_new(settings->threads, &runtime->pool, err));
+    TRY(model_open(&runtime->arena, path, true, &runtime->model, err));
+    runtime->info = model_info(runtime->model);
+    if (model_tokenizer(runtime->model))
+        TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
+    EngineSettings engine = {.most_requests = settings->batch};
+    return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, &engine, &runtime->engine, err);
+}
+
+Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err) {
+    Runtime *runtime = memory_new(1, sizeof *runtime, err);
+    TRY_NEW(runtime);
+    *runtime = (Runtime){0};
+    arena_init(&runtime->arena, 0);
+    Status status = fill(runtime, path, settings, err);
+    if (status != OK) {
+        runtime_free(runtime);
+        return status;
+    }
+    *ret_runtime = runtime;
+    return OK;
+}
+
+static Status need_tokenizer(const Runtime *runtime, Error *err) {
+    if (!runtime->encoder)
+        return FAIL(err, ERR_UNSUPPORTED, "model '%s' has no tokenizer files: give input_ids instead of text",
+                    runtime->info->path);
+    return OK;
+}
+
+Status runtime_encode(Runtime *runtime, const char *text, size_t bytes, bool truncate, Encoding *ret, Error *err) {
+    TRY(need_tokenizer(runtime, err));
+    size_t most = runtime->info->most_positions;
+    Truncation cut = {.max_tokens = most};
+    EncodeOptions options = {.add_special = true, .truncation = truncate ? &cut : NULL};
+    Encoding encoding;
+    TRY(encoder_encode(runtime->encoder, text, bytes, NULL, 0, options, &encoding, err));
+    if (encoding.count > most)
+        return FAIL(err, ERR_LIMIT,
+                    "the text has %zu tokens and the model has %zu positions: shorten it, or give --truncate",
+                    encoding.count, most);
+    if (!encoding.count)
+        return FAIL(err, ERR_FORMAT, "the text is empty: it has no tokens");
+    *ret = encoding;
+    return OK;
+}
+
+Status runtime_decode(Runtime *runtime, const int32_t *ids, size_t count, Buffer *ret_text, Error *err) {
+    TRY(need_tokenizer(runtime, err));
+    DecodeOptions options = {.skip_special = true, .clean_up = tokenizer_cleans_up(model_tokenizer(runtime->model))};
+    return encoder_decode(runtime->encoder, ids, count, options, ret_text, err);
+}

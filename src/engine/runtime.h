@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runtime: everything that running one model takes, opened and closed together: kernels, threads, the model, its
+// tokenizer's encoder, and an engine.
+#pragma once
+
+#include "engine/stream.h"
+#include "model/model.h"
+
+typedef struct RuntimeSettings {
+    CpuLevel level; // kernels no stronger than this
+    int threads;    // at least 1
+    size_t batch;   // requests in flight
+} RuntimeSettings;
+
+typedef struct Runtime {
+    Kernels kernels;
+    Pool *pool;
+    const Model *model;
+    const ModelInfo *info;
+    Encoder *encoder; // NULL when the model has no tokenizer
+    Engine *engine;
+    Arena arena; // the model's
+} Runtime;
+
+MUST_CHECK Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err);
+void runtime_free(Runtime *runtime);
+
+// Ids of a text with special tokens, valid until the encoder's next call. With `truncate`, a text longer than the
+// model's positions is cut as its tokenizer cuts; without, it is ERR_LIMIT naming both numbers. ERR_UNSUPPORTED without
+// tokenizer.
+MUST_CHECK Status runtime_encode(Runtime *runtime, const char *text, size_t bytes, bool truncate, Encoding *ret,
+                                 Error *err);
+
+// Appends the text of generated ids, special tokens left out.
+MUST_CHECK Status runtime_decode(Runtime *runtime, const int32_t *ids, size_t count, Buffer *ret_text, Error *err);

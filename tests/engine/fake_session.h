@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// A session without a model, for tests of the engine: defines the functions of exec/session.h over the table model of
+// tools/goldens/engine/table_model.py, and checks what the engine may not do: more rows, source tokens, slots or pages
+// than agreed, a past that is not a sequence, a source that is never closed. To be included by one file of a program.
+#pragma once
+
+#include "check.h"
+#include "exec/session.h"
+
+enum { TABLE_VOCABULARY = 48, TABLE_POSITIONS = 64, TABLE_EOS = 2, TABLE_PAGE_TOKENS = 16 };
+
+struct Source {
+    bool open;
+    uint64_t hash;
+    size_t pages, most_slots, slots;
+    int32_t tokens[4096], positions[4096]; // by slot
+};
+
+enum { FAKE_MOST_SOURCES = 64 };
+
+struct Session {
+    SessionLimits limits;
+    size_t free_pages;
+    Source sources[FAKE_MOST_SOURCES];
+    float *logits;
+};
+
+// What a test may look at or arrange.
+typedef struct Fake {
+    size_t encode_calls, decode_calls, most_rows_seen, open_sources;
+    int fail_encode_at, fail_decode_at, fail_open_at; // the n-th call from now; 0: none
+} Fake;
+static Fake fake;
+
+static bool fake_strikes(int *countdown) {
+    return *countdown > 0 && --*countdown == 0;
+}
+
+static const SessionModel fake_model = {
+    .decoder_layers = 1, .width = 4, .vocabulary = TABLE_VOCABULARY, .most_positions = TABLE_POSITIONS};
+
+static uint64_t fake_mix(uint64_t z) {
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+static uint64_t fake_fold(uint64_t hash, int64_t value) {
+    return fake_mix(hash * 31 + (uint64_t)value + 1);
+}
+
+// Logits after a history whose last token is `last` and whose earlier ones sum up to `before`.
+static void fake_row(uint64_t source_hash, int32_t last, int64_t before, size_t count, float *ret_row) {
+    uint64_t hash = fake_fold(fake_fold(source_hash, last), before % 2);
+    for (uint64_t token = 0; token < TABLE_VOCABULARY; token++) {
+        uint64_t mixed = fake_mix(hash + token * 0x9E3779B97F4A7C15u);
+        uint64_t level = (mixed >> 40) % 128 * 64 + token;
+        ret_row[token] = (float)level / 1024.0f - 4.0f;
+    }
+    ret_row[TABLE_EOS] += (float)count / 4.0f - 2.0f;
+}
+
+Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool, const SessionLimits *limits,
+                   Session **ret_session, Error *err) {
+    (void)model, (void)kernels, (void)pool, (void)err;
+    Session *session = calloc(1, sizeof *session);
+    session->limits = *limits;
+    session->free_pages = limits->pages;
+    session->logits = calloc(limits->most_rows, TABLE_VOCABULARY * sizeof(float));
+    *ret_session = session;
+    return OK;
+}
+
+void session_free(Session *session) {
+    if (!session)
+        return;
+    for (size_t i = 0; i < FAKE_MOST_SOURCES; i++)
+        ck_assert_msg(!session->sources[i].open, "source %zu was never closed", i);
+    ck_assert_uint_eq(session->free_pages, session->limits.pages);
+    free(session->logits);
+    free(session);
+}
+
+size_t session_pages_needed(const Session *session, size_t source_tokens, size_t most_slots) {
+    (void)session;
+    return (source_tokens + TABLE_PAGE_TOKENS - 1) / TABLE_PAGE_TOKENS +
+           (most_slots + TABLE_PAGE_TOKENS - 1) / TABLE_PAGE_TOKENS;
+}
+
+size_t session_free_pages(const Session *session) {
+    return session->free_pages;
+}
+
+Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
+    if (fake_strikes(&fake.fail_open_at))
+        return FAIL(err, ERR_MEMORY, "no memory for a source");
+    size_t pages = session_pages_needed(session, source_tokens, most_slots);
+    ck_assert_uint_le(pages, session->free_pages);
+    size_t i = 0;
+    while (session->sources[i].open)
+        ck_assert_uint_lt(++i, FAKE_MOST_SOURCES);
+    Source *source = &session->sources[i];
+    *source = (Source){.open = true, .pages = pages, .most_slots = most_slots};
+    ck_assert_uint_le(most_slots, ARRAY_COUNT(source->tokens));
+    session->free_pages -= pages;
+    fake.open_sources++;
+    *ret_source = source;
+    return OK;
+}
+
+void session_close(Session *session, Source *source) {
+    ck_assert(source->open);
+    source->open = false;
+    session->free_pages += source->pages;
+    fake.open_sources--;
+}
+
+int32_t source_take_slot(Source *source) {
+    ck_assert_uint_lt(source->slots, source->most_slots);
+    source->tokens[source->slots] = -1;
+    return (int32_t)source->slots++;
+}
+
+Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {
+    fake.encode_calls++;
+    ck_assert(ret_states == NULL);
+    size_t tokens = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t hash = 7;
+        for (size_t j = 0; j < items[i].keys; j++)
+            hash = fake_fold(fake_fold(hash, items[i].positions ? items[i].positions[j] : (int64_t)j), items[i].ids[j]);
+        items[i].source->hash = hash;
+        tokens += items[i].tokens;
+    }
+    ck_assert_uint_le(tokens, session->limits.most_source_tokens);
+    return fake_strikes(&fake.fail_encode_at) ? FAIL(err, ERR_INTERNAL, "the encoder broke") : OK;
+}
+
+// A row's own token goes to its own slot first, then what it sees must be one sequence from position 0 to its own.
+Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
+    fake.decode_calls++;
+    ck_assert_uint_le(count, session->limits.most_rows);
+    fake.most_rows_seen = count > fake.most_rows_seen ? count : fake.most_rows_seen;
+    for (size_t r = 0; r < count; r++) {
+        Source *source = session->sources + (rows[r].source - session->sources);
+        int32_t own = rows[r].past_slots[rows[r].past_count - 1];
+        ck_assert(source->open && rows[r].wants_logits && source->tokens[own] == -1);
+        source->tokens[own] = rows[r].token;
+        source->positions[own] = rows[r].position;
+    }
+    for (size_t r = 0; r < count; r++) {
+        int64_t before = 0;
+        for (size_t i = 0; i < rows[r].past_count; i++) {
+            ck_assert_uint_eq((size_t)rows[r].source->positions[rows[r].past_slots[i]], i);
+            before += i + 1 < rows[r].past_count ? rows[r].source->tokens[rows[r].past_slots[i]] : 0;
+        }
+        fake_row(rows[r].source->hash, rows[r].token, before, rows[r].past_count,
+                 session->logits + r * TABLE_VOCABULARY);
+    }
+    *ret_logits = session->logits;
+    return fake_strikes(&fake.fail_decode_at) ? FAIL(err, ERR_INTERNAL, "the decoder broke") : OK;
+}
