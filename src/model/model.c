@@ -50,7 +50,7 @@ static Status config_read(Arena *arena, const char *folder, const char *model_pa
 static Status generation_defaults_read(Arena *arena, const char *folder, const json_t *config, const char *config_name,
                                        GenerationOptions *ret, Error *err) {
     GenerationOptions options = generation_defaults();
-    TRY(generation_read(arena, config, config_name, &options, err));
+    TRY(generation_read_config(arena, config, config_name, &options, err));
     char *path = path_join(arena, folder, "generation_config.json", err);
     TRY_NEW(path);
     json_t *generation;
@@ -60,7 +60,7 @@ static Status generation_defaults_read(Arena *arena, const char *folder, const j
         TRY_NEW(name);
         if (!json_is_object(generation))
             return FAIL(err, ERR_FORMAT, "%s: expected a JSON object", name);
-        TRY(generation_read(arena, generation, name, &options, err));
+        TRY(generation_read_config(arena, generation, name, &options, err));
     }
     *ret = options;
     return OK;
@@ -152,7 +152,7 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
         return FAIL(err, ERR_IO, "there is no model at '%s': expected a folder with config.json and weights", path);
     Model *model = arena_array(arena, 1, sizeof *model, err);
     TRY_NEW(model);
-    const char *folder, *config_name;
+    const char *folder, *config_name = NULL;
     json_t *config;
     TRY(settings_folder(arena, path, &folder, err));
     TRY(config_read(arena, folder, path, &config, &config_name, err));

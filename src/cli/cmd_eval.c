@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// hone eval: ROUGE of a model over a data set, alone or against another model on the same samples.
+#include <math.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli/generation.h"
+#include "cli/runtime.h"
+#include "measure/evaluate.h"
+
+typedef struct Settings {
+    GenerationFlags generation;
+    const char *baseline, *predictions, *tokenizer, *types;
+    int64_t limit, batch;
+    bool stem;
+} Settings;
+
+static const Option options[] = {
+    {"baseline", 0, "MODEL", "compare with this model on the same samples", OPTION_TEXT, offsetof(Settings, baseline)},
+    {"limit", 0, "N", "only the first N samples", OPTION_INT, offsetof(Settings, limit), .low = 1, .high = 1e9},
+    {"batch", 0, "N", "samples in flight", OPTION_INT, offsetof(Settings, batch), .low = 1, .high = 4096},
+    {"predictions", 0, "FILE", "write every output as JSON lines", OPTION_TEXT, offsetof(Settings, predictions)},
+    {"types", 0, "LIST", "ROUGE types, separated by commas", OPTION_TEXT, offsetof(Settings, types)},
+    {"stem", 0, NULL, "stem English words", OPTION_FLAG, offsetof(Settings, stem)},
+    {"tokenizer", 0, "NAME", "how texts become words: default, unicode or char", OPTION_TEXT,
+     offsetof(Settings, tokenizer), .choices = "default|unicode|char"},
+    {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
+    {0},
+};
+
+typedef struct Outputs {
+    FileWriter *writer; // NULL: not asked for
+    Progress progress;
+    Buffer line;
+} Outputs;
+
+static Status on_output(void *context, size_t index, const int32_t *ids, size_t count, const char *text, size_t bytes,
+                        Error *err) {
+    Outputs *outputs = context;
+    progress_step(&outputs->progress, index + 1);
+    if (!outputs->writer)
+        return OK;
+    buffer_clear(&outputs->line);
+    buffer_add_text(&outputs->line, "{\"ids\":[");
+    for (size_t i = 0; i < count; i++)
+        buffer_format(&outputs->line, i ? ",%d" : "%d", ids[i]);
+    buffer_add_text(&outputs->line, "],\"text\":");
+    if (text)
+        buffer_add_json(&outputs->line, text, bytes);
+    else
+        buffer_add_text(&outputs->line, "null");
+    buffer_add_text(&outputs->line, "}\n");
+    TRY(buffer_status(&outputs->line, err));
+    return file_write(outputs->writer, outputs->line.data, outputs->line.bytes, err);
+}
+
+static Status evaluate_model(CommandRun *run, const char *path, const DataSet *data, Outputs *outputs, Evaluation *ret,
+                             Error *err) {
+    const Settings *settings = run->settings;
+    RuntimeSettings runtime_settings = {run->common.level, run->common.threads, (size_t)settings->batch};
+    Runtime *runtime;
+    TRY(runtime_new(path, &runtime_settings, &runtime, err));
+    EvaluateSettings evaluation = {.generation = *model_generation(runtime->model), .batch = (size_t)settings->batch};
+    evaluation.rouge.stem = settings->stem;
+    evaluation.on_output = on_output;
+    evaluation.context = outputs;
+    Status status = generation_flags_apply(run->arena, &settings->generation, &evaluation.generation, err);
+    if (status == OK)
+        status = generation_check(&evaluation.generation, runtime->info->vocabulary, err);
+    if (status == OK)
+        status = rouge_types_parse(settings->types, &evaluation.rouge, err);
+    if (settings->tokenizer)
+        evaluation.rouge.tokenizer = rouge_tokenizer_find(settings->tokenizer);
+    progress_init(&outputs->progress, "evaluating", data->count, run->common.quiet);
+    if (status == OK)
+        status = evaluate(runtime, data, &evaluation, ret, err);
+    progress_done(&outputs->progress);
+    runtime_free(runtime);
+    return status;
+}
+
+static json_t *interval_json(Interval interval) {
+    return json_pack("{s:f, s:f, s:f}", "mean", interval.mean, "low", interval.low, "high", interval.high);
+}
+
+static json_t *number_or_null(double value) {
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *loss_json(const double *baseline, const double *candidate, size_t count, bool less_is_better) {
+    RelativeLoss loss = statistics_paired_loss(baseline, candidate, count, less_is_better, BOOTSTRAP_SEED);
+    return json_pack("{s:o, s:o, s:o}", "relative", number_or_null(loss.relative), "low", number_or_null(loss.low),
+                     "high", number_or_null(loss.high));
+}
+
+static json_t *evaluation_json(const Evaluation *e) {
+    json_t *report = json_pack("{s:I}", "samples", (json_int_t)e->samples);
+    if (e->labelled) {
+        json_object_set_new(
+            report, "exact",
+            interval_json(statistics_bootstrap((const double *)(void *)e->exact.data, e->samples, BOOTSTRAP_SEED)));
+        json_object_set_new(report, "token_error",
+                            interval_json(statistics_bootstrap((const double *)(void *)e->token_error.data, e->samples,
+                                                               BOOTSTRAP_SEED)));
+    }
+    for (size_t k = 0; !e->labelled && k < e->rouge.options.type_count; k++)
+        json_object_set_new(report, rouge_type_name(e->rouge.options.types[k]),
+                            interval_json(rouge_aggregate_interval(&e->rouge, k, ROUGE_FMEASURE, BOOTSTRAP_SEED)));
+    json_object_set_new(report, "ms_per_sample", json_real(e->ms_per_sample));
+    json_object_set_new(report, "outputs_sha256", json_string(e->outputs_sha256));
+    return report;
+}
+
+static json_t *losses_json(const Evaluation *base, const Evaluation *e) {
+    json_t *losses = json_object();
+    if (e->labelled) {
+        const double *exact[] = {(const double *)(void *)base->exact.data, (const double *)(void *)e->exact.data};
+        const double *errors[] = {(const double *)(void *)base->token_error.data,
+                                  (const double *)(void *)e->token_error.data};
+        json_object_set_new(losses, "exact", loss_json(exact[0], exact[1], e->samples, false));
+        json_object_set_new(losses, "token_error", loss_json(errors[0], errors[1], e->samples, true));
+    }
+    for (size_t k = 0; !e->labelled && k < e->rouge.options.type_count; k++)
+        json_object_set_new(losses, rouge_type_name(e->rouge.options.types[k]),
+                            loss_json(rouge_aggregate_values(&base->rouge, k, ROUGE_FMEASURE),
+                                      rouge_aggregate_values(&e->rouge, k, ROUGE_FMEASURE), e->samples, false));
+    return losses;
+}
+
+static double member(const json_t *object, const char *key) {
+    return json_number_value(json_object_get(object, key));
+}
+
+// A line for each measure: mean and interval, the baseline's, and the loss.
+static void print_people(Buffer *text, const json_t *report) {
+    const json_t *baseline = json_object_get(report, "baseline"), *losses = json_object_get(report, "loss");
+    const char *key;
+    json_t *value;
+    buffer_format(text, "%lld samples, %.1f ms a sample\n",
+                  (long long)json_integer_value(json_object_get(report, "samples")), member(report, "ms_per_sample"));
+    json_object_foreach((json_t *)report, key, value) {
+        if (!json_object_get(value, "mean"))
+            continue;
+        buffer_format(text, "%-12s %7.2f %% [%.2f, %.2f]", key, 100 * member(value, "mean"), 100 * member(value, "low"),
+                      100 * member(value, "high"));
+        const json_t *loss = json_object_get(losses, key);
+        if (loss)
+            buffer_format(text, "   baseline %.2f %%   loss %.2f %% [%.2f, %.2f]",
+                          100 * member(json_object_get(baseline, key), "mean"), 100 * member(loss, "relative"),
+                          100 * member(loss, "low"), 100 * member(loss, "high"));
+        buffer_add_char(text, '\n');
+    }
+    text->bytes--; // output_line ends the last one
+}
+
+static Status report_write(CommandRun *run, const Evaluation *e, const Evaluation *base, Error *err) {
+    json_t *report = evaluation_json(e);
+    if (base) {
+        json_object_set_new(report, "baseline", evaluation_json(base));
+        json_object_set_new(report, "loss", losses_json(base, e));
+    }
+    Status status;
+    if (run->common.json)
+        status = output_json(&run->out, report, err);
+    else {
+        print_people(&run->out.text, report);
+        status = output_line(&run->out, err);
+    }
+    json_decref(report);
+    return status;
+}
+
+static Status evaluate_both(CommandRun *run, const DataSet *data, Outputs *outputs, Error *err) {
+    const Settings *settings = run->settings;
+    Evaluation base = {0}, e = {0};
+    Outputs silent = {0};
+    if (settings->baseline)
+        TRY(evaluate_model(run, settings->baseline, data, &silent, &base, err));
+    Status status = evaluate_model(run, run->arguments[0], data, outputs, &e, err);
+    if (status == OK)
+        status = report_write(run, &e, settings->baseline ? &base : NULL, err);
+    evaluation_done(&base);
+    evaluation_done(&e);
+    return status;
+}
+
+static Status run(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    DataSet data;
+    TRY(data_read(run->arena, run->arguments[1], (size_t)settings->limit, true, &data, err));
+    Outputs outputs = {0};
+    if (settings->predictions)
+        TRY(file_create(settings->predictions, &outputs.writer, err));
+    Status status = evaluate_both(run, &data, &outputs, err);
+    buffer_done(&outputs.line);
+    if (status == OK && outputs.writer)
+        return file_commit(outputs.writer, err);
+    file_discard(outputs.writer);
+    return status;
+}
+
+const Command command_eval = {
+    .arguments = "MODEL DATA.jsonl",
+    .least = 2,
+    .most = 2,
+    .help =
+        "Runs a model over a data set and gives ROUGE F-measures with 95 % bootstrap intervals; with --baseline, the\n"
+        "relative loss against another model with a paired interval. Rows hold a source under text, dialogue or\n"
+        "document and the reference under summary or summaries; or input_ids and label_ids, for exact match and\n"
+        "token error.\n",
+    .settings_bytes = sizeof(Settings),
+    .defaults = &(const Settings){.batch = 16, .types = ROUGE_TYPES_USUAL},
+    .options = options,
+    .json = true,
+    .run = run,
+};

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The generation options as command-line options, for every command that generates.
+#pragma once
+
+#include "cli/command.h"
+#include "model/generation.h"
+
+// Options not given are NULL; given ones are JSON scalars or arrays, read by generation_read like a request's members.
+typedef struct GenerationFlags {
+    const char *values[20];
+    bool do_sample;
+} GenerationFlags;
+
+extern const Option generation_options[];
+
+// `options` (the model's own) overridden by what was given. ERR_USAGE names the option.
+MUST_CHECK Status generation_flags_apply(Arena *arena, const GenerationFlags *flags, GenerationOptions *options,
+                                         Error *err);
