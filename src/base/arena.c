@@ -64,13 +64,17 @@ void arena_done(Arena *arena) {
     chunks_free(arena->newest);
     arena->newest = NULL;
     arena->used_bytes = 0;
+    arena->next_bytes = 0;
 }
 
 void arena_reset(Arena *arena) {
     cleanups_run(arena);
-    if (arena->newest) {
-        chunks_free(arena->newest->older);
-        arena->newest->older = NULL;
+    if (arena->newest && arena->newest->older) { // next time one chunk holds it all
+        for (const ArenaChunk *c = arena->newest; c; c = c->older)
+            arena->next_bytes += c->bytes + sizeof *c;
+        chunks_free(arena->newest);
+        arena->newest = NULL;
+    } else if (arena->newest) {
         arena->newest->used = 0;
         ASAN_POISON_MEMORY_REGION(arena->newest->data, arena->newest->bytes);
     }
@@ -86,6 +90,8 @@ static ArenaChunk *chunk_add(Arena *arena, size_t bytes, size_t alignment, Error
     size_t want = arena->newest ? arena->newest->bytes * 2 : CHUNK_FIRST_BYTES;
     if (want > CHUNK_MOST_BYTES)
         want = CHUNK_MOST_BYTES;
+    if (want < arena->next_bytes)
+        want = arena->next_bytes;
     size_t need;
     if (!size_add(bytes, alignment + REDZONE_BYTES, &need) || !size_add(need, sizeof(ArenaChunk) + 64, &need)) {
         IGNORE_STATUS(FAIL(err, ERR_LIMIT, "%zu bytes are more than this machine can address", bytes));
@@ -99,6 +105,7 @@ static ArenaChunk *chunk_add(Arena *arena, size_t bytes, size_t alignment, Error
     *chunk = (ArenaChunk){.older = arena->newest, .bytes = want - sizeof *chunk};
     ASAN_POISON_MEMORY_REGION(chunk->data, chunk->bytes);
     arena->newest = chunk;
+    arena->next_bytes = 0;
     return chunk;
 }
 
@@ -138,7 +145,7 @@ void *arena_array(Arena *arena, size_t count, size_t size, Error *err) {
 }
 
 char *arena_copy_text(Arena *arena, const char *text, size_t bytes, Error *err) {
-    char *copy = bytes == SIZE_MAX ? NULL : arena_alloc(arena, bytes + 1, 1, err);
+    char *copy = arena_alloc(arena, bytes + (bytes < SIZE_MAX), 1, err);
     if (!copy)
         return NULL;
     if (bytes)
@@ -153,6 +160,8 @@ char *arena_format(Arena *arena, Error *err, const char *format, ...) {
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    if (length < 0) // more than INT_MAX bytes
+        IGNORE_STATUS(FAIL(err, ERR_LIMIT, "a text of more than 2 GiB"));
     char *text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1, 1, err);
     if (text)
         vsnprintf(text, (size_t)length + 1, format, again);

@@ -28,6 +28,7 @@ typedef struct Arena {
     ArenaCleanup *cleanups;
     size_t used_bytes;  // handed out
     size_t limit_bytes; // 0: none
+    size_t next_bytes;  // the next chunk has at least these
 } Arena;
 
 // An empty arena; `limit_bytes` bounds what it will hand out in all (0: no bound), beyond which calls fail with
@@ -37,7 +38,7 @@ void arena_init(Arena *arena, size_t limit_bytes);
 // Runs destructors and frees everything; the arena is empty and usable again.
 void arena_done(Arena *arena);
 
-// Like arena_done, but keeps the newest chunk for the next round: a warmed-up step allocates nothing.
+// Like arena_done, but keeps the memory for the next round, as one chunk: a warmed-up step allocates nothing.
 void arena_reset(Arena *arena);
 
 // `count` elements of `size` bytes, zeroed, aligned to 16 bytes. NULL and *err on overflow, limit or lack of memory.

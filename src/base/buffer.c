@@ -75,6 +75,8 @@ void buffer_format(Buffer *buffer, const char *format, ...) {
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    if (length < 0) // more than INT_MAX bytes
+        buffer->failed = buffer->failed == OK ? ERR_LIMIT : buffer->failed;
     char *to = length < 0 ? NULL : buffer_extend(buffer, (size_t)length);
     if (to)
         vsnprintf(to, (size_t)length + 1, format, again);

@@ -21,6 +21,7 @@ typedef struct Mapping {
 
 struct FileWriter {
     int descriptor;
+    bool direct;   // a device or pipe: written as it is
     size_t staged; // slot in the table of staged paths
     size_t buffered;
     char *path;
@@ -133,15 +134,22 @@ Status file_create(const char *path, FileWriter **ret_writer, Error *err) {
     writer->temporary = writer->path + length + 1;
     snprintf(writer->temporary, length + 31, "%s.%ld.part", path, (long)getpid());
     writer->buffered = 0;
+    writer->direct = path_kind(path) == PATH_OTHER;
+    writer->staged = STAGED_NONE;
+    if (!writer->direct) {
+        unlink(writer->temporary); // left by a process of the same number that was killed
+        writer->staged = staged_add(writer->temporary);
+    }
+    const char *opened = writer->direct ? path : writer->temporary;
+    int flags = O_WRONLY | O_CLOEXEC | (writer->direct ? 0 : O_CREAT | O_EXCL);
     errno = 0;
-    writer->descriptor =
-        fault_strikes(FAULT_WRITE) ? -1 : open(writer->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    writer->descriptor = fault_strikes(FAULT_WRITE) ? -1 : open(opened, flags, 0666);
     if (writer->descriptor < 0) {
         Status status = FAIL(err, ERR_IO, "file '%s' cannot be created: %s", path, strerror(errno ? errno : EIO));
+        staged_remove(writer->staged);
         memory_free(writer);
         return status;
     }
-    writer->staged = staged_add(writer->temporary);
     *ret_writer = writer;
     return OK;
 }
@@ -176,6 +184,8 @@ Status file_write(FileWriter *writer, const void *data, size_t bytes, Error *err
 
 static Status flush_and_rename(FileWriter *writer, Error *err) {
     TRY(write_through(writer, writer->buffer, writer->buffered, err));
+    if (writer->direct)
+        return OK;
     errno = 0;
     if (fault_strikes(FAULT_WRITE) || fsync(writer->descriptor) != 0)
         return FAIL(err, ERR_IO, "file '%s' cannot be flushed: %s", writer->path, strerror(errno ? errno : EIO));
@@ -200,7 +210,8 @@ void file_discard(FileWriter *writer) {
     if (!writer)
         return;
     close(writer->descriptor);
-    unlink(writer->temporary);
+    if (!writer->direct)
+        unlink(writer->temporary);
     staged_remove(writer->staged);
     memory_free(writer);
 }

@@ -39,7 +39,8 @@ MUST_CHECK Status file_read_all(Arena *arena, int descriptor, const char *name, 
                                 Error *err);
 
 // A file being written beside its place. On file_commit it is flushed to disk and renamed onto `path`; without that,
-// file_discard (NULL is fine, and after a commit nothing happens) removes every trace.
+// file_discard removes every trace (NULL is fine). file_commit frees the writer, whether it succeeds or not. A `path`
+// that is a device or a pipe is written directly.
 typedef struct FileWriter FileWriter;
 MUST_CHECK Status file_create(const char *path, FileWriter **ret_writer, Error *err);
 MUST_CHECK Status file_write(FileWriter *writer, const void *data, size_t bytes, Error *err);

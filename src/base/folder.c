@@ -8,13 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fault.h"
 #include "base/file.h"
 #include "base/staged.h"
-
-enum { STAGED_SLOTS = 16 };
 
 // A slot is free (0), being written (1) or holds a path (2); only whole paths are seen by file_discard_all.
 static struct {
@@ -31,7 +30,7 @@ size_t staged_add(const char *path) {
             return i;
         }
     }
-    return STAGED_SLOTS;
+    return STAGED_NONE;
 }
 
 void staged_remove(size_t slot) {
@@ -45,19 +44,18 @@ static void staged_forget(const char *path) {
             staged_remove(i);
 }
 
-// Staged folders hold files only, one level deep. The raw getdents is not portable; opendir allocates. In a handler
-// that is about to leave the process the risk is a deadlock inside malloc, so the walk names the files hone writes
-// instead.
-static void folder_remove_known(const char *path) {
-    static const char *const names[] = {
-        "config.json",           "generation_config.json",  "hone.json",       "model.safetensors", "tokenizer.json",
-        "tokenizer_config.json", "special_tokens_map.json", "vocab.json",      "merges.txt",        "vocab.txt",
-        "spiece.model",          "sentencepiece.bpe.model", "tokenizer.model", "added_tokens.json"};
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+// Removes a folder of files from a signal handler, where opendir may not be called because it allocates.
+static void folder_remove_safely(const char *path) {
+    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        unlinkat(folder, names[i], 0);
+    _Alignas(struct dirent64) char block[4096];
+    for (long got; (got = syscall(SYS_getdents64, folder, block, sizeof block)) > 0;)
+        for (long at = 0; at < got;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(const void *)(block + at);
+            unlinkat(folder, entry->d_name, 0); // fails for "." and ".."
+            at += entry->d_reclen;
+        }
     close(folder);
     rmdir(path);
 }
@@ -66,7 +64,7 @@ void file_discard_all(void) {
     for (size_t pass = 0; pass < 2; pass++) // files first, then the folders that held them
         for (size_t i = 0; i < STAGED_SLOTS; i++)
             if (atomic_load(&staged[i].state) == 2 && unlink(staged[i].path) != 0)
-                folder_remove_known(staged[i].path);
+                folder_remove_safely(staged[i].path);
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -131,10 +129,12 @@ Status folder_stage(Arena *arena, const char *path, bool replace, char **ret_sta
     TRY(check_replaceable(arena, path, replace, err));
     char *staging = arena_format(arena, err, "%.*s.%ld.part", (int)length, path, (long)getpid());
     TRY_NEW(staging);
+    size_t slot = staged_add(staging);
     errno = 0;
-    if (fault_strikes(FAULT_WRITE) || mkdir(staging, 0777) != 0)
+    if (fault_strikes(FAULT_WRITE) || mkdir(staging, 0777) != 0) {
+        staged_remove(slot);
         return FAIL(err, ERR_IO, "folder '%s' cannot be created: %s", staging, strerror(errno ? errno : EIO));
-    staged_add(staging);
+    }
     *ret_staging = staging;
     return OK;
 }
@@ -170,8 +170,9 @@ Status folder_commit(const char *staging, const char *path, Error *err) {
     errno = 0;
     if (fault_strikes(FAULT_WRITE) || (replaced && rename(trimmed, old) != 0))
         return FAIL(err, ERR_IO, "folder '%s' cannot be replaced: %s", trimmed, strerror(errno ? errno : EIO));
-    if (rename(staging, trimmed) != 0) {
-        Status status = FAIL(err, ERR_IO, "folder '%s' cannot be put in place: %s", trimmed, strerror(errno));
+    if (fault_strikes(FAULT_WRITE) || rename(staging, trimmed) != 0) {
+        Status status =
+            FAIL(err, ERR_IO, "folder '%s' cannot be put in place: %s", trimmed, strerror(errno ? errno : EIO));
         if (replaced)
             rename(old, trimmed);
         return status;

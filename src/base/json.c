@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static void value_free(void *object) {
     json_decref(object);
 }
@@ -12,11 +14,14 @@ static void value_free(void *object) {
 Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, json_t **ret_value, Error *err) {
     json_error_t error;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (allow_nul ? JSON_ALLOW_NUL : 0);
-    json_t *value = json_loadb((const char *)text.data, text.size, flags, &error);
+    const char *data = text.size ? (const char *)text.data : "";
+    uint64_t failures = memory_failures(); // jansson reports lack of memory as bad syntax, or not at all
+    json_t *value = json_loadb(data, text.size, flags, &error);
+    // An integer beyond 64 bits (Hugging Face writes 1e30 for "no limit" that way) makes all numbers of the text reals.
+    if (!value && json_error_code(&error) == json_error_numeric_overflow)
+        value = json_loadb(data, text.size, flags | JSON_DECODE_INT_AS_REAL, &error);
     if (!value) {
-        enum json_error_code code = json_error_code(&error);
-        // Where jansson itself finds no memory it leaves the text empty.
-        if (code == json_error_out_of_memory || !error.text[0] || strstr(error.text, "memory"))
+        if (memory_failures() != failures)
             return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
         return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): %s", name, error.line,
                     error.column, error.position, error.text);
@@ -44,15 +49,25 @@ static const json_t *member(const json_t *object, const char *key) {
     return json_is_null(value) ? NULL : value;
 }
 
+// The beginning of a value's text; stops the dump once it is full.
+typedef struct Excerpt {
+    size_t bytes;
+    char text[60];
+} Excerpt;
+
+static int excerpt_add(const char *chunk, size_t bytes, void *context) {
+    Excerpt *excerpt = context;
+    size_t room = sizeof excerpt->text - excerpt->bytes;
+    memcpy(excerpt->text + excerpt->bytes, chunk, bytes < room ? bytes : room);
+    excerpt->bytes += bytes < room ? bytes : room;
+    return bytes <= room ? 0 : -1;
+}
+
 static Status mistyped(const json_t *value, const char *name, const char *key, const char *expected, Error *err) {
-    char *found = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    Status status = FAIL(err, ERR_FORMAT, "%s: '%s' is %.60s%s, expected %s", name, key, found ? found : "?",
-                         found && strlen(found) > 60 ? "..." : "", expected);
-    json_free_t release;
-    json_get_alloc_funcs(NULL, &release);
-    if (found)
-        release(found);
-    return status;
+    Excerpt found = {0};
+    bool whole = json_dump_callback(value, excerpt_add, &found, JSON_ENCODE_ANY | JSON_COMPACT) == 0;
+    return FAIL(err, ERR_FORMAT, "%s: '%s' is %.*s%s, expected %s", name, key, (int)found.bytes, found.text,
+                whole ? "" : "...", expected);
 }
 
 Status json_get_bool(const json_t *object, const char *name, const char *key, bool *ret, Error *err) {

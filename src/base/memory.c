@@ -10,7 +10,7 @@
 
 #include "base/fault.h"
 
-static _Atomic uint64_t allocations;
+static _Atomic uint64_t allocations, failures;
 
 bool size_multiply(size_t a, size_t b, size_t *ret) {
     size_t product;
@@ -29,10 +29,11 @@ bool size_add(size_t a, size_t b, size_t *ret) {
 }
 
 static void *allocate(void *old, size_t bytes) {
-    if (fault_strikes(FAULT_ALLOCATION))
-        return NULL;
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
-    return realloc(old, bytes ? bytes : 1);
+    void *block = fault_strikes(FAULT_ALLOCATION) ? NULL : realloc(old, bytes ? bytes : 1);
+    if (!block)
+        atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
+    return block;
 }
 
 void *memory_resize(void *old, size_t count, size_t size, Error *err) {
@@ -80,6 +81,10 @@ void memory_unmap(void *block, size_t bytes) {
 
 uint64_t memory_allocations(void) {
     return atomic_load_explicit(&allocations, memory_order_relaxed);
+}
+
+uint64_t memory_failures(void) {
+    return atomic_load_explicit(&failures, memory_order_relaxed);
 }
 
 static void *json_allocate(size_t bytes) {

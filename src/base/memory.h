@@ -29,5 +29,8 @@ bool size_add(size_t a, size_t b, size_t *ret);
 // Allocations made by this process so far, memory_map included: tests assert that decoding adds none.
 uint64_t memory_allocations(void);
 
+// Allocations that failed so far, jansson's included.
+uint64_t memory_failures(void);
+
 // Sends jansson's allocations through this door. Called once, first thing in main and in the library's first call.
 void memory_init(void);

@@ -4,7 +4,10 @@
 
 #include <stddef.h>
 
+enum { STAGED_SLOTS = 16, STAGED_NONE = STAGED_SLOTS };
+
 // Remembers a path (copied); returns its slot. When the table is full the path is not remembered: it is only lost to
 // file_discard_all, not to file_discard.
 size_t staged_add(const char *path);
+// STAGED_NONE is fine.
 void staged_remove(size_t slot);

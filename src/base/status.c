@@ -40,6 +40,10 @@ static void message_clean(char *text) {
         size_t good = 0;
         while (more != 9 && good < more && (p[1 + good] & 0xC0) == 0x80)
             good++;
+        if (good < more && more != 9 && !p[1 + good]) { // the message was cut inside this character
+            *p = '\0';
+            return;
+        }
         int overlong = (*p == 0xE0 && p[1] < 0xA0) || (*p == 0xF0 && p[1] < 0x90);
         int surrogate_or_beyond = (*p == 0xED && p[1] >= 0xA0) || (*p == 0xF4 && p[1] >= 0x90);
         if (good != more || overlong || surrogate_or_beyond || *p < 0x20 || *p == 0x7F) {
