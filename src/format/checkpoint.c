@@ -94,9 +94,7 @@ static Status index_scan(Arena *arena, Bytes text, Buffer *listed, int64_t *ret_
     return scan_end(&scan, err);
 }
 
-static Status index_read(Arena *arena, const char *path, Index *ret_index, Error *err) {
-    Bytes text;
-    TRY(file_map(arena, path, &text, err));
+static Status index_read(Arena *arena, const char *name, Bytes text, Index *ret_index, Error *err) {
     Buffer listed = {0};
     Index index = {0};
     Status status = index_scan(arena, text, &listed, &index.total_bytes, err);
@@ -112,16 +110,24 @@ static Status index_read(Arena *arena, const char *path, Index *ret_index, Error
             status = FAIL(err, ERR_FORMAT, "the index lists tensor '%s' twice", index.listed[i].tensor);
     buffer_done(&listed);
     if (status != OK)
-        return error_context(err, "file '%s'", path);
+        return error_context(err, "file '%s'", name);
     *ret_index = index;
     return OK;
 }
 
-static Status file_open(Arena *arena, const char *path, Notes *notes, Bundle *ret_bundle, const char **ret_format,
+static Status files_make(Arena *arena, size_t count, Checkpoint *checkpoint, Error *err) {
+    TRY_NEW(checkpoint->files = arena_array(arena, count, sizeof *checkpoint->files, err));
+    TRY_NEW(checkpoint->contents = arena_array(arena, count, sizeof *checkpoint->contents, err));
+    checkpoint->file_count = count;
+    return OK;
+}
+
+// Maps and reads files[i].
+static Status file_open(Arena *arena, Checkpoint *checkpoint, size_t i, Bundle *ret_bundle, const char **ret_format,
                         Error *err) {
-    Bytes file;
-    TRY(file_map(arena, path, &file, err));
-    return checkpoint_read(arena, path, file, notes, ret_bundle, ret_format, err);
+    TRY(file_map(arena, checkpoint->files[i], &checkpoint->contents[i], err));
+    return checkpoint_read(arena, checkpoint->files[i], checkpoint->contents[i], &checkpoint->notes, ret_bundle,
+                           ret_format, err);
 }
 
 // The shards' names, sorted, each once.
@@ -161,19 +167,21 @@ static Status shard_check(const Index *index, const char *shard, const Bundle *b
 static Status shards_open(Arena *arena, const char *folder, const char *index_path, Checkpoint *checkpoint,
                           Error *err) {
     Index index = {0};
-    TRY(index_read(arena, index_path, &index, err));
+    Bytes text;
+    TRY(file_map(arena, index_path, &text, err));
+    TRY(index_read(arena, index_path, text, &index, err));
     const char **shards = NULL;
     size_t count = 0, kept = 0, bytes = 0;
     TRY(shards_list(arena, &index, &shards, &count, err));
-    TRY_NEW(checkpoint->files = arena_array(arena, count + 1, sizeof *checkpoint->files, err));
+    TRY(files_make(arena, count + 1, checkpoint, err));
     checkpoint->files[0] = index_path;
-    checkpoint->file_count = count + 1;
+    checkpoint->contents[0] = text;
     TRY_NEW(checkpoint->bundle.tensors = arena_array(arena, index.count, sizeof(Tensor), err));
     for (size_t i = 0; i < count; i++) {
         Bundle shard;
         const char *format;
         TRY_NEW(checkpoint->files[i + 1] = path_join(arena, folder, shards[i], err));
-        TRY(file_open(arena, checkpoint->files[i + 1], &checkpoint->notes, &shard, &format, err));
+        TRY(file_open(arena, checkpoint, i + 1, &shard, &format, err));
         if (i == 0)
             checkpoint->format = format;
         TRY(shard_check(&index, shards[i], &shard, err)); // so each name is new, and they fit
@@ -235,10 +243,9 @@ static Status other_find(Arena *arena, const char *folder, const char **ret_path
 }
 
 static Status one_open(Arena *arena, const char *path, Checkpoint *checkpoint, Error *err) {
-    TRY_NEW(checkpoint->files = arena_array(arena, 1, sizeof *checkpoint->files, err));
+    TRY(files_make(arena, 1, checkpoint, err));
     TRY_NEW(checkpoint->files[0] = arena_copy_text(arena, path, strlen(path), err));
-    checkpoint->file_count = 1;
-    return file_open(arena, checkpoint->files[0], &checkpoint->notes, &checkpoint->bundle, &checkpoint->format, err);
+    return file_open(arena, checkpoint, 0, &checkpoint->bundle, &checkpoint->format, err);
 }
 
 Status checkpoint_open(Arena *arena, const char *path, Checkpoint *ret_checkpoint, Error *err) {

@@ -18,6 +18,7 @@ typedef struct Checkpoint {
     Bundle bundle;
     const char *format; // "safetensors" or "pytorch", of the (first) file
     const char **files; // paths of the files that hold the tensors, and of the index first where there is one
+    Bytes *contents;    // of those files, mapped
     size_t file_count;
     Notes notes; // what was skipped or looks odd, as sentences
 } Checkpoint;

@@ -124,7 +124,7 @@ typedef struct CraftEntry {
 
 static inline void craft_number(Buffer *b, uint64_t value, int bytes) {
     for (int i = 0; i < bytes; i++)
-        buffer_add_char(b, (char)(value >> 8 * i & 0xFF));
+        buffer_add_char(b, (char)(i < 8 ? value >> 8 * i & 0xFF : 0));
 }
 
 static inline void craft_zip(Buffer *b, const CraftEntry *entries, size_t count, bool zip64_end) {

@@ -41,6 +41,12 @@ static void check_shards(const char *format) {
     check_tensor(bundle_find(&checkpoint.bundle, "b.weight"), DTYPE_F16, "[4]", 3);
     check_tensor(bundle_find(&checkpoint.bundle, "c.weight"), DTYPE_BF16, "[3,3]", 5);
     ck_assert_uint_eq(checkpoint.notes.count, 0);
+    for (size_t i = 0; i < checkpoint.file_count; i++) {
+        Bytes file;
+        CHECK_OK(file_map(&arena, checkpoint.files[i], &file, &err));
+        ck_assert_uint_eq(checkpoint.contents[i].size, file.size);
+        ck_assert_mem_eq(checkpoint.contents[i].data, file.data, file.size);
+    }
 }
 
 START_TEST(content_decides_not_the_ending) {

@@ -6,10 +6,14 @@ static Error err;
 static Arena arena;
 static Pickle pickle;
 
+// The tree of the last reading, and the bytes it points into, stay until the next.
 static Status read_bytes(const void *data, size_t bytes) {
-    Bytes tight = tight_copy((Bytes){data, bytes}); // leaked until the test's process ends: the tree points into it
+    static Bytes held;
+    arena_done(&arena);
+    memory_free((void *)held.data);
+    held = tight_copy((Bytes){data, bytes});
     arena_init(&arena, PICKLE_MOST_BYTES);
-    return pickle_read(&arena, tight, &pickle, &err);
+    return pickle_read(&arena, held, &pickle, &err);
 }
 
 #define READ(text) read_bytes(text, sizeof(text) - 1)
@@ -147,6 +151,7 @@ static Status read_repeated(const char *start, const char *pattern, size_t lengt
     while (b.bytes < bytes)
         buffer_add(&b, pattern, length);
     buffer_add_text(&b, ".");
+    arena_done(&arena);
     arena_init(&arena, PICKLE_MOST_BYTES);
     Status status = pickle_read(&arena, buffer_bytes(&b), &pickle, &err);
     arena_done(&arena);

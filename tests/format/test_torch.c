@@ -8,7 +8,9 @@ static Arena arena;
 static Notes notes;
 static Bundle bundle;
 
+// The tensors of the last reading stay until the next.
 static Status read_any(Bytes file) {
+    arena_done(&arena);
     arena_init(&arena, 0);
     notes = (Notes){0};
     return zip_recognise(file) ? torch_zip_read(&arena, "x", file, &notes, &bundle, &err)
@@ -172,9 +174,11 @@ static Status read_pickle(const void *data, size_t bytes, const char *byteorder,
                             {"m/version", version, strlen(version)},
                             {"m/byteorder", byteorder, strlen(byteorder)}};
     craft_zip(&b, entries, 4, false);
-    Bytes tight = tight_copy(buffer_bytes(&b)); // freed with the test's process
+    static Bytes held;
+    memory_free((void *)held.data);
+    held = tight_copy(buffer_bytes(&b));
     buffer_done(&b);
-    return read_any(tight);
+    return read_any(held);
 }
 
 #define READ(text) read_pickle(text, sizeof(text) - 1, "little", "3\n")
@@ -183,7 +187,9 @@ START_TEST(a_file_made_by_hand) {
 #define GOOD "\x80\2}" TEXT("w") TENSOR(STORAGE("FloatStorage", "0", "\4"), "K\1", "K\3\x85", "K\1\x85") "s."
     CHECK_OK(READ(GOOD));
     const Tensor *w = bundle_find(&bundle, "w");
-    ck_assert(((const float *)w->data)[0] == 2 && w->bytes == 12);
+    float values[3]; // which may lie at any address in the file
+    tensor_to_f32(w, values);
+    ck_assert(w->bytes == 12 && values[0] == 2 && values[2] == 4);
     CHECK_FAILS(read_pickle(GOOD, sizeof GOOD - 1, "big", "3\n"), ERR_UNSUPPORTED,
                 "the file's byteorder is 'big', only 'little' is read");
     CHECK_FAILS(read_pickle(GOOD, sizeof GOOD - 1, "little", "11\n"), ERR_UNSUPPORTED,

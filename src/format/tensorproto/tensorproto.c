@@ -136,9 +136,10 @@ static Status typed_read(Bytes file, unsigned number, DType dtype, size_t elemen
         TRY(wire_next(&wire, &field, err));
         if (field.number != number)
             continue;
-        Wire packed;
-        wire_init(&packed, field.bytes);
+        Wire packed = {0};
         bool single = field.type != WIRE_BYTES;
+        if (!single)
+            wire_init(&packed, field.bytes);
         while (single || packed.at < packed.end) {
             uint64_t value = field.value;
             if (!single && width == 0) {

@@ -6,6 +6,7 @@
 //   legacy: pickles of magic, protocol, system, object, storage keys; then per key a count and the raw elements
 //
 // Contiguous tensors point into `file`, which must outlive the bundle; strided ones are copied into the arena.
+// torch.save aligns the zip form's storages to 64 bytes, but the legacy form's lie at any address.
 //
 // What is taken: the dict of tensors itself, or the one under a known key ("state_dict", "model", ...) of a checkpoint
 // that holds other things too. Those are skipped, and `notes` names what they were. Tied tensors keep all their names.
