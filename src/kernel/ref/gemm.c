@@ -97,7 +97,8 @@ static void run_bf16(const GemmTile *tile) {
 static void run_s8(const GemmTile *tile) {
     for (size_t column = 0; column < tile->columns; column += NR) {
         size_t columns = tile->columns - column < NR ? tile->columns - column : NR;
-        const float *scales = (const float *)((const char *)tile->panels + column / NR * panel_bytes_s8(tile->k));
+        const void *first = (const char *)tile->panels + column / NR * panel_bytes_s8(tile->k);
+        const float *scales = first;
         const int8_t *panel = (const int8_t *)(scales + NR);
         for (size_t row = 0; row < tile->rows; row++) {
             const int8_t *x = (const int8_t *)tile->x + row * tile->x_stride;
