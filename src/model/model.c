@@ -98,15 +98,13 @@ static Status parameters_count(const Graph *const graphs[2], int64_t *ret, Error
     return OK;
 }
 
-static Status weight_bytes(Arena *arena, const Checkpoint *checkpoint, size_t *ret, Error *err) {
-    size_t total = 0;
-    for (size_t i = 0; i < checkpoint->file_count; i++) {
-        Bytes file;
-        TRY(file_map(arena, checkpoint->files[i], &file, err));
-        total += file.size;
-    }
-    *ret = total;
-    return OK;
+static void info_fill_files(ModelInfo *info, const char *folder, const Checkpoint *checkpoint) {
+    info->folder = folder;
+    info->files = checkpoint->files;
+    info->contents = checkpoint->contents;
+    info->file_count = checkpoint->file_count;
+    for (size_t i = 0; i < checkpoint->file_count; i++)
+        info->weight_bytes += checkpoint->contents[i].size;
 }
 
 static void info_fill(Model *model, const char *path, const ArchModel *arch) {
@@ -159,7 +157,7 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     TRY(quantization_check(config, config_name, &model->info.quantization, err));
     Checkpoint checkpoint;
     TRY(checkpoint_open(arena, path, &checkpoint, err));
-    TRY(weight_bytes(arena, &checkpoint, &model->info.weight_bytes, err));
+    info_fill_files(&model->info, folder, &checkpoint);
     TRY(bundle_canonical(arena, &checkpoint.bundle, &model->tensors, err));
     TRY(generation_defaults_read(arena, folder, config, config_name, &model->generation, err));
     ArchInput input = {config, config_name, &model->tensors};

@@ -14,6 +14,10 @@ typedef struct SpecialIds {
 
 typedef struct ModelInfo {
     const char *path;
+    const char *folder;       // where its settings and tokenizer lie
+    const char *const *files; // that hold its weights, the index of shards first where there is one
+    const Bytes *contents;    // of those files, mapped
+    size_t file_count;
     const char *family;       // "bart", "mbart"
     const char *quantization; // "none", "compressed-tensors int-quantized", ...
     int64_t parameters;       // tied weights once
