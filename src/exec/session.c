@@ -256,3 +256,8 @@ const Plan *session_encode_plan(const Session *session) {
 const Plan *session_decode_plan(const Session *session) {
     return session->decode;
 }
+
+void session_set_timing(Session *session, bool on) {
+    plan_set_timing(session->encode, on);
+    plan_set_timing(session->decode, on);
+}

@@ -81,5 +81,8 @@ typedef struct SessionMemory {
 } SessionMemory;
 SessionMemory session_memory(const Session *session);
 
+// Turns the timing of both plans' steps on or off (plan.h).
+void session_set_timing(Session *session, bool on);
+
 const Plan *session_encode_plan(const Session *session);
 const Plan *session_decode_plan(const Session *session);
