@@ -21,30 +21,18 @@ static const Tensor *companion(const Bundle *bundle, const Tensor *tensor, const
     return bundle_find(bundle, name);
 }
 
-static double element_real(const Tensor *tensor, size_t index) {
-    double value;
-    memcpy(&value, (const unsigned char *)tensor->data + index * sizeof value, sizeof value);
-    return value;
-}
-
-static int64_t element_int(const Tensor *tensor, size_t index) {
-    int64_t value;
-    memcpy(&value, (const unsigned char *)tensor->data + index * sizeof value, sizeof value);
-    return value;
-}
-
-static double stored_value(const Tensor *tensor, size_t index) {
-    const unsigned char *data = tensor->data;
-    int32_t wide;
-    switch (tensor->dtype) {
-    case DTYPE_I8:
-        return (int8_t)data[index];
-    case DTYPE_U8:
-        return data[index];
-    default:
-        memcpy(&wide, data + 4 * index, sizeof wide);
-        return wide;
+// Element of any numeric type torch keeps scales and zero points in.
+static double element(const Tensor *tensor, size_t index) {
+    const unsigned char *at = (const unsigned char *)tensor->data + index * dtype_bytes(tensor->dtype);
+    if (tensor->dtype == DTYPE_F64) {
+        double value;
+        memcpy(&value, at, sizeof value);
+        return value;
     }
+    Tensor one = {.dtype = tensor->dtype, .data = at, .bytes = dtype_bytes(tensor->dtype)};
+    float value;
+    tensor_to_f32(&one, &value);
+    return value;
 }
 
 typedef struct Quantized {
@@ -59,8 +47,7 @@ static Status quantized_read(const Bundle *bundle, const Tensor *tensor, Quantiz
                  shape_elements(&q.zero_points->shape, &zeros);
     if (tensor->shape.rank)
         q.rows = (size_t)tensor->shape.dims[0];
-    bool typed = q.scales->dtype == DTYPE_F64 && q.zero_points->dtype == DTYPE_I64;
-    if (!sized || !typed || zeros != q.scale_count || (q.scale_count != 1 && q.scale_count != q.rows))
+    if (!sized || zeros != q.scale_count || (q.scale_count != 1 && q.scale_count != q.rows))
         return FAIL(err, ERR_FORMAT, "quantized tensor '%s' has %zu scales and %zu rows", tensor->name, q.scale_count,
                     q.rows);
     q.columns = q.rows ? elements / q.rows : 0;
@@ -71,7 +58,7 @@ static Status quantized_read(const Bundle *bundle, const Tensor *tensor, Quantiz
 static bool is_symmetric(const Quantized *q) {
     bool symmetric = q->values->dtype == DTYPE_I8 && q->values->shape.rank == 2;
     for (size_t i = 0; i < q->scale_count; i++)
-        symmetric &= element_int(q->zero_points, i) == 0;
+        symmetric &= element(q->zero_points, i) == 0;
     return symmetric;
 }
 
@@ -79,7 +66,7 @@ static Status scales_add(Arena *arena, const Quantized *q, Tensor *ret, Error *e
     float *scales = arena_array(arena, q->rows, sizeof *scales, err);
     TRY_NEW(scales);
     for (size_t r = 0; r < q->rows; r++)
-        scales[r] = (float)element_real(q->scales, q->scale_count == 1 ? 0 : r);
+        scales[r] = (float)element(q->scales, q->scale_count == 1 ? 0 : r);
     Tensor tensor = {
         .dtype = DTYPE_F32, .shape = {1, {(int64_t)q->rows}}, .data = scales, .bytes = q->rows * sizeof *scales};
     TRY_NEW(tensor.name = arena_format(arena, err, "%s_scale", q->values->name));
@@ -93,8 +80,7 @@ static Status dequantized(Arena *arena, const Quantized *q, Tensor *ret, Error *
     TRY_NEW(values);
     for (size_t i = 0; i < elements; i++) {
         size_t s = q->scale_count == 1 ? 0 : i / q->columns;
-        values[i] =
-            (float)((stored_value(q->values, i) - (double)element_int(q->zero_points, s)) * element_real(q->scales, s));
+        values[i] = (float)((element(q->values, i) - element(q->zero_points, s)) * element(q->scales, s));
     }
     *ret = *q->values;
     ret->dtype = DTYPE_F32;
