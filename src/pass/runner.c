@@ -44,7 +44,8 @@ static bool verifies(const PassInputs *inputs) {
 static Status pass_run(Graph *graph, const PassInfo *pass, const PassInputs *inputs, Error *err) {
     TRY(pass->run(graph, inputs, err));
     if (verifies(inputs) && op_verify(graph, err) != OK) {
-        err->status = ERR_INTERNAL;
+        if (err->status == ERR_FORMAT) // types that do not fit are the pass's fault here
+            err->status = ERR_INTERNAL;
         return error_context(err, "after pass %s", pass->name);
     }
     return OK;

@@ -2,6 +2,7 @@
 // The text form: parse(print(g)) = g for random graphs, exact values, errors with their place, hostile text.
 #include "graph/print.h"
 
+#include "base/fault.h"
 #include "check.h"
 #include "random_graph.h"
 
@@ -233,5 +234,27 @@ START_TEST(test_damaged_text) {
 }
 END_TEST
 
+// Each allocation failing in turn: ERR_MEMORY, nothing returned, nothing lost.
+START_TEST(test_no_memory) {
+    static const char text[] = "graph \"odd name\"(T)\n  const @a = {1} : f32[1]\n  const @b = rows @a, @a : f32[2]\n"
+                               "  %x = input {l=[1,2], t=\"a b\"} : f32[T,2]\n  %y = scale %x {factor=2} : f32[T,2]\n"
+                               "  return %y, @b\n";
+    Status status = ERR_MEMORY;
+    uint64_t failures = 0;
+    for (; status == ERR_MEMORY; failures++) {
+        Graph *graph = NULL;
+        arena_init(&arena, 0);
+        fault_arm(FAULT_ALLOCATION, failures + 1);
+        status = graph_parse(&arena, "text", bytes_of(text), &graph, &err);
+        fault_arm(FAULT_ALLOCATION, 0);
+        ck_assert_msg(status == ERR_MEMORY || status == OK, "failure %llu: %s", (unsigned long long)failures + 1,
+                      err.message);
+        ck_assert((graph != NULL) == (status == OK));
+        arena_done(&arena);
+    }
+    ck_assert_uint_gt(failures, 3);
+}
+END_TEST
+
 TEST_MAIN("print", test_canonical_text, test_values_keep_their_bits, test_random_graphs_come_back,
-          test_errors_name_their_place, test_hostile_text_is_bounded, test_damaged_text)
+          test_errors_name_their_place, test_hostile_text_is_bounded, test_damaged_text, test_no_memory)

@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/fault.h"
 #include "check.h"
 #include "graph/print.h"
 #include "op/op.h"
@@ -218,5 +219,24 @@ START_TEST(test_quantize_names_what_it_cannot) {
 }
 END_TEST
 
+// Each allocation failing in turn while the passes run: ERR_MEMORY, and still a graph that can be thrown away.
+START_TEST(test_no_memory) {
+    Status status = ERR_MEMORY;
+    uint64_t failures = 0;
+    for (; status == ERR_MEMORY; failures++) {
+        arena_init(&arena, 0);
+        Graph *graph = random_graph(&arena, 4);
+        fault_arm(FAULT_ALLOCATION, failures + 1);
+        status = passes_run_standard(graph, &err);
+        fault_arm(FAULT_ALLOCATION, 0);
+        ck_assert_msg(status == ERR_MEMORY || status == OK, "failure %llu: %s", (unsigned long long)failures + 1,
+                      err.message);
+        CHECK_OK(graph_verify(graph, &err));
+        arena_done(&arena);
+    }
+    ck_assert_uint_gt(failures, 3);
+}
+END_TEST
+
 TEST_MAIN("passes", test_every_pass_keeps_random_graphs_well_formed, test_passes_keep_the_bits, test_runner,
-          test_standard_passes, test_quantize_names_what_it_cannot)
+          test_standard_passes, test_quantize_names_what_it_cannot, test_no_memory)
