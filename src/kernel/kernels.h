@@ -1,22 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kernels: arithmetic on raw pointers, one thread, no allocation, no errors.
 //
-// `ref/` is the definition, in plain C; every other set (avx2/, avx512/, vnni/, neon/) gives THE SAME BITS, and the
-// checker (tests/kernel/) compares with ==. What makes that possible, and what every variant keeps:
+// `ref/` is the definition, in plain C; every other set (avx2/, avx512/, vnni/) gives THE SAME BITS, and the checker
+// (tests/kernel/) compares with ==. What makes that possible, and what every variant keeps:
 //   - a matrix product is, for each output, one chain of fused multiply-adds over k = 0, 1, .. K-1 starting at +0;
 //   output
 //     columns lie in the lanes. Breaking K into blocks and storing the partial sums in between keeps the chain.
-//   - sums, maxima and norms run over 16 virtual lanes: lane i takes elements i, i+16, ..; then lanes fold 16 -> 8 -> 4
-//   -> 2
-//     -> 1, lane i with lane i+half. An element that is not there adds nothing.
-//   - exp, erf, tanh are our polynomials (kernel/ref/math.h) in fused multiply-adds; division and square root are
-//   IEEE's.
-//   - int8 products are summed exactly in int32; quantizing rounds half to even and clamps to +-127.
+//   - sums, maxima and norms run over 16 virtual lanes: lane i takes elements i, i+16, ..; then lanes fold
+//     16 -> 8 -> 4 -> 2 -> 1, lane i with lane i+half. An element that is not there adds nothing.
+//   - exp, erf, tanh, log are our polynomials (kernel/ref/math.h) in fused multiply-adds; division and square root are
+//     IEEE's. exp flushes to 0 where its result would be denormal (below -87.33654).
+//   - int8 products are summed exactly in int32 (k up to 133,000); quantizing rounds half to even and clamps to +-127.
 //   - where a fused multiply-add is meant it is written (fmaf); the compiler may not contract (-ffp-contract=off).
 //   - results do not depend on neighbours: a row of a product is the same bits for any number of rows around it.
+//   - a NaN is a NaN in every set; its sign and payload are free, since x86 takes them from whichever operand the
+//     compiler put first.
+// All this in the default floating-point environment: round to nearest, denormals kept.
 //
 // kernels_pick fills the reference set and lets each stronger set that the processor has, up to `level`, override what
-// it has. Adding a variant is one file in kernel/<isa>/ and one line in that set's fill.
+// it has. Adding a variant is one file in kernel/<isa>/ and one line in that set's fill. The kernels of one Kernels go
+// together: panels packed by one GemmKernel are run by that one only.
+//
+// Sharing a product out over threads: split columns at panels (nr), rows anywhere. A tile reads its panels once per 240
+// rows or so; give each thread whole runs of panels first, at least four where rows are few (one row is run over four
+// panels at a time), and split rows in multiples of mr only when panels do not suffice.
 #pragma once
 
 #include <stdbool.h>
@@ -52,8 +59,9 @@ typedef enum WeightKind {
 const char *weight_kind_name(WeightKind kind); // "f32", "f16", "bf16", "s8"
 
 // One tile of y = activation(x W' + bias) + residual: all `rows`, columns [0, columns) of consecutive panels.
-//   WEIGHT_S8: y = fmaf((float)sum, x_scales[row] * w_scale[column], bias)  (bias 0 if none), then activation and
-//   residual. else:      y = sum + bias (no addition if none), then activation, then residual.
+//   WEIGHT_S8: y = fmaf((float)sum, x_scales[row] * w_scale[column], bias), bias 0 if none;
+//   else:      y = sum + bias, no addition if none;
+//   then activation, then residual.
 typedef struct GemmTile {
     size_t rows, columns, k;
     const void *x;         // f32 [rows, k]; s8 [rows, k rounded up to GEMM_S8_K_STEP, the rest 0] for WEIGHT_S8
@@ -83,7 +91,7 @@ typedef struct GemmKernel {
 
 enum { KV_BLOCK_TOKENS = 16 }; // tokens in a page of the K/V pool
 
-// Attention of `queries` rows of one head over keys held in blocks of 16 tokens (source self-attention and
+// Attention of `queries` rows of one head over keys > 0 held in blocks of 16 tokens (source self-attention and
 // cross-attention): a block holds K transposed [head_dim][16] and, `v_offset` floats later, V [16][head_dim].
 //   score_j = scale * (fma chain over d of q[d] K[d][j]);  p_j = exp(score_j - max);  y[d] = (fma chain over j of p_j
 //   V[j][d]) * (1 / sum16(p))
@@ -103,7 +111,7 @@ typedef struct AttentionBlocks {
 
 enum { ATTENTION_QUERY_ROWS = 16 };
 
-// Attention of one query over keys held as rows in any order (the decoder's own past, one list of slots per beam):
+// Attention of one query over keys > 0 held as rows in any order (the decoder's own past, one list of slots per beam):
 //   score_j = scale * dot16(q, k_j), the 16-lane sum of products by fma; the rest as above.
 typedef struct AttentionRows {
     size_t keys, head_dim;
@@ -120,9 +128,9 @@ typedef struct Kernels {
     CpuLevel level; // the strongest set that filled something in
     GemmKernel gemm[WEIGHT_KIND_COUNT];
 
-    // q[i] = clamp(rint(x[i] * (127 / absmax)), +-127), ret_scale = absmax / 127; absmax 0 gives zeros and scale 0.
-    // q has room for k rounded up to GEMM_S8_K_STEP; the rest is zeroed. NaN counts as 0, infinity as the largest
-    // float.
+    // q[i] = clamp(rint(x[i] * (127 / absmax)), +-127), ret_scale = absmax / 127; absmax below 2^-100 gives
+    // zeros and scale 0. q has room for k rounded up to GEMM_S8_K_STEP; the rest is zeroed. NaN counts as 0, infinity
+    // as the largest float.
     void (*quantize_row_s8)(const float *x, size_t k, int8_t *ret_q, float *ret_scale);
 
     // y = (x + residual - mean) * rstd * gain + bias over n elements, rstd = 1 / sqrt(variance + epsilon); biased
@@ -141,6 +149,7 @@ typedef struct Kernels {
                        float factor, float *y);
 
     // y[j] = x[j] - max - log(sum16 exp(x - max)); y may be x. -infinity stays. All -infinity gives NaN as torch does.
+    // softmax: y[j] = exp(x[j] - max) * (1 / sum16).
     void (*log_softmax)(const float *x, size_t n, float *y);
     void (*softmax)(const float *x, size_t n, float *y);
 

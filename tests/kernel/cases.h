@@ -107,7 +107,8 @@ static inline size_t element_bytes(WeightKind kind) {
     return kind == WEIGHT_F32 ? 4 : kind == WEIGHT_S8 ? 1 : 2;
 }
 
-// Weights of a kind: s8 in [-127, 127], or all at the extremes; halves of every bit pattern for SPECIAL.
+// Weights of a kind: s8 of every value (files may hold -128), or all at the extremes; halves of every bit pattern for
+// SPECIAL.
 static inline void random_weights(Random *random, WeightKind kind, Style style, void *to, size_t n) {
     for (size_t i = 0; i < n; i++) {
         float value = random_value(random, style);
@@ -121,7 +122,7 @@ static inline void random_weights(Random *random, WeightKind kind, Style style, 
             ((uint16_t *)to)[i] =
                 (uint16_t)(style == STYLE_SPECIAL ? bits >> 3 : (bits & 0x8000) | (bits >> 9 & 0x3bff));
         else if (style == STYLE_PLAIN)
-            ((int8_t *)to)[i] = (int8_t)((int)random_below(random, 255) - 127);
+            ((int8_t *)to)[i] = (int8_t)((int)random_below(random, 256) - 128);
         else
             ((int8_t *)to)[i] = style == STYLE_WIDE || random_below(random, 2) ? 127 : -127;
     }

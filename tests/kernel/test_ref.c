@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+// The definition itself: the reference set against models in double precision written here from the formulas, within
+// bounds that follow from float arithmetic. (test_sets.c holds all other sets to the reference bit by bit.)
+#include "cases.h"
+
+enum { MAX = 1200 };
+#define EPSILON 0x1p-24 // half a unit in the last place of 1
+
+static Kernels reference(void) {
+    Kernels ref;
+    kernels_pick(CPU_REF, &ref);
+    return ref;
+}
+
+static void check_close(const char *what, size_t at, double got, double exact, double bound) {
+    if (!(fabs(got - exact) <= bound))
+        ck_abort_msg("%s[%zu] is %.9g, exactly %.9g, off by %.3g, bound %.3g", what, at, got, exact, fabs(got - exact),
+                     bound);
+}
+
+static double exact_activation(Activation activation, double x) {
+    switch (activation) {
+    case ACTIVATION_RELU:
+        return x > 0.0 ? x : 0.0;
+    case ACTIVATION_GELU:
+        return x / 2.0 * erfc(-x / sqrt(2.0));
+    case ACTIVATION_GELU_TANH:
+        return x / 2.0 * (1.0 + tanh(sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case ACTIVATION_SILU:
+        return x / (1.0 + exp(-x));
+    case ACTIVATION_TANH:
+        return tanh(x);
+    default:
+        return x;
+    }
+}
+
+// The gelus end in x/2 (1 + f) with f near -1 for negative x, so theirs is an absolute error relative to |x|.
+START_TEST(test_activations) {
+    Kernels ref = reference();
+    for (Activation activation = 0; activation < ACTIVATION_COUNT; activation++)
+        for (double value = -30.0; value <= 30.0; value += 0x1p-9 + 1e-7) {
+            float x = (float)value, y;
+            ref.activate(activation, &x, 1, &y);
+            double exact = exact_activation(activation, (double)x);
+            bool gelu = activation == ACTIVATION_GELU || activation == ACTIVATION_GELU_TANH;
+            check_close(activation_name(activation), 0, (double)y, exact,
+                        6.0 * EPSILON * (gelu ? fabs((double)x) : fabs(exact)) + 1e-37);
+        }
+}
+END_TEST
+
+static double weight_as_double(WeightKind kind, const void *weights, size_t i) {
+    if (kind == WEIGHT_F32)
+        return (double)((const float *)weights)[i];
+    if (kind == WEIGHT_S8)
+        return ((const int8_t *)weights)[i];
+    uint16_t bits = ((const uint16_t *)weights)[i];
+    int exponent_bits = kind == WEIGHT_F16 ? 5 : 8, fraction_bits = 15 - exponent_bits;
+    int exponent = (bits & 0x7fff) >> fraction_bits, bias = (1 << (exponent_bits - 1)) - 1;
+    double fraction = bits & ((1 << fraction_bits) - 1);
+    double value = exponent ? ldexp(fraction + (1 << fraction_bits), exponent - bias - fraction_bits)
+                            : ldexp(fraction, 1 - bias - fraction_bits);
+    return bits >> 15 ? -value : value;
+}
+
+START_TEST(test_products) {
+    enum { ROWS = 5, COLUMNS = 37, K = 301, PADDED = 320 };
+    static float x[ROWS * K], y[ROWS * COLUMNS], w_scales[COLUMNS], x_scales[ROWS], bias[COLUMNS];
+    static float residual[ROWS * COLUMNS];
+    static int8_t q[ROWS * PADDED];
+    static char weights[COLUMNS * K * 4];
+    _Alignas(64) static char panels[3 * (64 + K * 16 * 4 + 64)];
+    Kernels ref = reference();
+    Random random = {11};
+    random_fill(&random, STYLE_PLAIN, x, ARRAY_COUNT(x));
+    random_fill(&random, STYLE_PLAIN, w_scales, COLUMNS);
+    random_fill(&random, STYLE_PLAIN, x_scales, ROWS);
+    random_fill(&random, STYLE_PLAIN, bias, COLUMNS);
+    random_fill(&random, STYLE_PLAIN, residual, ARRAY_COUNT(residual));
+    for (size_t row = 0; row < ROWS; row++)
+        random_weights(&random, WEIGHT_S8, STYLE_PLAIN, q + row * PADDED, K);
+    for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        const GemmKernel *kernel = &ref.gemm[kind];
+        bool s8 = kind == WEIGHT_S8;
+        random_weights(&random, kind, STYLE_PLAIN, weights, COLUMNS * K);
+        ck_assert(gemm_packed_bytes(kernel, COLUMNS, K) <= sizeof panels);
+        gemm_pack(kernel, weights, w_scales, element_bytes(kind), COLUMNS, K, 0, gemm_panels(kernel, COLUMNS), panels);
+        kernel->run(&(GemmTile){.rows = ROWS,
+                                .columns = COLUMNS,
+                                .k = K,
+                                .x = s8 ? (const void *)q : x,
+                                .x_stride = s8 ? PADDED : K,
+                                .x_scales = x_scales,
+                                .panels = panels,
+                                .bias = bias,
+                                .residual = residual,
+                                .residual_stride = COLUMNS,
+                                .y = y,
+                                .y_stride = COLUMNS,
+                                .activation = ACTIVATION_GELU});
+        for (size_t row = 0; row < ROWS; row++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                double sum = 0.0, size = 0.0;
+                for (size_t k = 0; k < K; k++) {
+                    double a = s8 ? (double)q[row * PADDED + k] : (double)x[row * K + k];
+                    double term = a * weight_as_double(kind, weights, c * K + k);
+                    sum += term;
+                    size += fabs(term);
+                }
+                double factor = s8 ? (double)x_scales[row] * (double)w_scales[c] : 1.0;
+                double value = exact_activation(ACTIVATION_GELU, sum * factor + (double)bias[c]);
+                double rounding = s8 ? fabs(sum * factor) * 3.0 : size * K / 8.0; // K roundings, most far smaller
+                check_close(kernel->name, row * COLUMNS + c, (double)y[row * COLUMNS + c],
+                            value + (double)residual[row * COLUMNS + c],
+                            EPSILON * (2.0 * rounding + 8.0 * (fabs(value) + 2.0)));
+            }
+    }
+}
+END_TEST
+
+START_TEST(test_layer_norm) {
+    static float x[MAX], other[MAX], gain[MAX], bias[MAX], y[MAX], sum[MAX];
+    Kernels ref = reference();
+    Random random = {12};
+    for (size_t n = 1; n < MAX; n += 1 + n / 3) {
+        random_fill(&random, STYLE_PLAIN, x, n);
+        random_fill(&random, STYLE_PLAIN, other, n);
+        random_fill(&random, STYLE_PLAIN, gain, n);
+        random_fill(&random, STYLE_PLAIN, bias, n);
+        ref.layer_norm(x, other, gain, bias, 1e-5f, n, sum, y);
+        double mean = 0.0, variance = 0.0;
+        for (size_t i = 0; i < n; i++)
+            mean += ((double)x[i] + (double)other[i]) / (double)n;
+        for (size_t i = 0; i < n; i++)
+            variance += pow((double)x[i] + (double)other[i] - mean, 2.0) / (double)n;
+        double rstd = 1.0 / sqrt(variance + 1e-5);
+        for (size_t i = 0; i < n; i++) {
+            double value = (double)x[i] + (double)other[i];
+            check_close("sum", i, (double)sum[i], value, EPSILON * fabs(value));
+            check_close("layer_norm", i, (double)y[i], (value - mean) * rstd * (double)gain[i] + (double)bias[i],
+                        EPSILON * 20.0 * (fabs(value) + fabs(mean) + 1.0) * rstd);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_softmaxes) {
+    static float x[MAX], y[MAX], z[MAX];
+    Kernels ref = reference();
+    Random random = {13};
+    for (size_t n = 1; n < MAX; n += 1 + n / 3) {
+        for (size_t i = 0; i < n; i++)
+            x[i] = (float)(random_unit(&random) * 60.0 - 30.0);
+        double sum = 0.0;
+        for (size_t i = 0; i < n; i++)
+            sum += exp((double)x[i]);
+        ref.softmax(x, n, y);
+        ref.log_softmax(x, n, z);
+        for (size_t i = 0; i < n; i++) {
+            // the difference to the maximum is rounded: up to 60 * EPSILON in the exponent
+            double p = exp((double)x[i]) / sum;
+            check_close("softmax", i, (double)y[i], p, EPSILON * 100.0 * p);
+            check_close("log_softmax", i, (double)z[i], (double)x[i] - log(sum), EPSILON * 200.0);
+        }
+    }
+    float none[3] = {-INFINITY, -INFINITY, -INFINITY}, some[3] = {1.0f, -INFINITY, 1.0f};
+    ref.softmax(none, 3, y);
+    ref.log_softmax(none, 3, z);
+    ck_assert(isnan(y[0]) && isnan(y[2]) && isnan(z[1]));
+    ref.softmax(some, 3, y);
+    ref.log_softmax(some, 3, z);
+    ck_assert(y[0] == 0.5f && y[1] == 0.0f && y[2] == 0.5f && z[1] == -INFINITY);
+    check_close("log_softmax of two", 0, (double)z[0], -log(2.0), EPSILON);
+}
+END_TEST
+
+START_TEST(test_quantize) {
+    enum { K = 100, PADDED = 128 };
+    float x[K], scale;
+    int8_t q[PADDED];
+    Kernels ref = reference();
+    Random random = {14};
+    for (int round = 0; round < 1000; round++) {
+        double largest = 0.0;
+        random_fill(&random, round % 2 ? STYLE_WIDE : STYLE_PLAIN, x, K);
+        for (size_t i = 0; i < K; i++)
+            largest = fmax(largest, fabs((double)x[i]));
+        memset(q, 77, sizeof q);
+        ref.quantize_row_s8(x, K, q, &scale);
+        check_close("scale", 0, (double)scale, largest / 127.0, EPSILON * largest / 127.0);
+        for (size_t i = 0; i < PADDED; i++) // at most half a step off, but for the rounding of 127 / largest
+            check_close("quantized", i, q[i], i < K ? (double)x[i] * 127.0 / largest : 0.0, i < K ? 0.50002 : 0.0);
+    }
+    float odd[] = {NAN, INFINITY, -INFINITY, 1.0f, -0.0f};
+    ref.quantize_row_s8(odd, 5, q, &scale);
+    ck_assert(q[0] == 0 && q[1] == 127 && q[2] == -127 && q[3] == 0 && q[4] == 0 && scale == FLT_MAX / 127.0f);
+    float zeros[] = {0.0f, -0.0f, NAN, 0x1p-140f};
+    ref.quantize_row_s8(zeros, 4, q, &scale);
+    ck_assert(q[0] == 0 && q[1] == 0 && q[2] == 0 && q[3] == 0 && scale == 0.0f);
+    float ties[] = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f};
+    ref.quantize_row_s8(ties, 6, q, &scale);
+    ck_assert(q[0] == 127 && q[1] == 0 && q[2] == 2 && q[3] == 2 && q[4] == 0 && q[5] == -2 && scale == 1.0f);
+}
+END_TEST
+
+// One head's attention from plain matrices: rows of q, k and v `stride` apart.
+static void exact_attention(const float *q, const float *k, const float *v, size_t stride, size_t keys, size_t dim,
+                            double scale, double *ret_y) {
+    double scores[MAX], sum = 0.0;
+    for (size_t j = 0; j < keys; j++) {
+        scores[j] = 0.0;
+        for (size_t d = 0; d < dim; d++)
+            scores[j] += (double)q[d] * (double)k[j * stride + d];
+        scores[j] = exp(scores[j] * scale);
+        sum += scores[j];
+    }
+    for (size_t d = 0; d < dim; d++) {
+        ret_y[d] = 0.0;
+        for (size_t j = 0; j < keys; j++)
+            ret_y[d] += scores[j] / sum * (double)v[j * stride + d];
+    }
+}
+
+START_TEST(test_attention) {
+    enum { HEADS = 3, DIM = 20, WIDTH = HEADS * DIM, KEYS = 45, QUERIES = 19, BLOCKS = 3, BLOCK = 2 * 16 * WIDTH };
+    static float q[QUERIES * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH], pool[5 * BLOCK], y[QUERIES * WIDTH];
+    static float scratch[ATTENTION_QUERY_ROWS * BLOCKS * 16];
+    static const int32_t blocks[BLOCKS] = {3, 0, 4};
+    Kernels ref = reference();
+    Random random = {15};
+    random_fill(&random, STYLE_PLAIN, q, ARRAY_COUNT(q));
+    random_fill(&random, STYLE_PLAIN, k, ARRAY_COUNT(k));
+    random_fill(&random, STYLE_PLAIN, v, ARRAY_COUNT(v));
+    for (size_t i = 0; i < ARRAY_COUNT(pool); i++)
+        pool[i] = 99.0f;
+    ref.store_blocks(k, v, WIDTH, 20, HEADS, DIM, 0, pool, blocks, BLOCK, 16 * WIDTH);
+    ref.store_blocks(k + 20 * WIDTH, v + 20 * WIDTH, WIDTH, KEYS - 20, HEADS, DIM, 20, pool, blocks, BLOCK, 16 * WIDTH);
+    for (size_t i = 0; i < BLOCK; i++) // blocks of others stay; places beyond the last token are zero
+        ck_assert(pool[1 * BLOCK + i] == 99.0f && pool[2 * BLOCK + i] == 99.0f);
+    for (size_t place = KEYS % 16; place < 16; place++)
+        for (size_t d = 0; d < WIDTH; d++)
+            ck_assert(pool[4 * BLOCK + d * 16 + place] == 0.0f &&
+                      pool[4 * BLOCK + 16 * WIDTH + (d / DIM * 16 + place) * DIM + d % DIM] == 0.0f);
+    for (size_t h = 0; h < HEADS; h++)
+        ref.attention_blocks(&(AttentionBlocks){.queries = QUERIES,
+                                                .keys = KEYS,
+                                                .head_dim = DIM,
+                                                .scale = 0.7f,
+                                                .q = q + h * DIM,
+                                                .q_stride = WIDTH,
+                                                .base = pool + h * DIM * 16,
+                                                .blocks = blocks,
+                                                .block_stride = BLOCK,
+                                                .v_offset = 16 * WIDTH,
+                                                .y = y + h * DIM,
+                                                .y_stride = WIDTH,
+                                                .scratch = scratch});
+    double exact[DIM];
+    for (size_t row = 0; row < QUERIES; row++)
+        for (size_t h = 0; h < HEADS; h++) {
+            exact_attention(q + row * WIDTH + h * DIM, k + h * DIM, v + h * DIM, WIDTH, KEYS, DIM, (double)0.7f, exact);
+            for (size_t d = 0; d < DIM; d++)
+                check_close("attention_blocks", row * WIDTH + h * DIM + d, (double)y[row * WIDTH + h * DIM + d],
+                            exact[d], 30.0 * EPSILON);
+        }
+}
+END_TEST
+
+START_TEST(test_attention_by_slots) {
+    enum { DIM = 24, KEYS = 30, STRIDE = 60, V = 30 };
+    static float q[DIM], pool[40 * STRIDE], k[KEYS * DIM], v[KEYS * DIM], y[DIM], scratch[32];
+    int32_t slots[KEYS];
+    Kernels ref = reference();
+    Random random = {16};
+    random_fill(&random, STYLE_PLAIN, q, DIM);
+    random_fill(&random, STYLE_PLAIN, pool, ARRAY_COUNT(pool));
+    for (size_t j = 0; j < KEYS; j++) {
+        slots[j] = (int32_t)random_below(&random, 40);
+        memcpy(k + j * DIM, pool + slots[j] * STRIDE, sizeof q);
+        memcpy(v + j * DIM, pool + slots[j] * STRIDE + V, sizeof q);
+    }
+    ref.attention_rows(&(AttentionRows){.keys = KEYS,
+                                        .head_dim = DIM,
+                                        .scale = 0.5f,
+                                        .q = q,
+                                        .base = pool,
+                                        .slots = slots,
+                                        .slot_stride = STRIDE,
+                                        .v_offset = V,
+                                        .y = y,
+                                        .scratch = scratch});
+    double exact[DIM];
+    exact_attention(q, k, v, DIM, KEYS, DIM, 0.5, exact);
+    for (size_t d = 0; d < DIM; d++)
+        check_close("attention_rows", d, (double)y[d], exact[d], 30.0 * EPSILON);
+}
+END_TEST
+
+START_TEST(test_gather_and_names) {
+    Kernels ref = reference();
+    static const uint16_t halves[] = {0, 0, 0, 0x3c00, 0xc000, 0x0001}; // row 1: 1, -2, 2^-24
+    static const uint16_t brains[] = {0, 0, 0, 0x3f80, 0xc000, 0x0001}; // row 1: 1, -2, 2^-133
+    static const int8_t bytes[] = {0, 0, 0, 127, -127, 3};
+    static const float floats[] = {0, 0, 0, 1.5f, -2.5f, 0x1p-140f}, scales[] = {9.0f, 0.25f};
+    float y[3];
+    ref.gather_row(WEIGHT_F16, halves, NULL, 1, 3, 1.0f, y);
+    ck_assert(y[0] == 1.0f && y[1] == -2.0f && y[2] == 0x1p-24f);
+    ref.gather_row(WEIGHT_BF16, brains, NULL, 1, 3, 4.0f, y);
+    ck_assert(y[0] == 4.0f && y[1] == -8.0f && y[2] == 0x1p-131f);
+    ref.gather_row(WEIGHT_S8, bytes, scales, 1, 3, 2.0f, y);
+    ck_assert(y[0] == 63.5f && y[1] == -63.5f && y[2] == 1.5f);
+    ref.gather_row(WEIGHT_F32, floats, NULL, 1, 3, 1.0f, y);
+    ck_assert(y[0] == 1.5f && y[1] == -2.5f && y[2] == 0x1p-140f);
+    for (Activation activation = 0; activation < ACTIVATION_COUNT; activation++) {
+        Activation found = ACTIVATION_COUNT;
+        ck_assert(activation_from_name(activation_name(activation), &found) && found == activation);
+    }
+    Activation kept = ACTIVATION_TANH;
+    ck_assert(!activation_from_name("swish", &kept) && kept == ACTIVATION_TANH);
+    ck_assert_str_eq(weight_kind_name(WEIGHT_S8), "s8");
+}
+END_TEST
+
+TEST_MAIN("kernel reference", test_activations, test_products, test_layer_norm, test_softmaxes, test_quantize,
+          test_attention, test_attention_by_slots, test_gather_and_names)
