@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+// hone quantize: a model's weights in fewer bits, written as a new folder.
+#include "compress/quantize.h"
+
+#include <string.h>
+
+#include "cli/command.h"
+
+typedef struct Settings {
+    const char *output, *scheme, *embeddings;
+    TextList keep;
+    bool loadable;
+} Settings;
+
+static const Option options[] = {
+    {"output", 'o', "FOLDER", "where to write; new, empty, or written by hone", OPTION_TEXT,
+     offsetof(Settings, output)},
+    {"scheme", 0, "SCHEME", "fp16, bf16 or int8", OPTION_TEXT, offsetof(Settings, scheme)},
+    {"embeddings", 0, "SCHEME", "the word table and the head: fp32, fp16, bf16 or int8 (default: as the scheme)",
+     OPTION_TEXT, offsetof(Settings, embeddings)},
+    {"keep", 0, "PATTERN=SCHEME", "other weights than the scheme's where a name matches", OPTION_LIST,
+     offsetof(Settings, keep)},
+    {"loadable", 0, NULL, "write only what transformers loads too: fp16 tables beside int8 layers", OPTION_FLAG,
+     offsetof(Settings, loadable)},
+    {0},
+};
+
+// A layer is a module with its weight and bias; its scheme is that of its largest tensor.
+typedef struct Layer {
+    const char *name, *scheme;
+    size_t largest, original_bytes, bytes;
+} Layer;
+
+typedef struct Layers {
+    Layer *items;
+    size_t count;
+} Layers;
+
+static Status layers_gather(Arena *arena, const WeightList *list, Layers *ret_layers, Error *err) {
+    Layers layers = {0};
+    TRY_NEW(layers.items = arena_array(arena, list->count, sizeof *layers.items, err));
+    for (size_t i = 0; i < list->count; i++) {
+        const Weight *weight = &list->items[i];
+        char *name = module_name(arena, weight->source->name, err);
+        TRY_NEW(name);
+        if (!layers.count || strcmp(layers.items[layers.count - 1].name, name) != 0)
+            layers.items[layers.count++] = (Layer){.name = name};
+        Layer *layer = &layers.items[layers.count - 1];
+        layer->original_bytes += weight->original_bytes;
+        layer->bytes += weight->bytes;
+        if (weight->original_bytes >= layer->largest) {
+            layer->largest = weight->original_bytes;
+            layer->scheme = weight_scheme(weight);
+        }
+    }
+    *ret_layers = layers;
+    return OK;
+}
+
+static double megabytes(size_t bytes) {
+    return (double)bytes / 1e6;
+}
+
+static double reduction(size_t original, size_t now) {
+    return original ? 100 * (1 - (double)now / (double)original) : 0;
+}
+
+static void add_text(Buffer *out, const char *text) {
+    buffer_add_json(out, text, strlen(text));
+}
+
+static void print_json(Buffer *out, const Settings *settings, const QuantizeReport *report, const Layers *layers) {
+    buffer_add_text(out, "{\"output\":");
+    add_text(out, settings->output);
+    buffer_format(
+        out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f,\"reduction_percent\":%.2f,\"layers\":[",
+        settings->scheme, megabytes(report->original_bytes), megabytes(report->quantized_bytes),
+        reduction(report->original_bytes, report->quantized_bytes));
+    for (size_t i = 0; i < layers->count; i++) {
+        const Layer *layer = &layers->items[i];
+        buffer_add_text(out, i ? ",{\"name\":" : "{\"name\":");
+        add_text(out, layer->name);
+        buffer_format(out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f}", layer->scheme,
+                      megabytes(layer->original_bytes), megabytes(layer->bytes));
+    }
+    buffer_add_text(out, "],\"notes\":[");
+    for (size_t i = 0; i < report->weights.notes.count; i++) {
+        buffer_add_text(out, i ? "," : "");
+        add_text(out, report->weights.notes.texts[i]);
+    }
+    buffer_add_text(out, "],\"loaders\":{");
+    for (size_t i = 0; i < LOADER_COUNT; i++)
+        buffer_format(out, "%s\"%s\":%s", i ? "," : "", report->loaders[i].name,
+                      report->loaders[i].takes ? "true" : "false");
+    buffer_add_text(out, "}}");
+}
+
+static void print_row(Buffer *out, const char *name, size_t layers, size_t original, size_t now) {
+    buffer_format(out, "%-8s %8zu %12.2f %13.2f %11.1f %%", name, layers, megabytes(original), megabytes(now),
+                  reduction(original, now));
+}
+
+// One row a scheme; the last one is of the files, their headers included.
+static void print_people(Buffer *out, const QuantizeReport *report, const Layers *layers) {
+    buffer_format(out, "%-8s %8s %12s %13s %13s\n", "scheme", "layers", "original MB", "quantized MB", "reduction");
+    for (size_t i = 0; i < layers->count; i++) {
+        size_t count = 0, original = 0, now = 0;
+        bool seen = false;
+        for (size_t j = 0; j < layers->count; j++) {
+            bool same = strcmp(layers->items[i].scheme, layers->items[j].scheme) == 0;
+            seen |= same && j < i;
+            count += same;
+            original += same ? layers->items[j].original_bytes : 0;
+            now += same ? layers->items[j].bytes : 0;
+        }
+        if (seen)
+            continue;
+        print_row(out, layers->items[i].scheme, count, original, now);
+        buffer_add_char(out, '\n');
+    }
+    print_row(out, "files", layers->count, report->original_bytes, report->quantized_bytes);
+}
+
+static void tell(void *context, uint64_t done, uint64_t total) {
+    Progress *progress = context;
+    progress->total = total;
+    progress_step(progress, done);
+}
+
+static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error *err) {
+    const Settings *settings = run->settings;
+    if (!settings->output)
+        return FAIL(err, ERR_USAGE, "expected -o FOLDER, the place for the quantized model");
+    if (!settings->scheme)
+        return FAIL(err, ERR_USAGE, "expected --scheme fp16, bf16 or int8");
+    TRY(weight_scheme_parse("--scheme", settings->scheme, &ret_options->scheme, err));
+    if (settings->embeddings)
+        TRY(weight_scheme_parse("--embeddings", settings->embeddings, &ret_options->embeddings, err));
+    KeepRule *rules = arena_array(run->arena, settings->keep.count, sizeof *rules, err);
+    TRY_NEW(rules);
+    for (size_t i = 0; i < settings->keep.count; i++)
+        TRY(keep_rule_parse(run->arena, settings->keep.items[i], &rules[i], err));
+    ret_options->keeps = rules;
+    ret_options->keep_count = settings->keep.count;
+    ret_options->loadable = settings->loadable;
+    return OK;
+}
+
+static Status run(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    QuantizeOptions quantize = {0};
+    TRY(options_fill(run, &quantize, err));
+    Progress progress;
+    progress_init(&progress, "quantizing", 0, run->common.quiet);
+    quantize.meter = (WorkMeter){.tell = tell, .context = &progress};
+    QuantizeReport report;
+    Status status = quantize_model(run->arena, run->arguments[0], settings->output, &quantize, &report, err);
+    progress_done(&progress);
+    TRY(status);
+    for (size_t i = 0; i < report.weights.notes.count; i++)
+        fprintf(stderr, "hone: %s\n", report.weights.notes.texts[i]);
+    Layers layers = {0};
+    TRY(layers_gather(run->arena, &report.weights, &layers, err));
+    if (run->common.json)
+        print_json(&run->out.text, settings, &report, &layers);
+    else
+        print_people(&run->out.text, &report, &layers);
+    return output_line(&run->out, err);
+}
+
+const Command command_quantize = {
+    .arguments = "MODEL",
+    .least = 1,
+    .most = 1,
+    .help =
+        "Writes a model again with smaller weights: fp16 or bf16 for every real tensor, or int8 by row for the\n"
+        "linears of the layers, the word table and the head. The folder has Hugging Face's layout; int8 layers are in\n"
+        "compressed-tensors' W8A8 form, int8 tables in one that only hone reads (see --loadable).\n"
+        "\n"
+        "A PATTERN is a glob, or a regular expression after \"re:\"; it has to match a tensor's whole name, or its\n"
+        "module's, with or without \"model.\" before it: --keep '*.fc2=fp16' --keep 're:decoder.*attn.*=fp32'. The "
+        "first\n"
+        "that matches decides.\n",
+    .settings_bytes = sizeof(Settings),
+    .options = options,
+    .json = true,
+    .run = run,
+};

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// From options to one scheme for each tensor: a rule by name, else the default of the tensor's role.
+#include <string.h>
+
+#include "compress/quantize.h"
+
+const char *weight_scheme(const Weight *weight) {
+    if (weight->int8_row)
+        return weight_scheme_name(STORE_INT8);
+    for (WeightScheme s = STORE_FP32; s < STORE_INT8; s++)
+        if (weight_scheme_dtype(s) == weight->dtype)
+            return weight_scheme_name(s);
+    return dtype_name(weight->dtype);
+}
+
+static bool is_real(DType dtype) {
+    return dtype == DTYPE_F64 || dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16;
+}
+
+// Tables that follow int8 without being able to be it lose nothing in half precision; what has 16 bits already stays.
+static WeightScheme half(const Tensor *tensor) {
+    return dtype_bytes(tensor->dtype) == 2 ? STORE_AS_IS : STORE_FP16;
+}
+
+// Positions are a few rows, read as they lie: int8 would save one percent of a model and cost their precision.
+static WeightScheme default_scheme(const QuantizeOptions *options, TensorRole role, const Tensor *tensor) {
+    bool told = options->embeddings != STORE_AS_IS;
+    switch (role) {
+    case ROLE_LINEAR:
+        return options->scheme;
+    case ROLE_EMBEDDING:
+        if (told)
+            return options->embeddings;
+        return options->scheme == STORE_INT8 && options->loadable ? half(tensor) : options->scheme;
+    case ROLE_POSITIONS:
+        if (told && options->embeddings != STORE_INT8)
+            return options->embeddings;
+        return told || options->scheme == STORE_INT8 ? half(tensor) : options->scheme;
+    default:
+        return options->scheme == STORE_INT8 ? STORE_AS_IS : options->scheme;
+    }
+}
+
+static Status scheme_choose(const QuantizeOptions *options, TensorRole role, const Tensor *tensor, bool *matched,
+                            WeightScheme *ret_scheme, Error *err) {
+    for (size_t i = 0; i < options->keep_count; i++) {
+        bool matches;
+        TRY(keep_rule_matches(&options->keeps[i], tensor->name, &matches, err));
+        if (!matches || (options->keeps[i].scheme == STORE_INT8 && !role_is_weight(role)))
+            continue;
+        matched[i] = true;
+        *ret_scheme = options->keeps[i].scheme;
+        return OK;
+    }
+    *ret_scheme = default_scheme(options, role, tensor);
+    return OK;
+}
+
+// Another name of a table that is written already.
+static bool is_alias(const Bundle *bundle, const TensorRole *roles, const Tensor *tensor) {
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *table = &bundle->tensors[i];
+        if (roles[i] == ROLE_EMBEDDING && table->dtype == tensor->dtype && shape_equal(&table->shape, &tensor->shape) &&
+            (table->data == tensor->data || memcmp(table->data, tensor->data, tensor->bytes) == 0))
+            return true;
+    }
+    return false;
+}
+
+static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole role, WeightScheme scheme,
+                          Weight *ret_weight, Error *err) {
+    Weight weight = {.source = tensor, .role = role, .dtype = tensor->dtype, .original_bytes = tensor->bytes};
+    weight.source_scales = role_is_weight(role) ? scales_of(bundle, tensor) : NULL;
+    if (weight.source_scales && scheme != STORE_INT8)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "tensor '%s' is int8 already and cannot become %s: quantize the model it was made from",
+                    tensor->name, weight_scheme_name(scheme));
+    if (weight.source_scales)
+        weight.original_bytes += weight.source_scales->bytes;
+    if (is_real(tensor->dtype) && scheme != STORE_AS_IS)
+        weight.dtype = weight_scheme_dtype(scheme);
+    weight.int8_row = weight.source_scales || (weight.dtype == DTYPE_I8 && is_real(tensor->dtype));
+    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
+    weight.rows = tensor->shape.rank == 2 ? (size_t)tensor->shape.dims[0] : 1;
+    weight.columns = weight.rows ? elements / weight.rows : 0;
+    weight.bytes = elements * dtype_bytes(weight.dtype) + (weight.int8_row ? weight.rows * sizeof(float) : 0);
+    *ret_weight = weight;
+    return OK;
+}
+
+static Status check_loadable(const WeightList *list, Error *err) {
+    for (size_t i = 0; i < list->count; i++) {
+        const Weight *weight = &list->items[i];
+        if (weight->int8_row && weight->role != ROLE_LINEAR)
+            return FAIL(err, ERR_USAGE, "--loadable: '%s' cannot be int8, which only hone reads in a table",
+                        weight->source->name);
+    }
+    return OK;
+}
+
+Status weights_assign(Arena *arena, const Model *model, const QuantizeOptions *options, WeightList *ret_list,
+                      Error *err) {
+    const Bundle *bundle = model_tensors(model);
+    TensorRole *roles;
+    TRY(roles_find(arena, model, &roles, err));
+    WeightList list = {0};
+    bool *matched = arena_array(arena, options->keep_count, sizeof *matched, err);
+    TRY_NEW(matched);
+    TRY_NEW(list.items = arena_array(arena, bundle->count, sizeof *list.items, err));
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *tensor = &bundle->tensors[i];
+        if (roles[i] == ROLE_SCALES || (roles[i] == ROLE_UNUSED && is_alias(bundle, roles, tensor)))
+            continue;
+        WeightScheme scheme;
+        TRY(scheme_choose(options, roles[i], tensor, matched, &scheme, err));
+        TRY(weight_fill(bundle, tensor, roles[i], scheme, &list.items[list.count++], err));
+    }
+    for (size_t i = 0; i < options->keep_count; i++)
+        if (!matched[i])
+            return FAIL(err, ERR_USAGE, "--keep: the pattern '%s' decides for no weight of model '%s' that can be %s",
+                        options->keeps[i].pattern, model_info(model)->path,
+                        weight_scheme_name(options->keeps[i].scheme));
+    if (options->loadable)
+        TRY(check_loadable(&list, err));
+    *ret_list = list;
+    return OK;
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// Editing JSON as text keeps numbers, order and layout as their writer had them. The scanner may be simple: the text
+// has been parsed before, and the result is parsed again.
+#include "compress/config_text.h"
+
+#include <string.h>
+
+#include "base/json.h"
+
+static size_t skip_space(Bytes text, size_t at) {
+    while (at < text.size && strchr(" \t\r\n", text.data[at]))
+        at++;
+    return at;
+}
+
+// Past the string that begins at `at`.
+static size_t skip_string(Bytes text, size_t at) {
+    for (at++; at < text.size && text.data[at] != '"'; at++)
+        if (text.data[at] == '\\')
+            at++;
+    return at + 1;
+}
+
+// Past the value that begins at `at`.
+static size_t skip_value(Bytes text, size_t at) {
+    for (size_t depth = 0; at < text.size; at++) {
+        unsigned char c = text.data[at];
+        if (c == '"') {
+            at = skip_string(text, at) - 1;
+        } else if (c == '{' || c == '[') {
+            depth++;
+        } else if (c == '}' || c == ']' || c == ',') {
+            if (depth == 0)
+                break;
+            depth -= c != ',';
+        }
+    }
+    while (at && strchr(" \t\r\n", text.data[at - 1]))
+        at--;
+    return at;
+}
+
+void config_text_set(Bytes text, const char *key, const char *value, Buffer *ret_text) {
+    size_t at = skip_space(text, 0) + 1, end = at, length = strlen(key);
+    bool first = true;
+    for (at = skip_space(text, at); at < text.size && text.data[at] == '"'; first = false) {
+        size_t key_end = skip_string(text, at), start = skip_space(text, skip_space(text, key_end) + 1);
+        end = skip_value(text, start);
+        if (key_end - at == length + 2 && memcmp(text.data + at + 1, key, length) == 0) {
+            buffer_add(ret_text, text.data, start);
+            buffer_add_text(ret_text, value);
+            buffer_add(ret_text, text.data + end, text.size - end);
+            return;
+        }
+        at = skip_space(text, end);
+        if (at < text.size && text.data[at] == ',')
+            at = skip_space(text, at + 1);
+    }
+    buffer_add(ret_text, text.data, end);
+    buffer_format(ret_text, "%s\n  \"%s\": %s%s", first ? "" : ",", key, value, end == at ? "\n" : "");
+    buffer_add(ret_text, text.data + end, text.size - end);
+}
+
+// The dtype that transformers should load with; NULL: what the source says.
+static const char *torch_dtype(const WeightList *list, WeightScheme scheme) {
+    if (scheme != STORE_FP16 && scheme != STORE_BF16)
+        return NULL;
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].dtype == DTYPE_F32)
+            return "\"float32\"";
+    return scheme == STORE_FP16 ? "\"float16\"" : "\"bfloat16\"";
+}
+
+// Module names that "targets": ["Linear"] would take and that are not int8.
+static Status ignore_list(Arena *arena, const WeightList *list, Buffer *text, Error *err) {
+    bool head_named = false;
+    buffer_add_text(text, "[");
+    const char *comma = "";
+    for (size_t i = 0; i < list->count; i++) {
+        const Weight *weight = &list->items[i];
+        if (weight->int8_row || weight->role != ROLE_LINEAR)
+            continue;
+        char *module = module_name(arena, weight->source->name, err);
+        TRY_NEW(module);
+        buffer_add_text(text, comma);
+        buffer_add_json(text, module, strlen(module));
+        head_named |= strcmp(module, "lm_head") == 0;
+        comma = ", ";
+    }
+    buffer_format(text, "%s]", head_named ? "" : *comma ? ", \"lm_head\"" : "\"lm_head\"");
+    return OK;
+}
+
+static Status quantization_config(Arena *arena, const WeightList *list, Buffer *text, Error *err) {
+    bool linears = false, tables = false;
+    for (size_t i = 0; i < list->count; i++) {
+        linears |= list->items[i].int8_row && list->items[i].role == ROLE_LINEAR;
+        tables |= list->items[i].int8_row && list->items[i].role != ROLE_LINEAR;
+    }
+    if (!linears && !tables)
+        return OK;
+    static const char arguments[] = "{\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, \"strategy\": \"%s\", "
+                                    "\"dynamic\": %s}";
+    buffer_add_text(text, "{\n    \"config_groups\": {\n      \"group_0\": {\n        \"targets\": [\"Linear\"],\n"
+                          "        \"weights\": ");
+    buffer_format(text, arguments, "channel", "false");
+    buffer_add_text(text, ",\n        \"input_activations\": ");
+    buffer_format(text, arguments, "token", "true");
+    buffer_add_text(text, ",\n        \"output_activations\": null");
+    if (tables)
+        buffer_add_text(text, ",\n        \"hone_int8_tables\": true");
+    buffer_add_text(text,
+                    "\n      }\n    },\n    \"format\": \"int-quantized\",\n    \"global_compression_ratio\": null,\n"
+                    "    \"ignore\": ");
+    TRY(ignore_list(arena, list, text, err));
+    buffer_add_text(text, ",\n    \"kv_cache_scheme\": null,\n    \"quant_method\": \"compressed-tensors\",\n"
+                          "    \"quantization_status\": \"compressed\"\n  }");
+    return buffer_status(text, err);
+}
+
+// Sets one member of *text, in memory of the arena.
+static Status member_set(Arena *arena, const char *key, const char *value, Bytes *text, Error *err) {
+    Buffer out = {0};
+    config_text_set(*text, key, value, &out);
+    Status status = buffer_status(&out, err);
+    char *copy = status == OK ? arena_copy_text(arena, out.data, out.bytes, err) : NULL;
+    if (copy)
+        *text = (Bytes){(const unsigned char *)copy, out.bytes};
+    else if (status == OK)
+        status = err->status;
+    buffer_done(&out);
+    return status;
+}
+
+Status config_text_make(Arena *arena, const char *name, Bytes text, const WeightList *list, WeightScheme scheme,
+                        Bytes *ret_text, Error *err) {
+    json_t *config;
+    TRY(json_parse(arena, name, text, true, &config, err));
+    if (!json_is_object(config))
+        return FAIL(err, ERR_FORMAT, "%s: expected a JSON object", name);
+    const char *dtype = torch_dtype(list, scheme);
+    bool old = json_object_get(config, "torch_dtype"), new = json_object_get(config, "dtype");
+    if (dtype && (old || !new))
+        TRY(member_set(arena, "torch_dtype", dtype, &text, err));
+    if (dtype && new)
+        TRY(member_set(arena, "dtype", dtype, &text, err));
+    Buffer quantization = {0};
+    Status status = quantization_config(arena, list, &quantization, err);
+    if (status == OK && quantization.bytes)
+        status = member_set(arena, "quantization_config", quantization.data, &text, err);
+    buffer_done(&quantization);
+    TRY(status);
+    TRY(json_parse(arena, name, text, true, &config, err));
+    *ret_text = text;
+    return OK;
+}

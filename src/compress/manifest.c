@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing and reading hone.json.
+#include "compress/manifest.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/json.h"
+
+enum { HASH_PIECE = 1 << 22 };
+
+void file_record_fill(const char *name, Bytes mapped, WorkMeter *meter, FileRecord *ret_record) {
+    Sha256 hash;
+    sha256_init(&hash);
+    for (size_t at = 0; at < mapped.size; at += HASH_PIECE) {
+        size_t bytes = mapped.size - at < HASH_PIECE ? mapped.size - at : HASH_PIECE;
+        sha256_add(&hash, mapped.data + at, bytes);
+        file_forget(mapped.data + at, bytes);
+        if (meter)
+            meter_add(meter, bytes);
+    }
+    ret_record->name = name;
+    ret_record->bytes = mapped.size;
+    sha256_text(&hash, ret_record->sha256);
+}
+
+static void add_text(Buffer *out, const char *text) {
+    buffer_add_json(out, text, strlen(text));
+}
+
+static void add_files(Buffer *out, const FileRecords *files, const char *indent) {
+    buffer_add_char(out, '[');
+    for (size_t i = 0; i < files->count; i++) {
+        const FileRecord *file = &files->items[i];
+        buffer_format(out, "%s\n%s  {\"name\": ", i ? "," : "", indent);
+        add_text(out, file->name);
+        buffer_format(out, ", \"bytes\": %zu, \"sha256\": \"%s\"}", file->bytes, file->sha256);
+    }
+    buffer_format(out, "\n%s]", indent);
+}
+
+static void add_recipe(Buffer *out, const QuantizeOptions *options) {
+    buffer_format(out, "  \"recipe\": {\"command\": \"quantize\", \"scheme\": \"%s\"",
+                  weight_scheme_name(options->scheme));
+    if (options->embeddings != STORE_AS_IS)
+        buffer_format(out, ", \"embeddings\": \"%s\"", weight_scheme_name(options->embeddings));
+    buffer_add_text(out, ", \"keep\": [");
+    for (size_t i = 0; i < options->keep_count; i++) {
+        buffer_add_text(out, i ? ", {\"pattern\": " : "{\"pattern\": ");
+        add_text(out, options->keeps[i].pattern);
+        buffer_format(out, ", \"scheme\": \"%s\"}", weight_scheme_name(options->keeps[i].scheme));
+    }
+    buffer_format(out, "], \"loadable\": %s},\n", options->loadable ? "true" : "false");
+}
+
+static void add_tensors(Buffer *out, const WeightList *list) {
+    buffer_add_text(out, "  \"tensors\": {");
+    for (size_t i = 0; i < list->count; i++) {
+        buffer_add_text(out, i ? ",\n    " : "\n    ");
+        add_text(out, list->items[i].source->name);
+        buffer_format(out, ": {\"scheme\": \"%s\", \"bytes\": %zu}", weight_scheme(&list->items[i]),
+                      list->items[i].bytes);
+    }
+    buffer_add_text(out, "\n  },\n  \"notes\": [");
+    for (size_t i = 0; i < list->notes.count; i++) {
+        buffer_add_text(out, i ? ",\n    " : "\n    ");
+        add_text(out, list->notes.texts[i]);
+    }
+    buffer_add_text(out, list->notes.count ? "\n  ],\n" : "],\n");
+}
+
+Status manifest_write(Arena *arena, const char *folder, const QuantizeOptions *options, const FileRecords *sources,
+                      const FileRecords *files, const QuantizeReport *report, Error *err) {
+    char *path = path_join(arena, folder, "hone.json", err);
+    TRY_NEW(path);
+    Buffer out = {0};
+    buffer_add_text(&out, "{\n  \"hone\": \"" HONE_VERSION "\",\n");
+    add_recipe(&out, options);
+    buffer_add_text(&out, "  \"source\": {\n    \"files\": ");
+    add_files(&out, sources, "    ");
+    buffer_add_text(&out, "\n  },\n  \"files\": ");
+    add_files(&out, files, "  ");
+    buffer_format(&out, ",\n  \"original_bytes\": %zu,\n  \"quantized_bytes\": %zu,\n", report->original_bytes,
+                  report->quantized_bytes);
+    add_tensors(&out, &report->weights);
+    buffer_add_text(&out, "  \"loaders\": {");
+    for (size_t i = 0; i < LOADER_COUNT; i++)
+        buffer_format(&out, "%s\"%s\": %s", i ? ", " : "", report->loaders[i].name,
+                      report->loaders[i].takes ? "true" : "false");
+    buffer_add_text(&out, "}\n}\n");
+    Status status = buffer_status(&out, err);
+    if (status == OK)
+        status = file_replace(path, out.data, out.bytes, err);
+    buffer_done(&out);
+    return status;
+}
+
+static Status record_read(const json_t *row, const char *name, FileRecord *ret_record, Error *err) {
+    const char *file = NULL, *sha256 = NULL;
+    int64_t bytes = -1;
+    if (!json_is_object(row))
+        return FAIL(err, ERR_FORMAT, "%s: 'files' holds something that is no object", name);
+    TRY(json_get_text(row, name, "name", &file, err));
+    TRY(json_get_text(row, name, "sha256", &sha256, err));
+    TRY(json_get_int(row, name, "bytes", 0, INT64_MAX, &bytes, err));
+    if (!file || !sha256 || bytes < 0 || strlen(sha256) + 1 != SHA256_TEXT_BYTES)
+        return FAIL(err, ERR_FORMAT, "%s: a member of 'files' lacks 'name', 'bytes' or a 'sha256' of 64 digits", name);
+    if (!*file || strchr(file, '/') || strcmp(file, "..") == 0)
+        return FAIL(err, ERR_FORMAT, "%s: '%s' is no name of a file in this folder", name, file);
+    ret_record->name = file;
+    ret_record->bytes = (size_t)bytes;
+    memcpy(ret_record->sha256, sha256, SHA256_TEXT_BYTES);
+    return OK;
+}
+
+Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileRecords *ret_files, Error *err) {
+    char *path = path_join(arena, folder, "hone.json", err);
+    TRY_NEW(path);
+    json_t *manifest;
+    TRY(json_read(arena, path, true, &manifest, err));
+    FileRecords files = {0};
+    if (manifest) {
+        char *name = arena_format(arena, err, "file '%s'", path);
+        TRY_NEW(name);
+        const json_t *rows = json_object_get(manifest, "files");
+        if (!json_is_array(rows))
+            return FAIL(err, ERR_FORMAT, "%s has no list 'files'", name);
+        TRY_NEW(files.items = arena_array(arena, json_array_size(rows), sizeof *files.items, err));
+        for (; files.count < json_array_size(rows); files.count++)
+            TRY(record_read(json_array_get(rows, files.count), name, &files.items[files.count], err));
+    }
+    *ret_there = manifest != NULL;
+    *ret_files = files;
+    return OK;
+}

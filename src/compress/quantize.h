@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing a model again with smaller weights, as a folder in Hugging Face layout:
+//
+//     config.json         the source's, with quantization_config or torch_dtype where they changed
+//     model.safetensors   real tensors as F16, BF16 or F32; int8 ones as I8 "X" beside F32 "X_scale" [rows, 1], which
+//     is
+//                         compressed-tensors' W8A8 (activations per token, at run time)
+//     hone.json           how it was made, and hashes (compress/manifest.h)
+//     all else            tokenizer files and settings, byte for byte
+//
+// Tensors pass through one by one: memory stays small whatever the model's size. The folder appears whole or not at
+// all.
+#pragma once
+
+#include "base/hash.h"
+#include "compress/loaders.h"
+#include "compress/weights.h"
+
+struct QuantizeOptions {
+    WeightScheme scheme;     // of the linears in the layers; of every real tensor where it is not int8
+    WeightScheme embeddings; // of the word table and the head; STORE_AS_IS: they follow `scheme`
+    const KeepRule *keeps;   // the first that matches a tensor decides it
+    size_t keep_count;
+    bool loadable; // nothing that transformers cannot load: tables of an int8 model as fp16
+    WorkMeter meter;
+};
+
+typedef struct QuantizeReport {
+    size_t original_bytes, quantized_bytes; // of the files of weights
+    WeightList weights;
+    Loader loaders[LOADER_COUNT];
+} QuantizeReport;
+
+// Reads the MODEL `path` and writes `output`, which must not exist, or be empty, or have been written by hone. The
+// report lives in `arena`. Besides errors of opening and writing: ERR_FORMAT for weights that are not finite, ERR_USAGE
+// for rules that match nothing, ERR_UNSUPPORTED for a source that is int8 already where it would have to change.
+MUST_CHECK Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
+                                 QuantizeReport *ret_report, Error *err);

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// What each tensor of a model is for, told by the nodes that read it, so that no family's names are known here.
+#pragma once
+
+#include "model/model.h"
+
+typedef enum TensorRole {
+    ROLE_UNUSED,    // no graph reads it: buffers, further names of a tied table
+    ROLE_OTHER,     // biases and norms
+    ROLE_LINEAR,    // [outputs, inputs] of a linear inside the layers
+    ROLE_EMBEDDING, // the word table, or the head's weight, or both in one
+    ROLE_POSITIONS, // a table of positions
+    ROLE_SCALES     // of the int8 tensor beside it
+} TensorRole;
+
+// One role for each of model_tensors(model). `model` must have been opened without passes, while its constants are
+// still called like the tensors.
+MUST_CHECK Status roles_find(Arena *arena, const Model *model, TensorRole **ret_roles, Error *err);
+
+// The scales of an int8 tensor, "<name>_scale"; NULL for any other tensor and where there are none.
+const Tensor *scales_of(const Bundle *bundle, const Tensor *tensor);
+
+// True for the roles whose tensors may be int8 by row.
+bool role_is_weight(TensorRole role);

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hashes against hone.json, then every number of every tensor.
+#include "compress/verify.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "compress/manifest.h"
+#include "op/op.h"
+
+enum { PIECE = 1 << 12 };
+
+static Status hashes_check(Arena *arena, const ModelInfo *info, WorkMeter *meter, VerifyReport *report, Error *err) {
+    FileRecords files;
+    TRY(manifest_read(arena, info->folder, &report->made_by_hone, &files, err));
+    bool weights = false;
+    for (size_t i = 0; i < files.count; i++) {
+        const FileRecord *told = &files.items[i];
+        char *path = path_join(arena, info->folder, told->name, err);
+        TRY_NEW(path);
+        weights |= strcmp(told->name, "model.safetensors") == 0;
+        if (path_kind(path) != PATH_FILE) {
+            TRY(notes_add(&report->problems, arena, err, "file '%s' is missing, which hone.json lists", told->name));
+            continue;
+        }
+        Bytes bytes;
+        FileRecord found;
+        TRY(file_map(arena, path, &bytes, err));
+        file_record_fill(told->name, bytes, meter, &found);
+        report->files++;
+        if (found.bytes != told->bytes)
+            TRY(notes_add(&report->problems, arena, err, "file '%s' has %zu bytes, and hone.json says %zu", told->name,
+                          found.bytes, told->bytes));
+        else if (strcmp(found.sha256, told->sha256) != 0)
+            TRY(notes_add(&report->problems, arena, err,
+                          "file '%s' has changed: its SHA-256 is %.12s..., and hone.json "
+                          "says %.12s...",
+                          told->name, found.sha256, told->sha256));
+    }
+    if (report->made_by_hone && !weights)
+        TRY(notes_add(&report->problems, arena, err, "hone.json does not list 'model.safetensors'"));
+    return OK;
+}
+
+// The first element that is not finite; `elements`: none.
+static size_t find_not_finite(const Tensor *tensor, size_t elements, float *ret_value) {
+    float values[PIECE];
+    size_t size = dtype_bytes(tensor->dtype);
+    for (size_t first = 0; first < elements; first += PIECE) {
+        size_t count = elements - first < PIECE ? elements - first : PIECE;
+        Tensor part = {
+            .dtype = tensor->dtype, .data = (const unsigned char *)tensor->data + first * size, .bytes = count * size};
+        tensor_to_f32(&part, values);
+        for (size_t i = 0; i < count; i++)
+            if (!isfinite(values[i])) {
+                *ret_value = values[i];
+                return first + i;
+            }
+    }
+    return elements;
+}
+
+static Status real_check(Arena *arena, const Tensor *tensor, VerifyReport *report, Error *err) {
+    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
+    float value;
+    size_t bad = find_not_finite(tensor, elements, &value);
+    report->real_tensors++;
+    if (bad == elements)
+        return OK;
+    return notes_add(&report->problems, arena, err, "tensor '%s': element %zu is %g", tensor->name, bad, (double)value);
+}
+
+static bool row_is_zero(const int8_t *row, size_t columns) {
+    for (size_t c = 0; c < columns; c++)
+        if (row[c])
+            return false;
+    return true;
+}
+
+// hone's own weights end at -127; other writers use -128 too.
+static Status rows_check(Arena *arena, const Tensor *tensor, const float *scales, size_t rows, VerifyReport *report,
+                         Error *err) {
+    size_t columns = rows ? tensor->bytes / rows : 0;
+    const int8_t *row = tensor->data;
+    for (size_t r = 0; r < rows; r++, row += columns) {
+        bool finite = isfinite(scales[r]) && scales[r] >= 0;
+        if (!finite || (scales[r] == 0 && !row_is_zero(row, columns)))
+            return notes_add(&report->problems, arena, err,
+                             "tensor '%s': the scale of row %zu is %g, and scales are positive", tensor->name, r,
+                             (double)scales[r]);
+        const int8_t *least = report->made_by_hone ? memchr(row, 0x80, columns) : NULL;
+        if (least)
+            return notes_add(&report->problems, arena, err,
+                             "tensor '%s': row %zu, column %zu is -128, and hone writes "
+                             "-127 to 127",
+                             tensor->name, r, (size_t)(least - row));
+    }
+    return OK;
+}
+
+static Status int8_check(Arena *arena, const Tensor *tensor, const Tensor *scale_tensor, VerifyReport *report,
+                         Error *err) {
+    size_t rows = scale_tensor->bytes / dtype_bytes(scale_tensor->dtype);
+    float *scales = arena_array(arena, rows, sizeof *scales, err);
+    TRY_NEW(scales);
+    tensor_to_f32(scale_tensor, scales);
+    report->int8_tensors++;
+    return rows_check(arena, tensor, scales, rows, report, err);
+}
+
+static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, VerifyReport *report, Error *err) {
+    const Bundle *bundle = model_tensors(model);
+    TensorRole *roles;
+    TRY(roles_find(arena, model, &roles, err));
+    WeightForm form = {.described = strcmp(report->info->quantization, "none") != 0};
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *tensor = &bundle->tensors[i];
+        const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, tensor) : NULL;
+        bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
+                    tensor->dtype == DTYPE_BF16;
+        if (scales)
+            TRY(int8_check(arena, tensor, scales, report, err));
+        else if (real && roles[i] != ROLE_SCALES)
+            TRY(real_check(arena, tensor, report, err));
+        form.int8_linears |= scales && roles[i] == ROLE_LINEAR;
+        form.int8_tables |= scales && roles[i] != ROLE_LINEAR;
+        model_bytes_forget(report->info, tensor->data, tensor->bytes);
+        meter_add(meter, tensor->bytes);
+    }
+    loaders_judge(form, report->loaders);
+    return OK;
+}
+
+Status verify_model(Arena *arena, const char *path, WorkMeter *meter, VerifyReport *ret_report, Error *err) {
+    const Model *model;
+    TRY(model_open(arena, path, false, &model, err));
+    TRY(op_verify(model_session(model)->encode, err));
+    TRY(op_verify(model_session(model)->decode, err));
+    VerifyReport report = {.info = model_info(model)};
+    meter->total = 2 * (uint64_t)report.info->weight_bytes;
+    TRY(hashes_check(arena, report.info, meter, &report, err));
+    TRY(tensors_check(arena, model, meter, &report, err));
+    *ret_report = report;
+    return OK;
+}

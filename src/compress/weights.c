@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values through in pieces: one pass to check them and to find the scales, one to convert and write. Pages of the
+// source leave memory as soon as a tensor is done.
+#include "compress/weights.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/safetensors/safetensors.h"
+#include "tensor/quantize.h"
+
+enum { PIECE = 1 << 14 }; // elements converted at once, or one row where that is longer
+
+#define F16_LARGEST 65504.0f
+
+void meter_add(WorkMeter *meter, uint64_t bytes) {
+    meter->done += bytes;
+    if (meter->tell)
+        meter->tell(meter->context, meter->done, meter->total);
+}
+
+void model_bytes_forget(const ModelInfo *info, const void *data, size_t bytes) {
+    for (size_t i = 0; i < info->file_count; i++) {
+        uintptr_t start = (uintptr_t)info->contents[i].data, at = (uintptr_t)data;
+        if (at >= start && at - start <= info->contents[i].size && bytes <= info->contents[i].size - (at - start))
+            file_forget(data, bytes);
+    }
+}
+
+// Room for one piece in each form it passes through.
+typedef struct Pieces {
+    float *wide;
+    int8_t *small;
+    size_t room; // elements
+} Pieces;
+
+static Status pieces_make(Arena *arena, const WeightList *list, Pieces *ret_pieces, Error *err) {
+    Pieces pieces = {.room = PIECE};
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].int8_row && list->items[i].columns > pieces.room)
+            pieces.room = list->items[i].columns;
+    TRY_NEW(pieces.wide = arena_array(arena, pieces.room, sizeof *pieces.wide, err));
+    TRY_NEW(pieces.small = arena_array(arena, pieces.room, sizeof *pieces.small, err));
+    *ret_pieces = pieces;
+    return OK;
+}
+
+// Elements [first, first + count) as f32 in pieces->wide.
+static void piece_widen(const Tensor *tensor, size_t first, size_t count, Pieces *pieces) {
+    size_t size = dtype_bytes(tensor->dtype);
+    Tensor part = {
+        .dtype = tensor->dtype, .data = (const unsigned char *)tensor->data + first * size, .bytes = count * size};
+    tensor_to_f32(&part, pieces->wide);
+}
+
+static Status not_finite(const Tensor *tensor, size_t element, float value, Error *err) {
+    Shape place = tensor->shape;
+    for (int d = place.rank; d-- > 0; element /= (size_t)tensor->shape.dims[d])
+        place.dims[d] = (int64_t)(element % (size_t)tensor->shape.dims[d]);
+    char text[SHAPE_TEXT_BYTES];
+    return FAIL(err, ERR_FORMAT, "tensor '%s' is %g at %s, and weights must be finite", tensor->name, (double)value,
+                shape_text(&place, text));
+}
+
+// The largest magnitude; scales too where the tensor becomes int8. Pieces are whole rows then.
+static Status values_scan(Weight *weight, Pieces *pieces, float *ret_absmax, Error *err) {
+    const Tensor *tensor = weight->source;
+    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
+    size_t step = weight->int8_row ? pieces->room / weight->columns * weight->columns : pieces->room;
+    float absmax = 0;
+    for (size_t first = 0; first < elements; first += step) {
+        size_t count = elements - first < step ? elements - first : step;
+        piece_widen(tensor, first, count, pieces);
+        for (size_t i = 0; i < count; i++) {
+            if (!isfinite(pieces->wide[i]))
+                return not_finite(tensor, first + i, pieces->wide[i], err);
+            absmax = fmaxf(absmax, fabsf(pieces->wide[i]));
+        }
+        if (weight->int8_row)
+            TRY(quantize_int8_rows(tensor->name, DTYPE_F32, pieces->wide, count / weight->columns, weight->columns,
+                                   pieces->small, weight->scales + first / weight->columns, err));
+    }
+    *ret_absmax = absmax;
+    return OK;
+}
+
+static Status scales_take(Weight *weight, Error *err) {
+    const Tensor *scales = weight->source_scales;
+    tensor_to_f32(scales, weight->scales);
+    for (size_t r = 0; r < weight->rows; r++)
+        if (!isfinite(weight->scales[r]) || weight->scales[r] < 0)
+            return FAIL(err, ERR_FORMAT, "tensor '%s' is %g for row %zu, and scales must be finite and not negative",
+                        scales->name, (double)weight->scales[r], r);
+    return OK;
+}
+
+static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *notes, Error *err) {
+    const Tensor *tensor = weight->source;
+    if (weight->int8_row)
+        TRY_NEW(weight->scales = arena_array(arena, weight->rows, sizeof *weight->scales, err));
+    if (weight->source_scales)
+        return scales_take(weight, err);
+    bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
+                tensor->dtype == DTYPE_BF16;
+    float absmax = 0;
+    if (real && tensor->bytes)
+        TRY(values_scan(weight, pieces, &absmax, err));
+    if (weight->dtype == DTYPE_F16 && absmax > F16_LARGEST) {
+        weight->dtype = DTYPE_F32;
+        weight->bytes *= 2;
+        return notes_add(notes, arena, err, "tensor '%s' stays fp32: it holds %g and fp16 ends at %g", tensor->name,
+                         (double)absmax, (double)F16_LARGEST);
+    }
+    return OK;
+}
+
+Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err) {
+    Pieces pieces = {0};
+    TRY(pieces_make(arena, list, &pieces, err));
+    for (size_t i = 0; i < list->count; i++) {
+        const Tensor *source = list->items[i].source;
+        TRY(weight_scan(arena, &list->items[i], &pieces, &list->notes, err));
+        model_bytes_forget(info, source->data, source->bytes);
+        meter_add(meter, source->bytes);
+    }
+    return OK;
+}
+
+typedef struct Writing {
+    const ModelInfo *info;
+    const WeightList *list;
+    Pieces pieces;
+    WorkMeter *meter;
+} Writing;
+
+// `wide` as 16-bit elements in `small`: half of its room.
+static void piece_narrow(Pieces *pieces, size_t count, DType dtype) {
+    uint16_t *narrow = (uint16_t *)(void *)pieces->small;
+    for (size_t i = 0; i < count; i++)
+        narrow[i] = dtype == DTYPE_F16 ? f32_to_f16(pieces->wide[i]) : f32_to_bf16(pieces->wide[i]);
+}
+
+static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    const Tensor *tensor = weight->source;
+    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype), step = pieces->room / 2;
+    for (size_t first = 0; first < elements; first += step) {
+        size_t count = elements - first < step ? elements - first : step;
+        piece_widen(tensor, first, count, pieces);
+        if (weight->dtype != DTYPE_F32)
+            piece_narrow(pieces, count, weight->dtype);
+        const void *from = weight->dtype == DTYPE_F32 ? (const void *)pieces->wide : pieces->small;
+        TRY(safetensors_put(sink, from, count * dtype_bytes(weight->dtype), err));
+    }
+    return OK;
+}
+
+static Status rows_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    size_t step = pieces->room / weight->columns;
+    for (size_t first = 0; first < weight->rows; first += step) {
+        size_t rows = weight->rows - first < step ? weight->rows - first : step;
+        piece_widen(weight->source, first * weight->columns, rows * weight->columns, pieces);
+        TRY(quantize_int8_rows(weight->source->name, DTYPE_F32, pieces->wide, rows, weight->columns, pieces->small,
+                               weight->scales + first, err)); // the same scales again
+        TRY(safetensors_put(sink, pieces->small, rows * weight->columns, err));
+    }
+    return OK;
+}
+
+static int by_name(const void *key, const void *item) {
+    return strcmp(key, ((const Weight *)item)->source->name);
+}
+
+static Status produce(void *context, const Tensor *tensor, SafetensorsSink *sink, Error *err) {
+    Writing *w = context;
+    const Weight *weight = bsearch(tensor->name, w->list->items, w->list->count, sizeof *weight, by_name);
+    const Tensor *source = weight->source;
+    if (weight->dtype == source->dtype)
+        TRY(safetensors_put(sink, source->data, source->bytes, err));
+    else if (weight->int8_row)
+        TRY(rows_put(weight, &w->pieces, sink, err));
+    else
+        TRY(dense_put(weight, &w->pieces, sink, err));
+    model_bytes_forget(w->info, source->data, source->bytes);
+    meter_add(w->meter, source->bytes);
+    return OK;
+}
+
+Status weights_write(Arena *arena, const ModelInfo *info, const char *path, const WeightList *list, WorkMeter *meter,
+                     Error *err) {
+    Writing writing = {.info = info, .list = list, .meter = meter};
+    TRY(pieces_make(arena, list, &writing.pieces, err));
+    Tensor *tensors = arena_array(arena, 2 * list->count, sizeof *tensors, err);
+    TRY_NEW(tensors);
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        const Weight *weight = &list->items[i];
+        tensors[count++] =
+            (Tensor){.name = weight->source->name, .dtype = weight->dtype, .shape = weight->source->shape};
+        if (!weight->int8_row)
+            continue;
+        Tensor *scales = &tensors[count++];
+        *scales = (Tensor){.dtype = DTYPE_F32, .shape = {2, {(int64_t)weight->rows, 1}}, .data = weight->scales};
+        TRY_NEW(scales->name = arena_format(arena, err, "%s_scale", weight->source->name));
+    }
+    return safetensors_write(path, tensors, count, produce, &writing, err);
+}
