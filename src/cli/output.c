@@ -60,7 +60,7 @@ static int add_chunk(const char *chunk, size_t bytes, void *context) {
 }
 
 Status output_json(Output *out, const json_t *value, Error *err) {
-    if (json_dump_callback(value, add_chunk, &out->text, JSON_COMPACT | JSON_ENCODE_ANY) != 0)
+    if (json_dump_callback(value, add_chunk, &out->text, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0)
         return FAIL(err, ERR_MEMORY, "no memory to write a JSON value");
     return output_line(out, err);
 }

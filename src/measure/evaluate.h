@@ -26,8 +26,8 @@ typedef struct Evaluation {
     RougeAggregate rouge;
     Buffer exact, token_error; // of doubles; the mean of token_error is all edit distances over all labels (start, end
                                // and padding left out on both sides)
-    double ms_per_sample;    // tokenizing and generating, scoring left out
-    char outputs_sha256[65]; // of the outputs' ids, one JSON array a line
+    double ms_per_sample;      // tokenizing and generating, scoring left out
+    char outputs_sha256[65];   // of the outputs' ids, one JSON array a line
 } Evaluation;
 
 // Runs the whole set. Sources that are too long are cut. ERR_FORMAT names the sample that cannot be run.

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// The bench process: fork, load, run calls on request, report. Parent and child speak fixed-size structs over two
+// pipes.
+#include "measure/bench.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/memory.h"
+#include "measure/limit.h"
+#include "measure/process.h"
+
+typedef struct Reply {
+    Status status;
+    Error error;
+    uint64_t ns;
+    BenchReport report;
+} Reply;
+
+enum { CALL_FINISH = -1 };
+
+struct Bench {
+    pid_t process;
+    int to_child, from_child;
+};
+
+size_t bench_batches(const BenchWork *work) {
+    return (work->samples + work->batch - 1) / work->batch;
+}
+
+// Everything below until `child` runs in the model's own process.
+typedef struct Child {
+    const BenchWork *work;
+    Runtime *runtime;
+    Stream *stream;
+    GenerationOptions generation;
+    Buffer *outputs; // [samples], JSON of each as Python writes it
+    size_t next;     // sample whose answer comes next
+    BenchReport report;
+} Child;
+
+static void count_length(BenchReport *report, size_t length) {
+    size_t at = 0;
+    while (at < report->new_token_kinds && report->new_tokens[at] < length)
+        at++;
+    bool known = at < report->new_token_kinds && report->new_tokens[at] == length;
+    if (known || report->new_token_kinds == sizeof report->new_tokens / sizeof *report->new_tokens)
+        return;
+    memmove(report->new_tokens + at + 1, report->new_tokens + at,
+            (report->new_token_kinds - at) * sizeof *report->new_tokens);
+    report->new_tokens[at] = length;
+    report->new_token_kinds++;
+}
+
+static Status on_answer(void *context, const Answer *answer, Error *err) {
+    Child *child = context;
+    size_t sample = child->next++;
+    if (answer->error) {
+        *err = *answer->error;
+        return error_context(err, "sample %zu", sample + 1);
+    }
+    const Sequence *s = &answer->sequences[0];
+    Buffer *text = &child->outputs[sample];
+    if (text->bytes)
+        return OK; // an earlier round has it; the same ids come every time
+    size_t count = s->count > child->work->digest_leaves_out ? s->count - child->work->digest_leaves_out : 0;
+    buffer_add_char(text, '[');
+    for (size_t i = 0; i < count; i++)
+        buffer_format(text, i ? ", %d" : "%d", s->ids[i]);
+    buffer_add_char(text, ']');
+    count_length(&child->report, s->count);
+    return buffer_status(text, err);
+}
+
+static void nothing(void *context, size_t index) {
+    (void)context;
+    (void)index;
+}
+
+static Status call(Child *child, size_t index, uint64_t *ret_ns, Error *err) {
+    const BenchWork *work = child->work;
+    size_t first = index * work->batch,
+           last = first + work->batch < work->samples ? first + work->batch : work->samples;
+    child->next = first;
+    uint64_t before = clock_ns();
+    for (size_t i = first; i < last; i++)
+        TRY(stream_push(child->stream, work->sources[i], work->lengths[i], &child->generation, NULL, err));
+    TRY(stream_finish(child->stream, err));
+    *ret_ns = clock_ns() - before;
+    // Workers must not spin while another model has its turn.
+    pool_run_last(child->runtime->pool, (size_t)pool_threads(child->runtime->pool), nothing, NULL);
+    return OK;
+}
+
+static Status load(Child *child, const char *model, Error *err) {
+    const BenchWork *work = child->work;
+    uint64_t before = clock_ns();
+    TRY(runtime_new(model, &work->runtime, &child->runtime, err));
+    child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
+    child->report.weights_mb = (double)child->runtime->info->weight_bytes / 1e6;
+    child->generation = *model_generation(child->runtime->model);
+    TRY(work->options(work->context, &child->runtime->arena, &child->generation, err));
+    TRY(generation_check(&child->generation, child->runtime->info->vocabulary, err));
+    TRY_NEW(child->outputs = memory_new(work->samples, sizeof *child->outputs, err));
+    memset(child->outputs, 0, work->samples * sizeof *child->outputs);
+    return stream_new(child->runtime->engine, work->batch, on_answer, child, &child->stream, err);
+}
+
+static Status finish(Child *child, Error *err) {
+    Sha256 hash;
+    sha256_init(&hash);
+    sha256_add(&hash, "[", 1);
+    for (size_t i = 0; i < child->work->samples; i++) {
+        if (i)
+            sha256_add(&hash, ", ", 2);
+        sha256_add(&hash, child->outputs[i].data, child->outputs[i].bytes);
+    }
+    sha256_add(&hash, "]", 1);
+    char digest[SHA256_TEXT_BYTES];
+    sha256_text(&hash, digest);
+    snprintf(child->report.digest, sizeof child->report.digest, "%.12s", digest);
+    ProcessMemory memory;
+    TRY(process_memory(&memory, err));
+    child->report.rss_mb = (double)memory.resident_bytes / 1e6;
+    child->report.peak_rss_mb = (double)memory.peak_bytes / 1e6;
+    size_t new_tokens = child->report.new_token_kinds ? child->report.new_tokens[child->report.new_token_kinds - 1] : 0;
+    LimitWork limit = {child->work->lengths, child->work->samples, child->work->batch, new_tokens,
+                       (size_t)child->generation.num_beams};
+    return limit_ms(engine_session(child->runtime->engine), &limit, &child->report.limit_ms, err);
+}
+
+static bool transfer(int descriptor, void *data, size_t bytes, bool out) {
+    unsigned char *p = data;
+    while (bytes) {
+        ssize_t moved = out ? write(descriptor, p, bytes) : read(descriptor, p, bytes);
+        if (moved < 0 && errno == EINTR)
+            continue;
+        if (moved <= 0)
+            return false;
+        p += moved;
+        bytes -= (size_t)moved;
+    }
+    return true;
+}
+
+static void child_main(const char *model, const BenchWork *work, int in, int out) {
+    Child child = {.work = work};
+    Reply reply = {0};
+    reply.status = load(&child, model, &reply.error);
+    bool talking = transfer(out, &reply, sizeof reply, true);
+    for (int32_t index; talking && reply.status == OK && transfer(in, &index, sizeof index, false);) {
+        reply.status =
+            index == CALL_FINISH ? finish(&child, &reply.error) : call(&child, (size_t)index, &reply.ns, &reply.error);
+        reply.report = child.report;
+        talking = transfer(out, &reply, sizeof reply, true) && index != CALL_FINISH;
+    }
+    for (size_t i = 0; child.outputs && i < work->samples; i++)
+        buffer_done(&child.outputs[i]);
+    memory_free(child.outputs);
+    stream_free(child.stream);
+    runtime_free(child.runtime);
+}
+
+static Status ask(Bench *bench, int32_t index, Reply *ret_reply, Error *err) {
+    bool sent = transfer(bench->to_child, &index, sizeof index, true);
+    if (!sent || !transfer(bench->from_child, ret_reply, sizeof *ret_reply, false))
+        return FAIL(err, ERR_INTERNAL, "the process that runs the model ended unasked");
+    if (ret_reply->status != OK)
+        *err = ret_reply->error;
+    return ret_reply->status;
+}
+
+static Status start(Bench *bench, const char *model, const BenchWork *work, Error *err) {
+    int down[2], up[2];
+    if (pipe(down) != 0)
+        return FAIL(err, ERR_IO, "no pipe to a bench process: %s", strerror(errno));
+    if (pipe(up) != 0) {
+        close(down[0]);
+        close(down[1]);
+        return FAIL(err, ERR_IO, "no pipe from a bench process: %s", strerror(errno));
+    }
+    bench->process = fork();
+    if (bench->process == 0) {
+        close(down[1]);
+        close(up[0]);
+        child_main(model, work, down[0], up[1]);
+        _exit(0);
+    }
+    close(down[0]);
+    close(up[1]);
+    bench->to_child = down[1];
+    bench->from_child = up[0];
+    if (bench->process < 0)
+        return FAIL(err, ERR_IO, "no process for model '%s': %s", model, strerror(errno));
+    Reply reply;
+    if (!transfer(bench->from_child, &reply, sizeof reply, false))
+        return FAIL(err, ERR_INTERNAL, "the process that runs model '%s' ended unasked", model);
+    if (reply.status != OK)
+        *err = reply.error;
+    return reply.status;
+}
+
+Status bench_start(const char *model, const BenchWork *work, Bench **ret_bench, Error *err) {
+    Bench *bench = memory_new(1, sizeof *bench, err);
+    TRY_NEW(bench);
+    *bench = (Bench){.process = -1, .to_child = -1, .from_child = -1};
+    Status status = start(bench, model, work, err);
+    if (status != OK) {
+        bench_free(bench);
+        return status;
+    }
+    *ret_bench = bench;
+    return OK;
+}
+
+Status bench_call(Bench *bench, size_t index, uint64_t *ret_ns, Error *err) {
+    Reply reply;
+    TRY(ask(bench, (int32_t)index, &reply, err));
+    *ret_ns = reply.ns;
+    return OK;
+}
+
+Status bench_finish(Bench *bench, BenchReport *ret_report, Error *err) {
+    Reply reply;
+    TRY(ask(bench, CALL_FINISH, &reply, err));
+    *ret_report = reply.report;
+    return OK;
+}
+
+void bench_free(Bench *bench) {
+    if (!bench)
+        return;
+    if (bench->to_child >= 0)
+        close(bench->to_child);
+    if (bench->from_child >= 0)
+        close(bench->from_child);
+    if (bench->process > 0) {
+        kill(bench->process, SIGTERM);
+        waitpid(bench->process, NULL, 0);
+    }
+    memory_free(bench);
+}
