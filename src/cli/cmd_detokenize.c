@@ -43,7 +43,8 @@ static Status run_detokenize(CommandRun *run, Error *err) {
     const Tokenizer *tokenizer = NULL;
     TRY(tokenizer_open(run->arena, run->arguments[0], &tokenizer, err));
     TRY(encoder_new(tokenizer, &detokenize.encoder, err));
-    detokenize.options = (DecodeOptions){.skip_special = !settings->keep_special, .clean_up = tokenizer_cleans_up(tokenizer)};
+    detokenize.options =
+        (DecodeOptions){.skip_special = !settings->keep_special, .clean_up = tokenizer_cleans_up(tokenizer)};
     Status status = lines_serve(run, answer_line, &detokenize, err);
     buffer_done(&detokenize.text);
     encoder_free(detokenize.encoder);
@@ -54,9 +55,10 @@ const Command command_detokenize = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Reads JSON arrays of ids, one a line, and answers with JSON strings. Special tokens are left out unless\n"
-            "--keep-special is given; ids without a token are passed over. Spaces before punctuation are cleaned up only\n"
-            "where tokenizer_config.json says so.\n",
+    .help =
+        "Reads JSON arrays of ids, one a line, and answers with JSON strings. Special tokens are left out unless\n"
+        "--keep-special is given; ids without a token are passed over. Spaces before punctuation are cleaned up only\n"
+        "where tokenizer_config.json says so.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run_detokenize,

@@ -16,7 +16,8 @@ typedef struct Tokenize {
 
 static const Option options[] = {
     {"no-special", 0, NULL, "leave out what the post-processor adds", OPTION_FLAG, offsetof(Settings, no_special)},
-    {"truncate", 0, NULL, "cut as the truncation block of tokenizer.json says", OPTION_FLAG, offsetof(Settings, truncate)},
+    {"truncate", 0, NULL, "cut as the truncation block of tokenizer.json says", OPTION_FLAG,
+     offsetof(Settings, truncate)},
     {0},
 };
 
@@ -63,7 +64,8 @@ const Command command_tokenize = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Reads JSON strings, or [TEXT, TEXT] for pairs, one a line, and answers {\"ids\":[...],\"tokens\":[...]}, tokens\n"
+    .help = "Reads JSON strings, or [TEXT, TEXT] for pairs, one a line, and answers {\"ids\":[...],\"tokens\":[...]}, "
+            "tokens\n"
             "as the vocabulary spells them. MODEL is a model's folder, a folder of tokenizer files or a SentencePiece\n"
             ".model. Nothing is cut unless --truncate is given.\n",
     .settings_bytes = sizeof(Settings),

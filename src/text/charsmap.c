@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Precompiled: SentencePiece's table of replacements, a darts-clone trie (github.com/s-yata/darts-clone) over
+// NUL-separated texts. Hugging Face tries whole grapheme clusters under 6 bytes, then single characters, and takes the
+// shortest key that begins there (so a mark behind a replaced letter is lost); SentencePiece takes the longest at every
+// position.
+#include <string.h>
+#include <utf8proc.h>
+
+#include "text/encoder.h"
+
+enum { CLUSTER_BYTES = 6 };
+
+static inline size_t unit_offset(uint32_t unit) {
+    return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
+}
+
+// The replacement of a key that begins `text` (the shortest, or the longest with its length in *ret_used); NULL: none.
+static const char *charsmap_find(const Normalizer *n, const char *text, size_t bytes, size_t *ret_used,
+                                 size_t *ret_bytes) {
+    size_t value = SIZE_MAX;
+    size_t at = unit_offset(n->units[0]);
+    for (size_t i = 0; i < bytes; i++) {
+        unsigned char c = (unsigned char)text[i];
+        at ^= c;
+        if (!c || at >= n->unit_count)
+            break;
+        uint32_t unit = n->units[at];
+        if ((unit & (1u << 31 | 0xFF)) != c)
+            break;
+        at ^= unit_offset(unit);
+        if (unit >> 8 & 1 && at < n->unit_count) {
+            value = n->units[at] & 0x7FFFFFFF;
+            *ret_used = i + 1;
+            if (!n->longest)
+                break;
+        }
+    }
+    if (value >= n->replacements.bytes)
+        return NULL;
+    const char *found = n->replacements.data + value;
+    *ret_bytes = strnlen(found, n->replacements.bytes - value);
+    return found;
+}
+
+// Where the grapheme cluster that begins at `at` ends.
+static size_t cluster_end(const char *text, size_t bytes, size_t at) {
+    int32_t state = 0;
+    uint32_t c = char_next(text, &at);
+    while (at < bytes) {
+        size_t next = at;
+        uint32_t d = char_next(text, &next);
+        if (utf8proc_grapheme_break_stateful((int32_t)c, (int32_t)d, &state))
+            break;
+        at = next;
+        c = d;
+    }
+    return at;
+}
+
+static void one_run(const Normalizer *n, const char *text, size_t bytes, Buffer *out) {
+    size_t used, made;
+    const char *found = charsmap_find(n, text, bytes, &used, &made);
+    if (found)
+        buffer_add(out, found, made);
+    else
+        buffer_add(out, text, bytes);
+}
+
+static void cluster_run(const Normalizer *n, const char *text, size_t bytes, Buffer *out) {
+    if (bytes < CLUSTER_BYTES) {
+        size_t used, made;
+        const char *found = charsmap_find(n, text, bytes, &used, &made);
+        if (found) {
+            buffer_add(out, found, made);
+            return;
+        }
+    }
+    for (size_t at = 0; at < bytes; at += char_bytes(text[at]))
+        one_run(n, text + at, char_bytes(text[at]), out);
+}
+
+static size_t longest_run(const Normalizer *n, const char *text, size_t bytes, Buffer *out) {
+    size_t used, made;
+    const char *found = charsmap_find(n, text, bytes, &used, &made);
+    if (!found)
+        buffer_add(out, text, used = char_bytes(text[0]));
+    else
+        buffer_add(out, found, made);
+    return used;
+}
+
+void charsmap_run(const Normalizer *n, Flow *flow) {
+    const char *text = flow->text;
+    size_t origin = flow->origin ? SIZE_MAX : 0;
+    for (size_t at = 0; at < flow->bytes;) {
+        if (at >= flow->origin && origin == SIZE_MAX)
+            origin = flow->out->bytes;
+        // Between ASCII characters there is always a boundary, but for CR LF; what a key may begin with ends the run.
+        size_t run = at;
+        while (run < flow->bytes && text[run] >= 0x20 && text[run] < 0x7F &&
+               (run + 1 == flow->bytes || (unsigned char)text[run + 1] < 0x80) && n->plain[(unsigned char)text[run]])
+            run++;
+        if (run > at && origin != SIZE_MAX) {
+            buffer_add(flow->out, text + at, run - at);
+            at = run;
+        } else if (n->longest) {
+            at += longest_run(n, text + at, flow->bytes - at, flow->out);
+        } else {
+            size_t end = cluster_end(text, flow->bytes, at);
+            cluster_run(n, text + at, end - at, flow->out);
+            at = end;
+        }
+    }
+    flow->origin = origin == SIZE_MAX ? flow->out->bytes : origin;
+    flow_turn(flow);
+}
+
+// Whether some key begins with these two characters.
+static bool pair_begins_key(const Normalizer *n, unsigned char first, unsigned char second) {
+    size_t at = unit_offset(n->units[0]) ^ first;
+    if (at >= n->unit_count || (n->units[at] & (1u << 31 | 0xFF)) != first)
+        return false;
+    at ^= unit_offset(n->units[at]) ^ second;
+    return at < n->unit_count && (n->units[at] & (1u << 31 | 0xFF)) == second;
+}
+
+void charsmap_prepare(Normalizer *n) {
+    for (unsigned char c = 0x20; c < 0x7F; c++) {
+        char text[1] = {(char)c};
+        size_t used, made;
+        n->plain[c] = !charsmap_find(n, text, 1, &used, &made);
+        for (unsigned char d = 1; n->longest && d < 128; d++)
+            n->plain[c] = n->plain[c] && !pair_begins_key(n, c, d);
+    }
+}
