@@ -1,0 +1,41 @@
+#!/bin/sh
+# Builds everything for aarch64 and runs the tests of the portable rooms under qemu-user. The foreign libraries are taken
+# from Debian's arm64 packages into build-arm-root, by an apt of its own: the system's packages stay as they are.
+set -eu
+cd "$(dirname "$0")/.."
+root=$PWD/build-arm-root
+libraries='libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev libzip-dev zlib1g-dev libsqlite3-dev libprotobuf-c-dev
+libpthreadpool-dev check'
+
+if [ ! -e "$root/done" ]; then
+    rm -rf "$root"
+    mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
+    : > "$root/apt/status"
+    # packages as if nothing were installed, so that all they need comes too
+    apt="apt-get -q -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Dir::State=$root/apt
+        -o Dir::State::lists=$root/apt/lists -o Dir::State::status=$root/apt/status -o Dir::Cache=$root/apt
+        -o Dir::Cache::archives=$root/apt/archives -o APT::Sandbox::User= -o Debug::NoLocking=1 -o Acquire::Languages=none"
+    # shellcheck disable=SC2086 # lists of words
+    { $apt update; $apt -y --no-install-recommends --download-only install $libraries; } >&2
+    for package in "$root"/apt/archives/*.deb; do dpkg-deb -x "$package" "$root"; done
+    find "$root/usr" -type l -lname '/*' | while read -r link; do ln -sf "$root$(readlink "$link")" "$link"; done
+    touch "$root/done"
+fi
+
+if [ ! -e build-arm/build.ninja ]; then
+    sed "s|^pkgconfig.*|&\nexe_wrapper = ['qemu-aarch64', '-L', '$root']|" cross/aarch64.ini > "$root/cross.ini"
+    cat >> "$root/cross.ini" <<END
+[properties]
+sys_root = '$root'
+pkg_config_libdir = '$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/share/pkgconfig'
+[built-in options]
+c_args = ['--sysroot=$root']
+c_link_args = ['--sysroot=$root']
+END
+    meson setup build-arm -Dbuildtype=debugoptimized --cross-file "$root/cross.ini" >&2
+fi
+ninja -C build-arm >&2
+status=0
+meson test -C build-arm --no-rebuild --print-errorlogs --timeout-multiplier 20 --suite base --suite tensor --suite kernel \
+    --suite op --suite exec >&2 || status=$?
+awk -v status=$status -f tools/check/totals.awk build-arm/meson-logs/testlog.junit.xml build-arm/meson-logs/testlog.txt
