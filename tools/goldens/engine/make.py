@@ -26,15 +26,15 @@ MODEL = table_model()
 
 
 class CloseCalls:
-    """Counts choices by torch.topk that another rounding could change."""
+    """Counts choices by torch.topk that another rounding could change: values closer than `gap`."""
 
-    def __init__(self):
-        self.count, self.real = 0, torch.topk
+    def __init__(self, gap):
+        self.gap, self.count, self.real = gap, 0, torch.topk
 
     def __call__(self, values, k, **kwargs):
         best = self.real(values, min(k + 1, values.shape[-1])).values.double()
         gaps = best[..., :-1] - best[..., 1:]
-        self.count += int(((gaps < 2e-6) & (best[..., 1:] > -1e8)).sum())
+        self.count += int(((gaps < self.gap) & (best[..., 1:] > -1e8)).sum())
         return self.real(values, k, **kwargs)
 
     def __enter__(self):
@@ -45,18 +45,21 @@ class CloseCalls:
         torch.topk = self.real
 
 
-def finish_of(ids, options):
+def finish_of(ids, options, config):
     eos = options.get("eos_token_id", EOS)
     eos = eos if isinstance(eos, list) else [eos]
     most = options.get("max_new_tokens", options.get("max_length", 21) - 1)
-    forced = len(ids) == most and options.get("forced_eos_token_id") is not None
+    forced = len(ids) == most and options.get("forced_eos_token_id", config.forced_eos_token_id) is not None
     return "stop" if ids and ids[-1] in eos and not forced else "length"
 
 
-def generate(source, options):
+def generate(model, source, options, gap=2e-6):
     """The sequences of one case, or None when it is a close call."""
-    with CloseCalls() as close, torch.no_grad():
-        out = MODEL.generate(torch.tensor([source]), return_dict_in_generate=True, output_scores=True, **options)
+    with CloseCalls(gap) as close, torch.no_grad():
+        out = model.generate(torch.tensor([source]), return_dict_in_generate=True, output_scores=True, **options)
+        if options.get("num_beams", 1) == 1:
+            for scores in out.scores:
+                torch.topk(scores, 1)
     if close.count:
         return None
     sequences = []
@@ -65,9 +68,10 @@ def generate(source, options):
             ids = row[1:1 + int((beams >= 0).sum())].tolist()
             sequences.append((ids, float(score)))
     else:
-        scores = MODEL.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
+        scores = model.compute_transition_scores(out.sequences, out.scores, normalize_logits=True)
         sequences.append((out.sequences[0, 1:].tolist(), float(scores[0].double().sum())))
-    return [{"ids": ids, "score": score, "finish": finish_of(ids, options)} for ids, score in sequences]
+    return [{"ids": ids, "score": score, "finish": finish_of(ids, options, model.generation_config)}
+            for ids, score in sequences]
 
 
 def draw_options(rng):
@@ -114,17 +118,17 @@ def draw_source(rng):
     return source
 
 
-def make_cases(count):
+def make_cases(model, count, gap=2e-6):
     rng = random.Random(20)
     cases, dropped = [], 0
     while len(cases) < count:
         case = {"source": draw_source(rng), "options": draw_options(rng)}
-        sequences = generate(case["source"], case["options"])
+        sequences = generate(model, case["source"], case["options"], gap)
         if sequences is None:
             dropped += 1
             continue
         cases.append(case | {"sequences": sequences})
-    print(f"cases.json: {count} cases, {dropped} close calls left out")
+    print(f"{count} cases, {dropped} close calls left out")
     return cases
 
 
@@ -175,13 +179,13 @@ def make_draws(runs):
     return cases
 
 
-def write(name, values):
+def write(path, values):
     text = ",\n".join(json.dumps(value, separators=(",", ":")) for value in values)
-    (OUT / name).write_text("[\n" + text + "\n]\n")
+    path.write_text("[\n" + text + "\n]\n")
 
 
 if __name__ == "__main__":
     OUT.mkdir(parents=True, exist_ok=True)
-    write("rows.json", make_rows(120))
-    write("cases.json", make_cases(400))
-    write("draws.json", make_draws(20000))
+    write(OUT / "rows.json", make_rows(120))
+    write(OUT / "cases.json", make_cases(MODEL, 400))
+    write(OUT / "draws.json", make_draws(20000))
