@@ -1,0 +1,30 @@
+#!/bin/sh
+# Compares build/hone with the reference implementations, over data beside the repository (../shared) and the demo's own. Ends
+# with 1 when anything differs that must not.
+set -u
+cd "$(dirname "$0")/../.."
+hone=$PWD/build/hone
+shared=$PWD/../shared
+python=$(sh tools/oracle.sh) || exit 1
+failed=0
+
+part() {
+    echo "== $*"
+    "$@" || { failed=1; echo "== failed: $*"; }
+}
+
+part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --least-equal 499
+part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --beams 4 --no-repeat-ngram-size 3 --least-equal 497
+if [ -d "$shared" ]; then
+    part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
+    part "$python" tools/parity/tokenizers.py --hone "$hone"
+    part "$python" tools/parity/quantized.py "$hone"
+    test=$shared/data/dialogsum/test.jsonl
+    part "$python" tools/parity/generation.py "$hone" demo/model "$test" --least-equal 499
+    part "$python" tools/parity/generation.py "$hone" demo/model "$test" --beams 4 --no-repeat-ngram-size 3 --least-equal 497
+    model=$shared/data/models/bart-g2p-us
+    part "$hone" eval "$model" "$model/words.jsonl" --max-length 64
+else
+    echo "== skipped: everything over $shared, which is not here"
+fi
+exit $failed
