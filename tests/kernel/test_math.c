@@ -53,7 +53,7 @@ START_TEST(test_error_bounds) {
                 worst_x = x;
             }
         }
-        printf("%s: worst %.3f ulp at %a\n", function->name, worst, (double)worst_x);
+        printf("# %s: worst %.3f ulp at %a\n", function->name, worst, (double)worst_x);
         ck_assert_msg(worst <= function->bound, "%s: %.3f ulp at %a, bound %.1f", function->name, worst,
                       (double)worst_x, function->bound);
     }

@@ -18,7 +18,7 @@ static size_t sets_here(CpuLevel ret_levels[CPU_LEVEL_COUNT]) {
         if (kernels.level == level)
             ret_levels[count++] = level;
         else
-            printf("skipped: %s (this processor or this build lacks it)\n", cpu_level_name(level));
+            printf("# skipped: %s (this processor or this build lacks it)\n", cpu_level_name(level));
     }
     return count;
 }
@@ -149,7 +149,7 @@ START_TEST(test_products) {
             check_product(&guard, &random, &ref, &set, &big);
         }
     }
-    printf("seed %llu: %zu products agree\n", (unsigned long long)seed(), cases);
+    printf("# seed %llu: %zu products agree\n", (unsigned long long)seed(), cases);
     guard_done(&guard);
 }
 END_TEST
