@@ -18,7 +18,7 @@ part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --b
 part "$python" tools/parity/quantized.py "$hone" demo/model
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
-    part "$python" tools/parity/tokenizers.py --hone "$hone"
+    part "$python" tools/parity/text.py --hone "$hone"
     part "$python" tools/parity/quantized.py "$hone" "$shared/data/models/bart-g2p-us"
     test=$shared/data/dialogsum/test.jsonl
     part "$python" tools/parity/generation.py "$hone" demo/model "$test" --least-equal 499
