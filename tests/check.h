@@ -50,7 +50,7 @@
             tcase_add_test(all, tests[i]);                                                                             \
         suite_add_tcase(suite, all);                                                                                   \
         SRunner *runner = srunner_create(suite);                                                                       \
-        srunner_run_all(runner, CK_NORMAL);                                                                            \
+        srunner_run_all(runner, CK_ENV);                                                                               \
         int failed = srunner_ntests_failed(runner);                                                                    \
         srunner_free(runner);                                                                                          \
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;                                                                   \
