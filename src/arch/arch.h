@@ -22,6 +22,7 @@ typedef struct ArchModel {
 
 typedef struct Arch {
     const char *name;
+    const char *generation; // members Hugging Face's config class has without being told, as JSON
     MUST_CHECK Status (*build)(Arena *arena, const ArchInput *input, ArchModel *ret_model, Error *err);
 } Arch;
 

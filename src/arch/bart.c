@@ -46,9 +46,16 @@ static Status settings_read(const ArchInput *input, Bart *bart, Error *err) {
         {"is_decoder", "false"},
         {"add_cross_attention", "false"},
         {"layer_norm_eps", "1e-5"},
+        {"layer_norm_epsilon", "1e-5"},
+        {"layernorm_variant", "\"bart\""},
+        {"do_blenderbot_90_layernorm", "false"},
         {"scale_attention", "true"},
+        {"scale_attn_weights", "true"},
+        {"attention_window", "null"},
         {"chunk_size_feed_forward", "0"},
         {"cross_attention_hidden_size", "null"},
+        {"tie_encoder_decoder", "false"},
+        {"compression_config", "null"},
     };
     TRY(setting_fixed(input, fixed, sizeof fixed / sizeof *fixed, err));
     const json_t *pruned = json_object_get(input->config, "pruned_heads");
@@ -255,5 +262,14 @@ static Status build_mbart(Arena *arena, const ArchInput *input, ArchModel *ret_m
     return build(arena, input, ret_model, true, "mbart", err);
 }
 
-const Arch arch_bart = {"bart", build_bart};
-const Arch arch_mbart = {"mbart", build_mbart};
+const Arch arch_bart = {
+    .name = "bart",
+    .generation = "{\"bos_token_id\":0,\"pad_token_id\":1,\"eos_token_id\":2,\"decoder_start_token_id\":2,"
+                  "\"forced_eos_token_id\":2}",
+    .build = build_bart,
+};
+const Arch arch_mbart = {
+    .name = "mbart",
+    .generation = "{\"bos_token_id\":0,\"pad_token_id\":1,\"eos_token_id\":2,\"forced_eos_token_id\":2}",
+    .build = build_mbart,
+};

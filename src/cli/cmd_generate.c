@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hone generate: JSON lines in and out, every generation option, for programs.
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,8 +45,12 @@ static Status sequence_write(Generate *g, const Sequence *sequence, Error *err) 
         buffer_add_json(out, g->text.data ? g->text.data : "", g->text.bytes);
     } else
         buffer_add_text(out, "null");
-    buffer_format(out, ",\"score\":%.9g,\"finish\":\"%s\"", sequence->score,
-                  sequence->finish == FINISH_STOP ? "stop" : "length");
+    // Bans that leave nothing give a score of -infinity, which JSON cannot say.
+    if (isfinite(sequence->score))
+        buffer_format(out, ",\"score\":%.9g", sequence->score);
+    else
+        buffer_add_text(out, ",\"score\":null");
+    buffer_format(out, ",\"finish\":\"%s\"", sequence->finish == FINISH_STOP ? "stop" : "length");
     return OK;
 }
 

@@ -46,15 +46,24 @@ static Status config_read(Arena *arena, const char *folder, const char *model_pa
     return OK;
 }
 
-// Defaults, overridden by config.json, overridden by generation_config.json.
-static Status generation_defaults_read(Arena *arena, const char *folder, const json_t *config, const char *config_name,
-                                       GenerationOptions *ret, Error *err) {
+// Defaults, overridden by config.json, overridden by generation_config.json. Where there is no generation_config.json,
+// Hugging Face makes one from its config class, whose own defaults count then.
+static Status generation_defaults_read(Arena *arena, const char *folder, const ArchInput *input, GenerationOptions *ret,
+                                       Error *err) {
     GenerationOptions options = generation_defaults();
-    TRY(generation_read_config(arena, config, config_name, &options, err));
     char *path = path_join(arena, folder, "generation_config.json", err);
     TRY_NEW(path);
     json_t *generation;
     TRY(json_read(arena, path, true, &generation, err));
+    if (!generation) {
+        const Arch *arch;
+        json_t *class_defaults;
+        TRY(arch_find(input, &arch, err));
+        Bytes text = {(const unsigned char *)arch->generation, strlen(arch->generation)};
+        TRY(json_parse(arena, arch->name, text, false, &class_defaults, err));
+        TRY(generation_read_config(arena, class_defaults, arch->name, &options, err));
+    }
+    TRY(generation_read_config(arena, input->config, input->config_name, &options, err));
     if (generation) {
         char *name = arena_format(arena, err, "file '%s'", path);
         TRY_NEW(name);
@@ -159,8 +168,8 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     TRY(checkpoint_open(arena, path, &checkpoint, err));
     info_fill_files(&model->info, folder, &checkpoint);
     TRY(bundle_canonical(arena, &checkpoint.bundle, &model->tensors, err));
-    TRY(generation_defaults_read(arena, folder, config, config_name, &model->generation, err));
     ArchInput input = {config, config_name, &model->tensors};
+    TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;
     TRY(tokenizer_find_files(arena, folder, &has_tokenizer, err));
