@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { ROWS_PER_TILE = 128 };
+enum { MICRO_ROWS_PER_TILE = 12 }; // rows of a tile in units of the kernel's own mr: about 144 rows
 
 typedef struct LinearState {
     GemmKernel gemm;
@@ -215,7 +215,8 @@ static void run(const OpRun *args) {
         job.whole.residual_stride = args->inputs[3].row_stride;
     }
     size_t threads = (size_t)pool_threads(args->pool), least_groups = threads == 1 ? 1 : threads * 2;
-    job.rows_each = y->rows <= ROWS_PER_TILE * 3 / 2 ? y->rows : ROWS_PER_TILE;
+    size_t tile_rows = MICRO_ROWS_PER_TILE * state->gemm.mr;
+    job.rows_each = y->rows <= tile_rows * 3 / 2 ? y->rows : tile_rows;
     job.row_blocks = (y->rows + job.rows_each - 1) / job.rows_each;
     size_t groups =
         job.row_blocks > 1 || y->rows > 16 ? (job.panels * job.panel_bytes + (256 << 10) - 1) / (256 << 10) : 1;
