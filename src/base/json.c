@@ -20,12 +20,13 @@ Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, js
     // An integer beyond 64 bits (Hugging Face writes 1e30 for "no limit" that way) makes all numbers of the text reals.
     if (!value && json_error_code(&error) == json_error_numeric_overflow)
         value = json_loadb(data, text.size, flags | JSON_DECODE_INT_AS_REAL, &error);
-    if (!value) {
-        if (memory_failures() != failures)
-            return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
+    if (memory_failures() != failures) { // even a value may lack characters then
+        json_decref(value);
+        return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
+    }
+    if (!value)
         return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): %s", name, error.line,
                     error.column, error.position, error.text);
-    }
     TRY(arena_on_free(arena, value_free, value, err));
     *ret_value = value;
     return OK;

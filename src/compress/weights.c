@@ -10,7 +10,10 @@
 #include "format/safetensors/safetensors.h"
 #include "tensor/quantize.h"
 
-enum { PIECE = 1 << 14 }; // elements converted at once, or one row where that is longer
+enum {
+    PIECE = 1 << 16,      // elements converted at once, or one row where that is longer
+    WRITE_BYTES = 1 << 20 // written at once where nothing changes
+};
 
 #define F16_LARGEST 65504.0f
 
@@ -33,10 +36,11 @@ typedef struct Pieces {
     float *wide;
     int8_t *small;
     size_t room; // elements
+    const ModelInfo *info;
 } Pieces;
 
-static Status pieces_make(Arena *arena, const WeightList *list, Pieces *ret_pieces, Error *err) {
-    Pieces pieces = {.room = PIECE};
+static Status pieces_make(Arena *arena, const ModelInfo *info, const WeightList *list, Pieces *ret_pieces, Error *err) {
+    Pieces pieces = {.room = PIECE, .info = info};
     for (size_t i = 0; i < list->count; i++)
         if (list->items[i].int8_row && list->items[i].columns > pieces.room)
             pieces.room = list->items[i].columns;
@@ -46,12 +50,13 @@ static Status pieces_make(Arena *arena, const WeightList *list, Pieces *ret_piec
     return OK;
 }
 
-// Elements [first, first + count) as f32 in pieces->wide.
+// Elements [first, first + count) as f32 in pieces->wide; their source leaves memory.
 static void piece_widen(const Tensor *tensor, size_t first, size_t count, Pieces *pieces) {
     size_t size = dtype_bytes(tensor->dtype);
     Tensor part = {
         .dtype = tensor->dtype, .data = (const unsigned char *)tensor->data + first * size, .bytes = count * size};
     tensor_to_f32(&part, pieces->wide);
+    model_bytes_forget(pieces->info, part.data, part.bytes);
 }
 
 static Status not_finite(const Tensor *tensor, size_t element, float value, Error *err) {
@@ -117,18 +122,17 @@ static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *n
 
 Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err) {
     Pieces pieces = {0};
-    TRY(pieces_make(arena, list, &pieces, err));
+    TRY(pieces_make(arena, info, list, &pieces, err));
     for (size_t i = 0; i < list->count; i++) {
         const Tensor *source = list->items[i].source;
         TRY(weight_scan(arena, &list->items[i], &pieces, &list->notes, err));
-        model_bytes_forget(info, source->data, source->bytes);
+        model_bytes_forget(info, source->data, source->bytes); // pages that pieces share
         meter_add(meter, source->bytes);
     }
     return OK;
 }
 
 typedef struct Writing {
-    const ModelInfo *info;
     const WeightList *list;
     Pieces pieces;
     WorkMeter *meter;
@@ -139,6 +143,16 @@ static void piece_narrow(Pieces *pieces, size_t count, DType dtype) {
     uint16_t *narrow = (uint16_t *)(void *)pieces->small;
     for (size_t i = 0; i < count; i++)
         narrow[i] = dtype == DTYPE_F16 ? f32_to_f16(pieces->wide[i]) : f32_to_bf16(pieces->wide[i]);
+}
+
+static Status bytes_put(const Tensor *tensor, const Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    const unsigned char *data = tensor->data;
+    for (size_t at = 0; at < tensor->bytes; at += WRITE_BYTES) {
+        size_t bytes = tensor->bytes - at < WRITE_BYTES ? tensor->bytes - at : WRITE_BYTES;
+        TRY(safetensors_put(sink, data + at, bytes, err));
+        model_bytes_forget(pieces->info, data + at, bytes);
+    }
+    return OK;
 }
 
 static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
@@ -176,20 +190,20 @@ static Status produce(void *context, const Tensor *tensor, SafetensorsSink *sink
     const Weight *weight = bsearch(tensor->name, w->list->items, w->list->count, sizeof *weight, by_name);
     const Tensor *source = weight->source;
     if (weight->dtype == source->dtype)
-        TRY(safetensors_put(sink, source->data, source->bytes, err));
+        TRY(bytes_put(source, &w->pieces, sink, err));
     else if (weight->int8_row)
         TRY(rows_put(weight, &w->pieces, sink, err));
     else
         TRY(dense_put(weight, &w->pieces, sink, err));
-    model_bytes_forget(w->info, source->data, source->bytes);
+    model_bytes_forget(w->pieces.info, source->data, source->bytes); // pages that pieces share
     meter_add(w->meter, source->bytes);
     return OK;
 }
 
 Status weights_write(Arena *arena, const ModelInfo *info, const char *path, const WeightList *list, WorkMeter *meter,
                      Error *err) {
-    Writing writing = {.info = info, .list = list, .meter = meter};
-    TRY(pieces_make(arena, list, &writing.pieces, err));
+    Writing writing = {.list = list, .meter = meter};
+    TRY(pieces_make(arena, info, list, &writing.pieces, err));
     Tensor *tensors = arena_array(arena, 2 * list->count, sizeof *tensors, err);
     TRY_NEW(tensors);
     size_t count = 0;

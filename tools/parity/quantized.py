@@ -19,8 +19,6 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.pop(0)  # this folder, where a script is called like the package tokenizers
-
 import numpy
 import torch
 from safetensors.torch import load_file
