@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <jansson.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -91,6 +92,11 @@ static void *json_allocate(size_t bytes) {
     return allocate(NULL, bytes);
 }
 
-void memory_init(void) {
+static void init_once(void) {
     json_set_alloc_funcs(json_allocate, free);
+}
+
+void memory_init(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
 }

@@ -32,5 +32,6 @@ uint64_t memory_allocations(void);
 // Allocations that failed so far, jansson's included.
 uint64_t memory_failures(void);
 
-// Sends jansson's allocations through this door. Called once, first thing in main and in the library's first call.
+// Sends jansson's allocations through this door. Called first thing in main and whenever the library opens a model; any
+// thread, and only the first call does anything.
 void memory_init(void);

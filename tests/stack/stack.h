@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the tests of the whole stack share: the small models, quantized copies of them, engines that come and go with
+// their kernels and threads, and requests of many kinds.
+#pragma once
+
+#include "base/random.h"
+#include "base/scratch.h"
+#include "compress/quantize.h"
+#include "engine/engine.h"
+#include "model/model.h"
+
+#define TINY_BART "tests/golden/engine/tiny_bart"
+#define TINY_MBART "tests/golden/engine/tiny_mbart"
+
+// A path below the sources.
+static inline char *source_path(Arena *arena, const char *path) {
+    Error err;
+    const char *root = getenv("HONE_SOURCE");
+    ck_assert_msg(root != NULL, "HONE_SOURCE must name the folder of the sources");
+    char *joined = path_join(arena, root, path, &err);
+    ck_assert_ptr_nonnull(joined);
+    return joined;
+}
+
+static inline const Model *model_of(Arena *arena, const char *path, bool passes) {
+    Error err;
+    const Model *model = NULL;
+    CHECK_OK(model_open(arena, path, passes, &model, &err));
+    return model;
+}
+
+// The model at `path` with INT8 weights, in the scratch folder.
+static inline char *quantized_copy(Scratch *scratch, const char *path, const char *name) {
+    Error err;
+    char *output = scratch_path(scratch, name);
+    QuantizeOptions options = {.scheme = STORE_INT8};
+    QuantizeReport report;
+    CHECK_OK(quantize_model(&scratch->arena, path, output, &options, &report, &err));
+    return output;
+}
+
+typedef struct Stack {
+    Kernels kernels;
+    Pool *pool;
+    Engine *engine;
+} Stack;
+
+static inline Stack *stack_make(Arena *arena, const Model *model, CpuLevel level, int threads,
+                                EngineSettings settings) {
+    Error err;
+    Stack *stack = arena_array(arena, 1, sizeof *stack, &err);
+    ck_assert_ptr_nonnull(stack);
+    kernels_pick(level, &stack->kernels);
+    CHECK_OK(pool_new(threads, &stack->pool, &err));
+    CHECK_OK(engine_new(model_session(model), &stack->kernels, stack->pool, &settings, &stack->engine, &err));
+    return stack;
+}
+
+static inline void stack_done(Stack *stack) {
+    engine_free(stack->engine);
+    pool_free(stack->pool);
+}
+
+// Ids 3.. of the vocabulary between <s> and </s>.
+static inline size_t source_draw(Random *random, size_t vocabulary, size_t most, int32_t *ret_ids) {
+    size_t count = 2 + random_below(random, (uint32_t)most - 1);
+    ret_ids[0] = 0;
+    for (size_t i = 1; i + 1 < count; i++)
+        ret_ids[i] = (int32_t)(3 + random_below(random, (uint32_t)vocabulary - 3));
+    ret_ids[count - 1] = 2;
+    return count;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// A request's ids and the bits of its score are the same alone, in any batch, with any number of threads and under
+// every instruction set, with FP32 and with INT8 weights.
+#include "stack/stack.h"
+
+enum { REQUESTS = 24, MOST_SOURCE = 60, MOST_ANSWER = 4 * 64 };
+
+typedef struct Fixed {
+    int32_t ids[MOST_SOURCE];
+    size_t count;
+    GenerationOptions options;
+} Fixed;
+
+typedef struct Recorded {
+    int32_t ids[MOST_ANSWER];
+    size_t counts[4], sequences;
+    double scores[4];
+    Finish finishes[4];
+} Recorded;
+
+typedef struct Recording {
+    Recorded answers[REQUESTS];
+    size_t count;
+} Recording;
+
+static Recording alone, other;
+
+// Lengths from 2 tokens to nearly all positions; greedy, beams, samples, bans.
+static void requests_fill(const Model *model, Fixed requests[REQUESTS]) {
+    Random random = {77};
+    for (size_t i = 0; i < REQUESTS; i++) {
+        Fixed *f = &requests[i];
+        f->count = source_draw(&random, model_info(model)->vocabulary, i % 5 == 4 ? MOST_SOURCE : 14, f->ids);
+        GenerationOptions *o = &f->options;
+        *o = *model_generation(model);
+        o->max_new_tokens = 4 + (int64_t)random_below(&random, 14);
+        switch (i % 6) {
+        case 1:
+            o->num_beams = 2 + (int64_t)random_below(&random, 3);
+            o->num_return_sequences = 2;
+            break;
+        case 2:
+            o->no_repeat_ngram_size = 2;
+            o->encoder_no_repeat_ngram_size = 3;
+            break;
+        case 3:
+            o->num_beams = 4;
+            o->no_repeat_ngram_size = 3;
+            o->early_stopping = EARLY_STOPPING_TRUE;
+            o->length_penalty = 2;
+            o->repetition_penalty = 1.3;
+            break;
+        case 4:
+            o->do_sample = true;
+            o->seed = i;
+            o->num_return_sequences = 3;
+            break;
+        case 5:
+            o->do_sample = true;
+            o->num_beams = 3;
+            o->top_p = 0.9;
+            o->temperature = 1.4;
+            o->seed = 1000 + i;
+            o->min_new_tokens = 3;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static Recording *recording;
+
+static void record(void *context, const Answer *answer) {
+    const Fixed *requests = context;
+    ck_assert_msg(answer->error == NULL, "%s", answer->error ? answer->error->message : "");
+    Recorded *r = &recording->answers[(const Fixed *)answer->user - requests];
+    size_t used = 0;
+    ck_assert_uint_le(answer->sequence_count, ARRAY_COUNT(r->scores));
+    r->sequences = answer->sequence_count;
+    for (size_t s = 0; s < answer->sequence_count; s++) {
+        const Sequence *sequence = &answer->sequences[s];
+        ck_assert_uint_le(used + sequence->count, MOST_ANSWER);
+        memcpy(r->ids + used, sequence->ids, sequence->count * sizeof *r->ids);
+        used += sequence->count;
+        r->counts[s] = sequence->count;
+        r->scores[s] = sequence->score;
+        r->finishes[s] = sequence->finish;
+    }
+    recording->count++;
+}
+
+static void record_all(const Model *model, Fixed *requests, CpuLevel level, int threads, size_t batch, Recording *ret) {
+    Error err;
+    Arena arena;
+    arena_init(&arena, 0);
+    memset(ret, 0, sizeof *ret);
+    recording = ret;
+    Stack *stack = stack_make(&arena, model, level, threads, (EngineSettings){.most_requests = batch});
+    for (size_t i = 0; i < REQUESTS; i++) {
+        Request request = {requests[i].ids, requests[i].count, requests[i].options, &requests[i]};
+        CHECK_OK(engine_submit(stack->engine, &request, &err));
+        while (!engine_has_room(stack->engine))
+            engine_step(stack->engine, record, requests);
+    }
+    while (engine_step(stack->engine, record, requests)) {
+    }
+    ck_assert_uint_eq(ret->count, REQUESTS);
+    stack_done(stack);
+    arena_done(&arena);
+}
+
+static void check_way(const Model *model, Fixed *requests, CpuLevel level, int threads, size_t batch) {
+    record_all(model, requests, level, threads, batch, &other);
+    for (size_t i = 0; i < REQUESTS; i++)
+        ck_assert_msg(memcmp(&other.answers[i], &alone.answers[i], sizeof(Recorded)) == 0,
+                      "request %zu differs under %s, batch %zu, %d threads", i, cpu_level_name(level), batch, threads);
+}
+
+static void check_company(const char *path) {
+    static Fixed requests[REQUESTS];
+    Arena arena;
+    arena_init(&arena, 0);
+    const Model *model = model_of(&arena, path, true);
+    requests_fill(model, requests);
+    record_all(model, requests, cpu_detect(), 1, 1, &alone);
+    check_way(model, requests, cpu_detect(), 1, 3);
+    check_way(model, requests, cpu_detect(), 2, 3);
+    check_way(model, requests, cpu_detect(), 3, 16);
+    for (CpuLevel level = CPU_REF; level <= cpu_detect(); level++)
+        check_way(model, requests, level, 1, 16);
+    arena_done(&arena);
+}
+
+START_TEST(test_fp32) {
+    Scratch scratch = scratch_make();
+    check_company(source_path(&scratch.arena, TINY_BART));
+    check_company(source_path(&scratch.arena, TINY_MBART));
+    scratch_done(&scratch);
+}
+END_TEST
+
+START_TEST(test_int8) {
+    Scratch scratch = scratch_make();
+    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_BART), "bart"));
+    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_MBART), "mbart"));
+    scratch_done(&scratch);
+}
+END_TEST
+
+// The requests are worth comparing: they do not all end in the same few tokens, and INT8 is not FP32 by mistake.
+START_TEST(test_requests_differ) {
+    static Fixed requests[REQUESTS];
+    Scratch scratch = scratch_make();
+    const char *path = source_path(&scratch.arena, TINY_BART);
+    const Model *model = model_of(&scratch.arena, path, true);
+    requests_fill(model, requests);
+    record_all(model, requests, cpu_detect(), 1, 16, &alone);
+    size_t distinct = 0;
+    for (size_t i = 0; i < REQUESTS; i++) {
+        bool fresh = true;
+        for (size_t j = 0; j < i; j++)
+            fresh &= memcmp(alone.answers[i].ids, alone.answers[j].ids, sizeof alone.answers[i].ids) != 0;
+        distinct += fresh;
+    }
+    ck_assert_uint_ge(distinct, REQUESTS / 2);
+    const Model *small = model_of(&scratch.arena, quantized_copy(&scratch, path, "int8"), true);
+    record_all(small, requests, cpu_detect(), 1, 16, &other);
+    size_t scores = 0;
+    for (size_t i = 0; i < REQUESTS; i++)
+        scores += other.answers[i].scores[0] != alone.answers[i].scores[0];
+    ck_assert_uint_ge(scores, REQUESTS / 2);
+    scratch_done(&scratch);
+}
+END_TEST
+
+TEST_MAIN("stack/company", test_fp32, test_int8, test_requests_differ)
