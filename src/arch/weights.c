@@ -102,7 +102,8 @@ const Constant *builder_constant(GraphBuilder *b, const char *const *alternative
     for (size_t i = 0; alternatives[i] && !tensor; i++)
         tensor = builder_find(b, alternatives[i]);
     if (!tensor) {
-        failed(b, FAIL(b->err, ERR_FORMAT, "tensor '%s' is missing from the model", alternatives[0]));
+        failed(b, FAIL(b->err, ERR_FORMAT, "tensor '%s' is missing: %s asks for it", alternatives[0],
+                       b->input->config_name));
         return NULL;
     }
     for (size_t i = 0; i < b->graph->constant_count; i++)
