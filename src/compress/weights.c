@@ -80,7 +80,8 @@ static Status values_scan(Weight *weight, Pieces *pieces, float *ret_absmax, Err
         for (size_t i = 0; i < count; i++) {
             if (!isfinite(pieces->wide[i]))
                 return not_finite(tensor, first + i, pieces->wide[i], err);
-            absmax = fmaxf(absmax, fabsf(pieces->wide[i]));
+            float magnitude = fabsf(pieces->wide[i]);
+            absmax = magnitude > absmax ? magnitude : absmax;
         }
         if (weight->int8_row)
             TRY(quantize_int8_rows(tensor->name, DTYPE_F32, pieces->wide, count / weight->columns, weight->columns,
