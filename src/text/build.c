@@ -98,23 +98,11 @@ static Status vocab_trie(Load *load, const bool *in_trie, Trie *ret, Error *err)
     return trie_make(load->arena, keys, count, 1, ret, err);
 }
 
-// Whether U+2581 stands only at the beginning of tokens, or behind another.
-static bool spaces_stand_first(const Vocab *vocab) {
-    for (uint32_t id = 0; id < vocab->id_bound; id++) {
-        const Spelling *token = &vocab->by_id[id];
-        for (uint32_t i = 1; token->text && i + 3 <= token->bytes; i++)
-            if (!memcmp(token->text + i, space_mark, 3) && (i < 3 || memcmp(token->text + i - 3, space_mark, 3)))
-                return false;
-    }
-    return vocab_find(vocab, space_mark, 3) != ID_NONE;
-}
-
 Status unigram_build(Load *load, double *scores, const bool *in_trie, int64_t unk, Error *err) {
     Model *model = &load->tokenizer->model;
     Unigram *unigram = &model->unigram;
     unigram->scores = scores;
     unigram->unk = unk < 0 ? ID_NONE : (uint32_t)unk;
-    unigram->space_apart = spaces_stand_first(&model->vocab);
     byte_tokens_find(&model->vocab, unigram->byte_ids);
     return vocab_trie(load, in_trie, &unigram->trie, err);
 }

@@ -16,6 +16,7 @@ typedef struct Load {
     uint32_t *added_slots; // positions in tokenizer->added by content; ID_NONE: free
     uint32_t added_mask, added_capacity;
     uint32_t next_id; // of the next added token that the vocabulary lacks
+    bool fairseq;     // SentencePiece: ids begin with <s> <pad> </s> <unk>, as mBART and XLM-R count
 } Load;
 
 // An empty tokenizer in `arena`.

@@ -42,14 +42,22 @@ static const char *charsmap_find(const Normalizer *n, const char *text, size_t b
     return found;
 }
 
-// Where the grapheme cluster that begins at `at` ends.
+// Unassigned characters that are ignorable by default break on both sides; utf8proc 2.8 takes them for letters.
+static bool stands_alone(uint32_t c) {
+    return c == 0x2065 || (c >= 0xFFF0 && c <= 0xFFF8) ||
+           (c >= 0xE0000 && c <= 0xE0FFF && !(c >= 0xE0020 && c <= 0xE007F) && !(c >= 0xE0100 && c <= 0xE01EF));
+}
+
+// Where the grapheme cluster that begins at `at` ends. U+0897, a mark since Unicode 16, is shown to utf8proc as
+// another.
 static size_t cluster_end(const char *text, size_t bytes, size_t at) {
     int32_t state = 0;
     uint32_t c = char_next(text, &at);
     while (at < bytes) {
         size_t next = at;
         uint32_t d = char_next(text, &next);
-        if (utf8proc_grapheme_break_stateful((int32_t)c, (int32_t)d, &state))
+        d = d == 0x897 ? 0x300 : d;
+        if (stands_alone(c) || stands_alone(d) || utf8proc_grapheme_break_stateful((int32_t)c, (int32_t)d, &state))
             break;
         at = next;
         c = d;

@@ -158,8 +158,8 @@ static size_t word_end(const char *text, size_t bytes) {
 
 static Status piece_encode(Encoder *encoder, const char *text, size_t bytes, Buffer *ids, Error *err) {
     const Model *model = &encoder->tokenizer->model;
-    bool apart = (model->type == MODEL_BPE && model->bpe.space_apart) ||
-                 (model->type == MODEL_UNIGRAM && model->unigram.space_apart);
+    // Not for Unigram: the sums of scores up to a word, rounded, decide between paths that tie.
+    bool apart = model->type == MODEL_BPE && model->bpe.space_apart;
     while (apart && bytes) {
         size_t end = word_end(text, bytes);
         TRY(cached_encode(encoder, text, end, ids, err));

@@ -283,7 +283,7 @@ static Status word_piece_read(Load *load, const Folder *folder, const char *path
 
 // mBART's language codes: where src_lang stands decides which of the two layouts a text gets.
 static Status languages_place(Load *load, const Folder *folder, Error *err) {
-    static const char *const behind[] = {"MBart", "PLBart", NULL}, *const before[] = {"MBart50", "NllbM2M", NULL};
+    static const char *const behind[] = {"MBart", NULL}, *const before[] = {"MBart50", NULL};
     if (!class_is(folder, behind) && !class_is(folder, before))
         return OK;
     const char *language = "en_XX";
@@ -308,15 +308,45 @@ static Status languages_place(Load *load, const Folder *folder, Error *err) {
     return OK;
 }
 
+// The codes that mBART (the first 25) and mBART-50 append to their vocabulary, in the order of their ids.
+static const char *const language_codes[] = {
+    "ar_AR", "cs_CZ", "de_DE", "en_XX", "es_XX", "et_EE", "fi_FI", "fr_XX", "gu_IN", "hi_IN", "it_IT",
+    "ja_XX", "kk_KZ", "ko_KR", "lt_LT", "lv_LV", "my_MM", "ne_NP", "nl_XX", "ro_RO", "ru_RU", "si_LK",
+    "tr_TR", "vi_VN", "zh_CN", "af_ZA", "az_AZ", "bn_IN", "fa_IR", "he_IL", "hr_HR", "id_ID", "ka_GE",
+    "km_KH", "mk_MK", "ml_IN", "mn_MN", "mr_IN", "pl_PL", "ps_AF", "pt_XX", "sv_SE", "sw_KE", "ta_IN",
+    "te_IN", "th_TH", "tl_XX", "uk_UA", "ur_PK", "xh_ZA", "gl_ES", "sl_SI"};
+
+// mBART and XLM-R: the ids of fairseq, language codes and <mask> behind them.
+static Status fairseq_read(Load *load, const Folder *folder, Bytes data, Error *err) {
+    load->fairseq = true;
+    TRY(read_sentencepiece(load, data, err));
+    static const char *const specials[] = {"<s>", "<pad>", "</s>", "<unk>"};
+    for (size_t i = 0; i < 4; i++)
+        TRY(special_add(load, specials[i], false, err));
+    bool xlm = !strcmp(folder->class, "XLMRoberta");
+    size_t codes = xlm ? 0 : !strcmp(folder->class, "MBart") ? 25 : sizeof language_codes / sizeof *language_codes;
+    for (size_t i = 0; i < codes; i++)
+        TRY(added_token_add(load, (AddedToken){.content = {language_codes[i], 5}, .special = true}, err));
+    TRY(added_token_add(load, (AddedToken){.content = {"<mask>", 6}, .special = true, .lstrip = true}, err));
+    TRY(specials_add(load, folder, err));
+    int64_t bos = role_find(load, folder, "bos_token", "<s>"), eos = role_find(load, folder, "eos_token", "</s>");
+    return xlm ? post_around(load, (Around){bos, eos, {eos, eos}, eos}, err) : languages_place(load, folder, err);
+}
+
 // SentencePiece in a folder: the file's ids, the class's special tokens around them.
 static Status sentencepiece_read(Load *load, const Folder *folder, const char *path, Error *err) {
     static const char *const eos_kin[] = {"T5", "MT5", NULL}, *const llama_kin[] = {"Llama", "CodeLlama", "Gemma",
                                                                                     NULL};
     static const char *const bare[] = {"PreTrained", NULL};
-    if (folder->class && !class_is(folder, eos_kin) && !class_is(folder, llama_kin) && !class_is(folder, bare))
+    static const char *const fairseq_kin[] = {"MBart", "MBart50", "XLMRoberta", NULL};
+    bool fairseq = class_is(folder, fairseq_kin);
+    if (folder->class && !class_is(folder, eos_kin) && !class_is(folder, llama_kin) && !class_is(folder, bare) &&
+        !fairseq)
         return class_refuse(load, folder, path_name(path), err);
     Bytes data;
     TRY(file_map(load->scratch, path, &data, err));
+    if (fairseq)
+        return fairseq_read(load, folder, data, err);
     TRY(read_sentencepiece(load, data, err));
     static const char *const specials[] = {"<pad>", "</s>", "<unk>", "<s>"};
     for (size_t i = 0; folder->class && i < 4; i++)

@@ -147,7 +147,6 @@ typedef struct Unigram {
     uint32_t unk;
     bool byte_fallback;
     bool sentencepiece; // read from a .model: scores add up in float, an unknown stretch is never looked up
-    bool space_apart;   // as in Bpe
     uint32_t byte_ids[256];
 } Unigram;
 

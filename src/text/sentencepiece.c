@@ -298,9 +298,25 @@ static Status bpe_make(Load *load, const SpModel *model, Error *err) {
     return bpe_build(load, texts, merges, err);
 }
 
+// <unk> <s> </s> at the beginning become <s> <pad> </s> <unk>.
+static Status fairseq_order(Load *load, SpModel *model, Error *err) {
+    static const SpPiece first[] = {{{"<s>", 3}, 0, PIECE_CONTROL},
+                                    {{"<pad>", 5}, 0, PIECE_CONTROL},
+                                    {{"</s>", 4}, 0, PIECE_CONTROL},
+                                    {{"<unk>", 5}, 0, PIECE_UNKNOWN}};
+    if (model->count < 3 || model->pieces[0].type != PIECE_UNKNOWN)
+        return FAIL(err, ERR_FORMAT, "%s: expected a SentencePiece model that begins with <unk> <s> </s>", load->name);
+    TRY(piece_add(load, model, first[0], err)); // for its room
+    memmove(model->pieces + 4, model->pieces + 3, (model->count - 4) * sizeof *first);
+    memcpy(model->pieces, first, sizeof first);
+    return OK;
+}
+
 Status read_sentencepiece(Load *load, Bytes data, Error *err) {
     SpModel model = {0};
     TRY(message_read(load, data, &model, err));
+    if (load->fairseq)
+        TRY(fairseq_order(load, &model, err));
     Spelling *entries;
     TRY_NEW(entries = arena_array(load->scratch, model.count, sizeof *entries, err));
     int64_t unk = -1;

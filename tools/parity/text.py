@@ -2,21 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts where `hone tokenize` and `hone detokenize` differ from the reference packages, and times both on one thread.
 
-    python3 tools/parity/tokenizers.py --hone build/hone --shared ../shared [--random 20000] [--speed] [FOLDER ...]
+    python3 tools/parity/text.py --hone build/hone --shared ../shared [--random 20000] [--speed] [FOLDER ...]
 
 The reference is the PyPI package `tokenizers` for folders with a tokenizer.json, transformers' conversion for older ones,
 and `sentencepiece` for .model files. Texts: every dialogue and summary of DialogSum, 2,000 lines of Korean chat, AMI, and
 random Unicode. Exits 1 if anything differs.
 """
-import sys
-
-del sys.path[0]  # this file is called like the package it imports
-
 import argparse
 import json
 import os
 import random
 import subprocess
+import sys
 import time
 from pathlib import Path
 
