@@ -220,6 +220,35 @@ START_TEST(the_same_input_gives_the_same_bytes) {
 }
 END_TEST
 
+START_TEST(a_tied_table_is_written_once) {
+    Scratch scratch = scratch_make();
+    Tiny tiny = tiny_make(&scratch.arena);
+    float *words = tiny_values(&tiny, "model.shared.weight");
+    float *head = tiny_add(&tiny, "lm_head.weight", TINY_WORDS, TINY_WIDTH);
+    memcpy(head, words, sizeof *head * TINY_WORDS * TINY_WIDTH);
+    tiny_add(&tiny, "final_logits_bias", 1, TINY_WORDS);
+    char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
+    QuantizeReport report;
+    CHECK_OK(quantize_model(&scratch.arena, model, out, &(QuantizeOptions){.scheme = STORE_FP16}, &report, &err));
+    Bundle written = tensors_of(&scratch, out);
+    ck_assert_ptr_null(bundle_find(&written, "lm_head.weight"));
+    ck_assert_ptr_nonnull(bundle_find(&written, "model.shared.weight"));
+    ck_assert_ptr_nonnull(bundle_find(&written, "final_logits_bias"));
+    ck_assert_uint_eq(written.count, tiny.count - 1);
+    head[5] += 1; // not tied: two tables
+    Buffer config = {0};
+    config_text_set((Bytes){(const unsigned char *)tiny_config, strlen(tiny_config)}, "tie_word_embeddings", "false",
+                    &config);
+    char *untied = tiny_write(&tiny, &scratch, "untied", config.data);
+    buffer_done(&config);
+    CHECK_OK(quantize_model(&scratch.arena, untied, out, &(QuantizeOptions){.scheme = STORE_INT8}, &report, &err));
+    written = tensors_of(&scratch, out);
+    ck_assert_int_eq(bundle_find(&written, "lm_head.weight")->dtype, DTYPE_I8);
+    ck_assert_int_eq(bundle_find(&written, "model.shared.weight")->dtype, DTYPE_I8);
+    scratch_done(&scratch);
+}
+END_TEST
+
 START_TEST(bad_weights_are_refused_by_name) {
     Scratch scratch = scratch_make();
     Tiny tiny = tiny_make(&scratch.arena);
@@ -394,5 +423,5 @@ END_TEST
 
 TEST_MAIN("compress/quantize", int8_is_within_half_a_step, loadable_leaves_tables_in_half_precision,
           fp16_rounds_and_stays_where_it_would_overflow, keep_decides_by_name, the_same_input_gives_the_same_bytes,
-          bad_weights_are_refused_by_name, config_keeps_its_text, verify_finds_what_changed,
-          verify_looks_at_every_scale, every_fault_leaves_nothing)
+          a_tied_table_is_written_once, bad_weights_are_refused_by_name, config_keeps_its_text,
+          verify_finds_what_changed, verify_looks_at_every_scale, every_fault_leaves_nothing)
