@@ -16,6 +16,8 @@ static Status check_arguments(const json_t *arguments, const char *name, const c
         char text[96] = "absent";
         if (found) {
             size_t length = json_dumpb(found, text, sizeof text - 1, JSON_ENCODE_ANY | JSON_COMPACT);
+            if (!length)
+                return FAIL(err, ERR_MEMORY, "%s: no memory to compare %s.%s", name, which, expected[i].key);
             text[length < sizeof text ? length : sizeof text - 1] = '\0';
         }
         if (strcmp(text, expected[i].value) != 0)

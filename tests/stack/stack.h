@@ -1,42 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of the whole stack share: the small models, quantized copies of them, engines that come and go with
+// What the tests of the whole stack share: engines that come and go with
 // their kernels and threads, and requests of many kinds.
 #pragma once
 
 #include "base/random.h"
-#include "base/scratch.h"
-#include "compress/quantize.h"
 #include "engine/engine.h"
-#include "model/model.h"
-
-#define TINY_BART "tests/golden/engine/tiny_bart"
-#define TINY_MBART "tests/golden/engine/tiny_mbart"
-
-// A path below the sources.
-static inline char *source_path(Arena *arena, const char *path) {
-    Error err;
-    const char *root = getenv("HONE_SOURCE");
-    ck_assert_msg(root != NULL, "HONE_SOURCE must name the folder of the sources");
-    char *joined = path_join(arena, root, path, &err);
-    ck_assert_ptr_nonnull(joined);
-    return joined;
-}
+#include "stack/quantized.h"
 
 static inline const Model *model_of(Arena *arena, const char *path, bool passes) {
     Error err;
     const Model *model = NULL;
     CHECK_OK(model_open(arena, path, passes, &model, &err));
     return model;
-}
-
-// The model at `path` with INT8 weights, in the scratch folder.
-static inline char *quantized_copy(Scratch *scratch, const char *path, const char *name) {
-    Error err;
-    char *output = scratch_path(scratch, name);
-    QuantizeOptions options = {.scheme = STORE_INT8};
-    QuantizeReport report;
-    CHECK_OK(quantize_model(&scratch->arena, path, output, &options, &report, &err));
-    return output;
 }
 
 typedef struct Stack {
