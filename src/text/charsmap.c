@@ -14,6 +14,11 @@ static inline size_t unit_offset(uint32_t unit) {
     return (size_t)(unit >> 10) << ((unit & (1u << 9)) >> 6);
 }
 
+// A hostile table may cut characters apart: such keys and replacements do not count, so that texts stay UTF-8.
+static inline bool begins_inside(char c) {
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
 // The replacement of a key that begins `text` (the shortest, or the longest with its length in *ret_used); NULL: none.
 static const char *charsmap_find(const Normalizer *n, const char *text, size_t bytes, size_t *ret_used,
                                  size_t *ret_bytes) {
@@ -28,14 +33,15 @@ static const char *charsmap_find(const Normalizer *n, const char *text, size_t b
         if ((unit & (1u << 31 | 0xFF)) != c)
             break;
         at ^= unit_offset(unit);
-        if (unit >> 8 & 1 && at < n->unit_count) {
+        bool whole = i + 1 == bytes || !begins_inside(text[i + 1]);
+        if (unit >> 8 & 1 && at < n->unit_count && whole) {
             value = n->units[at] & 0x7FFFFFFF;
             *ret_used = i + 1;
             if (!n->longest)
                 break;
         }
     }
-    if (value >= n->replacements.bytes)
+    if (value >= n->replacements.bytes || begins_inside(n->replacements.data[value]))
         return NULL;
     const char *found = n->replacements.data + value;
     *ret_bytes = strnlen(found, n->replacements.bytes - value);

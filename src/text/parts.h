@@ -189,6 +189,6 @@ struct Tokenizer {
     uint32_t id_bound, token_count;
     Vocab added_vocab; // spelling to position in `added`
     Truncation truncation;
-    bool truncates, cleans_up, has_decoder;
+    bool truncates, cleans_up;
     int64_t roles[ROLE_COUNT];
 };
