@@ -10,6 +10,8 @@ typedef struct ArchInput {
     const json_t *config;
     const char *config_name; // for messages: "file 'x/config.json'"
     const Bundle *tensors;
+    const Bytes *maps; // [map_count] the file maps that most of the tensors' data lies in
+    size_t map_count;
 } ArchInput;
 
 // What a family builds. Graph contracts are those of exec/session.h's SessionModel.

@@ -67,14 +67,25 @@ static Status int8_rows(GraphBuilder *b, const Tensor *tensor, Constant *constan
     return f32_copy(b->graph->arena, scale, &constant->scales, b->err);
 }
 
+// Only bytes of a file come back after they have left memory; copies in an arena must stay.
+static bool lies_in_file(const ArchInput *input, const Tensor *tensor) {
+    uintptr_t start = (uintptr_t)tensor->data;
+    for (size_t i = 0; i < input->map_count; i++) {
+        uintptr_t map = (uintptr_t)input->maps[i].data;
+        if (start >= map && start - map <= input->maps[i].size && tensor->bytes <= input->maps[i].size - (start - map))
+            return true;
+    }
+    return false;
+}
+
 static Status constant_fill(GraphBuilder *b, const Tensor *tensor, size_t rows, size_t columns, Constant *constant) {
     char found[SHAPE_TEXT_BYTES], wanted[SHAPE_TEXT_BYTES];
     Shape shape = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}};
     if (!shape_fits(tensor, rows, columns))
         return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s it must be %s", tensor->name,
                     shape_text(&tensor->shape, found), b->input->config_name, shape_text(&shape, wanted));
-    *constant =
-        (Constant){.name = tensor->name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data, .mapped = true};
+    *constant = (Constant){.name = tensor->name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data};
+    constant->mapped = lies_in_file(b->input, tensor);
     switch (tensor->dtype) {
     case DTYPE_F32:
     case DTYPE_F16:
