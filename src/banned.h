@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Included into every file of hone by the compiler's command line (-include): names that lead to overruns or to memory that
-// nobody counts are errors. base/memory.c alone may allocate.
+// Included into every file of hone by the compiler's command line (-include): names that lead to overruns or to memory
+// that nobody counts are errors. base/memory.c alone may allocate.
 #pragma once
 
 #include <stdio.h>
@@ -8,4 +8,5 @@
 #include <string.h>
 
 #undef alloca
-#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok alloca atoi atol atof strdup strndup asprintf
+#pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf gets strtok alloca atoi atol atof strdup strndup     \
+    asprintf
