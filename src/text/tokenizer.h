@@ -28,12 +28,12 @@ typedef struct Encoder Encoder;
 
 enum { TOKEN_NONE = -1 };
 
-// Opens a model folder or one SentencePiece file. In a folder, the first of these that is there decides: tokenizer.json;
-// vocab.json with merges.txt; vocab.txt; sentencepiece.bpe.model, spiece.model, tokenizer.model, the only *.model.
-// tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json beside them say what the vocabulary
-// itself does not (class, special tokens, casing, prefix space, languages, clean-up).
-// ERR_IO: nothing to read; ERR_FORMAT names file and key; ERR_UNSUPPORTED names the component or class;
-// ERR_LIMIT: more than 4 Mi ids or 1,024 components, a token past 2 KiB, a file past 1 GiB.
+// Opens a model folder or one SentencePiece file. In a folder, the first of these that is there decides:
+// tokenizer.json; vocab.json with merges.txt; vocab.txt; sentencepiece.bpe.model, spiece.model, tokenizer.model, the
+// only *.model. tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json beside them say what
+// the vocabulary itself does not (class, special tokens, casing, prefix space, languages, clean-up). ERR_IO: nothing to
+// read; ERR_FORMAT names file and key; ERR_UNSUPPORTED names the component or class; ERR_LIMIT: more than 4 Mi ids or
+// 1,024 components, a token past 2 KiB, a file past 1 GiB.
 MUST_CHECK Status tokenizer_open(Arena *arena, const char *path, const Tokenizer **ret, Error *err);
 
 // The same from memory: the text of a tokenizer.json, or a SentencePiece model. `name` begins every message.
