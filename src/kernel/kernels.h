@@ -156,11 +156,13 @@ typedef struct Kernels {
     // First index of the largest element; a NaN counts as larger than any number, as torch.argmax has it. n > 0.
     size_t (*argmax)(const float *x, size_t n);
 
-    // Writes rows of K and V [tokens, heads * head_dim] into the blocks of AttentionBlocks: token t of the rows goes to
-    // place first + t; `blocks` as there, base is head 0 of the layer. Head h's K lies h * head_dim * 16 floats into a
-    // block, its V v_offset + h * 16 * head_dim. Places of the last block beyond the last token are zeroed.
-    void (*store_blocks)(const float *k, const float *v, size_t kv_stride, size_t tokens, size_t heads, size_t head_dim,
-                         size_t first, float *base, const int32_t *blocks, size_t block_stride, size_t v_offset);
+    // Writes rows of K and V [tokens, heads * head_dim], k_stride and v_stride apart, into the blocks of
+    // AttentionBlocks: token t of the rows goes to place first + t; `blocks` as there, base is head 0 of the layer.
+    // Head h's K lies h * head_dim * 16 floats into a block, its V v_offset + h * 16 * head_dim. Places of the last
+    // block beyond the last token are zeroed.
+    void (*store_blocks)(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t tokens, size_t heads,
+                         size_t head_dim, size_t first, float *base, const int32_t *blocks, size_t block_stride,
+                         size_t v_offset);
     void (*attention_blocks)(const AttentionBlocks *args);
     void (*attention_rows)(const AttentionRows *args);
 } Kernels;

@@ -50,8 +50,8 @@ static void store_tile(void *context, size_t source) {
     const Job *job = context;
     const SourceSpan *span = &job->run->step->sources[source];
     const Slab *k = &job->run->inputs[1], *v = &job->run->inputs[2];
-    job->run->kernels->store_blocks(slab_row(k, span->first_row), slab_row(v, span->first_row), k->row_stride,
-                                    span->keys, job->heads, job->head_dim, 0, job->blocks,
+    job->run->kernels->store_blocks(slab_row(k, span->first_row), k->row_stride, slab_row(v, span->first_row),
+                                    v->row_stride, span->keys, job->heads, job->head_dim, 0, job->blocks,
                                     job->numbers + blocks_before(job->run->step, source), job->block_stride,
                                     job->block_stride / 2);
 }

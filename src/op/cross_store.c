@@ -16,8 +16,8 @@ static void store_tile(void *context, size_t source) {
     const KvPool *kv = args->step->kv;
     const Slab *k = &args->inputs[0], *v = &args->inputs[1];
     size_t heads = (size_t)node_int(args->node, "heads", 1);
-    args->kernels->store_blocks(slab_row(k, span->first_row), slab_row(v, span->first_row), k->row_stride, span->keys,
-                                heads, k->columns / heads, 0,
+    args->kernels->store_blocks(slab_row(k, span->first_row), k->row_stride, slab_row(v, span->first_row),
+                                v->row_stride, span->keys, heads, k->columns / heads, 0,
                                 kv->base + (size_t)node_int(args->node, "layer", 0) * kv->layer_stride,
                                 span->cross_pages, kv->page_stride, kv->page_stride / 2);
 }

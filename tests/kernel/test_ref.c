@@ -234,8 +234,9 @@ START_TEST(test_attention) {
     random_fill(&random, STYLE_PLAIN, v, ARRAY_COUNT(v));
     for (size_t i = 0; i < ARRAY_COUNT(pool); i++)
         pool[i] = 99.0f;
-    ref.store_blocks(k, v, WIDTH, 20, HEADS, DIM, 0, pool, blocks, BLOCK, 16 * WIDTH);
-    ref.store_blocks(k + 20 * WIDTH, v + 20 * WIDTH, WIDTH, KEYS - 20, HEADS, DIM, 20, pool, blocks, BLOCK, 16 * WIDTH);
+    ref.store_blocks(k, WIDTH, v, WIDTH, 20, HEADS, DIM, 0, pool, blocks, BLOCK, 16 * WIDTH);
+    ref.store_blocks(k + 20 * WIDTH, WIDTH, v + 20 * WIDTH, WIDTH, KEYS - 20, HEADS, DIM, 20, pool, blocks, BLOCK,
+                     16 * WIDTH);
     for (size_t i = 0; i < BLOCK; i++) // blocks of others stay; places beyond the last token are zero
         ck_assert(pool[1 * BLOCK + i] == 99.0f && pool[2 * BLOCK + i] == 99.0f);
     for (size_t place = KEYS % 16; place < 16; place++)

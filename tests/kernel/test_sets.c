@@ -397,10 +397,10 @@ static void check_attention(Guard *guard, Random *random, const Kernels *ref, co
     size_t first = random_below(random, (uint32_t)keys + 1);
     for (int part = 0; part < 2; part++) { // in two pieces, cut anywhere
         size_t from = part ? first : 0, tokens = part ? keys - first : first;
-        ref->store_blocks(k + from * width, v + from * width, width, tokens, heads, head_dim, from, pool_a, order,
-                          block_stride, v_offset);
-        set->store_blocks(k + from * width, v + from * width, width, tokens, heads, head_dim, from, pool_b, order,
-                          block_stride, v_offset);
+        ref->store_blocks(k + from * width, width, v + from * width, width, tokens, heads, head_dim, from, pool_a,
+                          order, block_stride, v_offset);
+        set->store_blocks(k + from * width, width, v + from * width, width, tokens, heads, head_dim, from, pool_b,
+                          order, block_stride, v_offset);
     }
     CHECK_SAME(pool_b, pool_a, blocks * block_stride, "%s store_blocks keys %zu dim %zu", name, keys, head_dim);
     float *q = guard_place(guard, 5, queries * width * 4, true);

@@ -63,24 +63,25 @@ void ref_attention_rows(const AttentionRows *args) {
 
 // Block by block and head by head, so that the lines written stay in the first-level cache: 16 tokens are turned at a
 // time, each line of K being read from 16 rows.
-void ref_store_blocks(const float *k, const float *v, size_t kv_stride, size_t tokens, size_t heads, size_t head_dim,
-                      size_t first, float *base, const int32_t *blocks, size_t block_stride, size_t v_offset) {
+void ref_store_blocks(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t tokens, size_t heads,
+                      size_t head_dim, size_t first, float *base, const int32_t *blocks, size_t block_stride,
+                      size_t v_offset) {
     size_t end = first + tokens;
     for (size_t start = first / 16 * 16; tokens && start < end; start += 16) {
         float *block = base + (size_t)blocks[start / 16] * block_stride;
         size_t low = start < first ? first - start : 0, high = end - start < 16 ? end - start : 16;
         for (size_t h = 0; h < heads; h++) {
-            const float *from_k = k + (start + low - first) * kv_stride + h * head_dim;
-            const float *from_v = v + (start + low - first) * kv_stride + h * head_dim;
+            const float *from_k = k + (start + low - first) * k_stride + h * head_dim;
+            const float *from_v = v + (start + low - first) * v_stride + h * head_dim;
             float *to_k = block + h * head_dim * 16, *to_v = block + v_offset + h * head_dim * 16;
             for (size_t d = 0; d < head_dim; d++) {
                 for (size_t lane = low; lane < high; lane++)
-                    to_k[d * 16 + lane] = from_k[(lane - low) * kv_stride + d];
+                    to_k[d * 16 + lane] = from_k[(lane - low) * k_stride + d];
                 for (size_t lane = high; lane < 16; lane++)
                     to_k[d * 16 + lane] = 0.0f;
             }
             for (size_t lane = low; lane < high; lane++)
-                memcpy(to_v + lane * head_dim, from_v + (lane - low) * kv_stride, head_dim * sizeof *to_v);
+                memcpy(to_v + lane * head_dim, from_v + (lane - low) * v_stride, head_dim * sizeof *to_v);
             memset(to_v + high * head_dim, 0, (16 - high) * head_dim * sizeof *to_v);
         }
     }

@@ -22,7 +22,8 @@ void ref_scale(const float *x, float factor, size_t n, float *y);
 void ref_gather_row(WeightKind kind, const void *table, const float *row_scales, size_t index, size_t n, float factor,
                     float *y);
 
-void ref_store_blocks(const float *k, const float *v, size_t kv_stride, size_t tokens, size_t heads, size_t head_dim,
-                      size_t first, float *base, const int32_t *blocks, size_t block_stride, size_t v_offset);
+void ref_store_blocks(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t tokens, size_t heads,
+                      size_t head_dim, size_t first, float *base, const int32_t *blocks, size_t block_stride,
+                      size_t v_offset);
 void ref_attention_blocks(const AttentionBlocks *args);
 void ref_attention_rows(const AttentionRows *args);
