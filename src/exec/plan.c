@@ -60,6 +60,38 @@ static Status check_type(const Node *node, size_t output, Error *err) {
     return OK;
 }
 
+// Constants are read by the operators that prepare them; everywhere else a plan has bytes for values of nodes only.
+static bool input_is_prepared(OpCode op, size_t input) {
+    switch (op) {
+    case OP_EMBED:
+        return input == 1;
+    case OP_LINEAR:
+        return input == 1 || input == 2;
+    case OP_LAYER_NORM:
+        return input >= 1;
+    case OP_ADD_NORM:
+        return input >= 2;
+    default:
+        return false;
+    }
+}
+
+static Status check_constants(const Graph *graph, Error *err) {
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i].constant && !input_is_prepared(node->op, i))
+                return FAIL(err, ERR_UNSUPPORTED, "%s '%s': input %zu is the constant '%s'; plans run values of nodes",
+                            op_name(node->op), node->output_count ? node->names[0] : "", i,
+                            node->inputs[i].constant->name);
+    }
+    for (size_t r = 0; r < graph->return_count; r++)
+        if (graph->returns[r].constant)
+            return FAIL(err, ERR_UNSUPPORTED, "graph '%s' returns the constant '%s'; plans run values of nodes",
+                        graph->name, graph->returns[r].constant->name);
+    return OK;
+}
+
 // Numbers all values and resolves views to the buffers they look into.
 static Status values_make(Arena *arena, Plan *plan, Error *err) {
     const Graph *graph = plan->graph;
@@ -177,6 +209,7 @@ static Status prepare(Arena *arena, Plan *plan, Error *err) {
 
 Status plan_make(Arena *arena, const Graph *graph, const PlanSettings *settings, Plan **ret_plan, Error *err) {
     TRY(op_verify(graph, err));
+    TRY(check_constants(graph, err));
     Plan *plan = arena_array(arena, 1, sizeof *plan, err);
     TRY_NEW(plan);
     plan->graph = graph;
