@@ -127,6 +127,8 @@ Status file_read_all(Arena *arena, int descriptor, const char *name, size_t limi
 
 Status file_create(const char *path, FileWriter **ret_writer, Error *err) {
     size_t length = strlen(path);
+    if (path_kind(path) == PATH_FOLDER) // the rename at the end would say so too, after all the work
+        return FAIL(err, ERR_IO, "file '%s' cannot be created: it is a folder", path);
     FileWriter *writer = memory_new(1, sizeof *writer + 2 * length + 32, err);
     TRY_NEW(writer);
     writer->path = (char *)(writer + 1);

@@ -125,7 +125,7 @@ START_TEST(what_cannot_be_mapped_says_why) {
     ck_assert_int_eq(path_kind(path), PATH_OTHER);
     FileWriter *writer;
     CHECK_FAILS(file_create(scratch_path(&scratch, "no/file"), &writer, &err), ERR_IO, "cannot be created");
-    CHECK_FAILS(file_replace(scratch.path, "x", 1, &err), ERR_IO, "cannot be put in place");
+    CHECK_FAILS(file_replace(scratch.path, "x", 1, &err), ERR_IO, "cannot be created: it is a folder");
     scratch_done(&scratch);
 }
 END_TEST
