@@ -72,8 +72,11 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
     if (settings->tokenizer)
         evaluation.rouge.tokenizer = rouge_tokenizer_find(settings->tokenizer);
     progress_init(&outputs->progress, "evaluating", data->count, run->common.quiet);
-    if (status == OK)
+    if (status == OK) {
         status = evaluate(runtime, data, &evaluation, ret, err);
+        if (status == ERR_FORMAT || status == ERR_LIMIT)
+            status = error_context(err, "file '%s'", run->arguments[1]);
+    }
     progress_done(&outputs->progress);
     runtime_free(runtime);
     return status;
@@ -177,6 +180,11 @@ static Status evaluate_both(CommandRun *run, const DataSet *data, Outputs *outpu
     if (settings->baseline)
         TRY(evaluate_model(run, settings->baseline, data, &silent, &base, err));
     Status status = evaluate_model(run, run->arguments[0], data, outputs, &e, err);
+    if (status == OK && outputs->writer) { // in their place before the report says that all went well
+        FileWriter *writer = outputs->writer;
+        outputs->writer = NULL;
+        status = file_commit(writer, err);
+    }
     if (status == OK)
         status = report_write(run, &e, settings->baseline ? &base : NULL, err);
     evaluation_done(&base);
@@ -193,8 +201,6 @@ static Status run(CommandRun *run, Error *err) {
         TRY(file_create(settings->predictions, &outputs.writer, err));
     Status status = evaluate_both(run, &data, &outputs, err);
     buffer_done(&outputs.line);
-    if (status == OK && outputs.writer)
-        return file_commit(outputs.writer, err);
     file_discard(outputs.writer);
     return status;
 }

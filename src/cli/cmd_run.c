@@ -33,6 +33,7 @@ static const char *const input_names[INPUT_COUNT] = {"input_ids", "attention_mas
 typedef struct Ids {
     int32_t *values; // NULL: not given
     size_t batch, length;
+    const char *path;
 } Ids;
 
 static Status ids_read(Arena *arena, const char *path, Ids *ret, Error *err) {
@@ -49,7 +50,7 @@ static Status ids_read(Arena *arena, const char *path, Ids *ret, Error *err) {
         return FAIL(err, ERR_FORMAT, "file '%s' holds %s, expected at least one token", path,
                     shape_text(&tensor.shape, shape));
     Ids ids = {arena_array(arena, elements, sizeof *ids.values, err), 1,
-               (size_t)tensor.shape.dims[tensor.shape.rank - 1]};
+               (size_t)tensor.shape.dims[tensor.shape.rank - 1], path};
     TRY_NEW(ids.values);
     ids.batch = elements / ids.length;
     for (size_t i = 0; i < elements; i++) {
@@ -65,7 +66,17 @@ static Status ids_read(Arena *arena, const char *path, Ids *ret, Error *err) {
     return OK;
 }
 
-static Status inputs_read(CommandRun *run, Ids inputs[INPUT_COUNT], Error *err) {
+static Status ids_check(const Model *model, const Ids *ids, const char *name, Error *err) {
+    size_t vocabulary = model_info(model)->vocabulary;
+    for (size_t i = 0; i < ids->batch * ids->length; i++)
+        if ((size_t)ids->values[i] >= vocabulary)
+            return FAIL(err, ERR_FORMAT,
+                        "file '%s': element %zu of %s is %d, but the model's vocabulary has ids 0 to %zu", ids->path, i,
+                        name, ids->values[i], vocabulary - 1);
+    return OK;
+}
+
+static Status inputs_read(CommandRun *run, const Model *model, Ids inputs[INPUT_COUNT], Error *err) {
     const Settings *settings = run->settings;
     for (size_t i = 0; i < settings->inputs.count; i++) {
         const char *item = settings->inputs.items[i], *equals = strchr(item, '=');
@@ -84,6 +95,8 @@ static Status inputs_read(CommandRun *run, Ids inputs[INPUT_COUNT], Error *err) 
     if (inputs[INPUT_IDS].batch != inputs[DECODER_INPUT_IDS].batch)
         return FAIL(err, ERR_FORMAT, "input_ids has a batch of %zu, decoder_input_ids of %zu", inputs[INPUT_IDS].batch,
                     inputs[DECODER_INPUT_IDS].batch);
+    TRY(ids_check(model, &inputs[INPUT_IDS], input_names[INPUT_IDS], err));
+    TRY(ids_check(model, &inputs[DECODER_INPUT_IDS], input_names[DECODER_INPUT_IDS], err));
     const Ids *mask = &inputs[ATTENTION_MASK];
     if (mask->values && (mask->batch != inputs[INPUT_IDS].batch || mask->length != inputs[INPUT_IDS].length))
         return FAIL(err, ERR_FORMAT, "attention_mask is [%zu, %zu], input_ids [%zu, %zu]", mask->batch, mask->length,
@@ -210,7 +223,7 @@ static Status run(CommandRun *run, Error *err) {
     const Model *model;
     TRY(model_open(run->arena, run->arguments[0], true, &model, err));
     Ids inputs[INPUT_COUNT] = {0};
-    TRY(inputs_read(run, inputs, err));
+    TRY(inputs_read(run, model, inputs, err));
     Kernels kernels;
     kernels_pick(run->common.level, &kernels);
     Pool *pool;

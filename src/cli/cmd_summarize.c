@@ -85,11 +85,12 @@ static Status push_file(Summarize *s, const char *name, Bytes file, Error *err) 
         Error refused;
         char line[64];
         snprintf(line, sizeof line, "line %zu", number);
-        Status status =
-            length ? data_row_parse(&arena, line, (Bytes){file.data + at, length}, false, &row, &refused) : OK;
-        if (length && status == OK)
+        Bytes bytes = {file.data + at, length};
+        bool blank = data_line_is_blank(bytes);
+        Status status = blank ? OK : data_row_parse(&arena, line, bytes, false, &row, &refused);
+        if (!blank && status == OK)
             status = push(s, row.source, row.source_bytes, err);
-        else if (length) {
+        else if (!blank) {
             s->count++;
             status = stream_push_error(s->stream, &refused, NULL, err);
         }

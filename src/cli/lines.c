@@ -90,7 +90,9 @@ Status output_error(Output *out, const Error *error, Error *err) {
     output_drop_line(out);
     buffer_add_text(&out->text, "{\"error\":{\"message\":");
     buffer_add_json(&out->text, error->message, strlen(error->message));
-    buffer_format(&out->text, ",\"code\":%d}}", status_exit_code(error->status));
+    // What a line asks for is input, not how the command was called.
+    Status status = error->status == ERR_USAGE ? ERR_FORMAT : error->status;
+    buffer_format(&out->text, ",\"code\":%d}}", status_exit_code(status));
     return output_line(out, err);
 }
 

@@ -62,6 +62,8 @@ static Status on_answer(void *context, const Answer *answer, Error *err) {
     size_t sample = child->next++;
     if (answer->error) {
         *err = *answer->error;
+        if (err->status == ERR_USAGE) // the options were checked before: it is the data that asks for it
+            err->status = ERR_FORMAT;
         return error_context(err, "sample %zu", sample + 1);
     }
     const Sequence *s = &answer->sequences[0];

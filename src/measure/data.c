@@ -4,6 +4,13 @@
 
 #include <string.h>
 
+bool data_line_is_blank(Bytes line) {
+    size_t at = 0;
+    while (at < line.size && (line.data[at] == ' ' || line.data[at] == '\t' || line.data[at] == '\r'))
+        at++;
+    return at == line.size;
+}
+
 Status data_ids_parse(Arena *arena, const json_t *array, const char *name, const char *member, const int32_t **ret_ids,
                       size_t *ret_count, Error *err) {
     size_t count = json_array_size(array);
@@ -91,7 +98,7 @@ Status data_read(Arena *arena, const char *path, size_t limit, bool needs_refere
         Bytes line = {file.data + at, length};
         at += length + 1;
         number++;
-        if (!length)
+        if (data_line_is_blank(line))
             continue;
         char *name = arena_format(arena, err, "file '%s', line %zu", path, number);
         TRY_NEW(name);

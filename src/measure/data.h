@@ -22,7 +22,11 @@ typedef struct DataRow {
 MUST_CHECK Status data_row_parse(Arena *arena, const char *name, Bytes line, bool needs_reference, DataRow *ret_row,
                                  Error *err);
 
-// A whole data set, all rows of one form. `limit` 0: all rows. ERR_FORMAT names file and line.
+// Nothing but white space: such a line is no row.
+bool data_line_is_blank(Bytes line);
+
+// A whole data set, all rows of one form; blank lines are passed over. `limit` 0: all rows. ERR_FORMAT names file and
+// line.
 typedef struct DataSet {
     DataRow *rows;
     size_t count;

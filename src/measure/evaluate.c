@@ -91,6 +91,8 @@ static Status on_answer(void *context, const Answer *answer, Error *err) {
     size_t index = loop->next++;
     if (answer->error) {
         *err = *answer->error;
+        if (err->status == ERR_USAGE) // the options were checked before: it is the data that asks for it
+            err->status = ERR_FORMAT;
         return error_context(err, "sample %zu", index + 1);
     }
     const Sequence *sequence = &answer->sequences[0];
