@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "cli/generation.h"
@@ -41,17 +42,38 @@ static int by_length(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
-// Sources of 16 to 300 random tokens, the same every time.
-static Status random_rows(Arena *arena, DataSet *ret, Error *err) {
+// What made-up sources may have for all models to take them: a model tells in its config.json, if it has one.
+static Status random_bounds(CommandRun *run, int64_t *positions, int64_t *vocabulary, Error *err) {
+    for (size_t m = 0; m < run->argument_count; m++) {
+        char *path = path_join(run->arena, run->arguments[m], "config.json", err);
+        TRY_NEW(path);
+        json_t *config = NULL;
+        if (path_kind(path) == PATH_FILE)
+            TRY(json_read(run->arena, path, true, &config, err));
+        int64_t there = *positions, ids = *vocabulary;
+        TRY(json_get_int(config, path, "max_position_embeddings", 1, INT32_MAX, &there, err));
+        TRY(json_get_int(config, path, "vocab_size", 1, INT32_MAX, &ids, err));
+        *positions = there < *positions ? there : *positions;
+        *vocabulary = ids < *vocabulary ? ids : *vocabulary;
+    }
+    return OK;
+}
+
+// Sources of 16 to 300 random tokens, fewer where a model takes no more, the same every time.
+static Status random_rows(CommandRun *run, DataSet *ret, Error *err) {
+    Arena *arena = run->arena;
     DataSet set = {.count = RANDOM_SAMPLES};
+    int64_t most = 300, vocabulary = 60;
+    TRY(random_bounds(run, &most, &vocabulary, err));
     TRY_NEW(set.rows = arena_array(arena, set.count, sizeof *set.rows, err));
     Random random = {1};
     for (size_t i = 0; i < set.count; i++) {
         size_t count = 16 + random_below(&random, 285);
+        count = count < (size_t)most ? count : (size_t)most;
         int32_t *ids = arena_array(arena, count, sizeof *ids, err);
         TRY_NEW(ids);
         for (size_t t = 0; t < count; t++)
-            ids[t] = (int32_t)(4 + random_below(&random, 56));
+            ids[t] = (int32_t)(vocabulary > 4 ? 4 + random_below(&random, (uint32_t)vocabulary - 4) : 0);
         set.rows[i] = (DataRow){.ids = ids, .id_count = count};
     }
     *ret = set;
@@ -65,7 +87,7 @@ static Status work_read(CommandRun *run, BenchWork *work, Error *err) {
     if (settings->workload)
         TRY(data_read(run->arena, settings->workload, (size_t)settings->samples, false, &set, err));
     else
-        TRY(random_rows(run->arena, &set, err));
+        TRY(random_rows(run, &set, err));
     if (settings->samples && (size_t)settings->samples < set.count)
         set.count = (size_t)settings->samples;
     const int32_t **sources = arena_array(run->arena, set.count, sizeof *sources, err);

@@ -5,21 +5,23 @@
 #include "cli/runtime.h"
 
 typedef struct Settings {
-    int64_t source_tokens, steps, rows;
+    int64_t source_tokens, steps, rows; // 0: not given
 } Settings;
 
+enum { SOURCE_TOKENS = 128, STEPS = 16 };
+
 static const Option options[] = {
-    {"source-tokens", 0, "N", "tokens of the source", OPTION_INT, offsetof(Settings, source_tokens), .low = 1,
+    {"source-tokens", 0, "N", "tokens of the source (default: 128)", OPTION_INT, offsetof(Settings, source_tokens),
+     .low = 1, .high = 1e6},
+    {"steps", 0, "N", "decode steps to time (default: 16)", OPTION_INT, offsetof(Settings, steps), .low = 1,
      .high = 1e6},
-    {"steps", 0, "N", "decode steps to time", OPTION_INT, offsetof(Settings, steps), .low = 1, .high = 1e6},
     {"rows", 0, "N", "rows of a decode step (beams of the source)", OPTION_INT, offsetof(Settings, rows), .low = 1,
      .high = 512},
     {0},
 };
 
 // One encode and `steps` decode steps of `rows` beams that never meet, over made-up tokens.
-static Status drive(CommandRun *run, Session *session, Error *err) {
-    const Settings *settings = run->settings;
+static Status drive(CommandRun *run, const Settings *settings, Session *session, Error *err) {
     size_t tokens = (size_t)settings->source_tokens, steps = (size_t)settings->steps, rows = (size_t)settings->rows;
     size_t vocabulary = session_model(session)->vocabulary;
     int32_t *ids = arena_array(run->arena, tokens, sizeof *ids, err);
@@ -111,21 +113,29 @@ static Status plan_print(CommandRun *run, const char *name, const Plan *plan, si
     return output_line(&run->out, err);
 }
 
+// What was not asked for is as usual, or what a small model can take.
+static void choose(int64_t *value, int64_t usual, size_t most) {
+    if (!*value)
+        *value = usual < (int64_t)most ? usual : (int64_t)most;
+}
+
 static Status run(CommandRun *run, Error *err) {
-    const Settings *settings = run->settings;
+    Settings asked = *(const Settings *)run->settings;
     Runtime *runtime;
-    size_t rows = (size_t)settings->rows;
+    size_t rows = (size_t)asked.rows;
     TRY(command_runtime(run, run->arguments[0], (rows + 7) / 8, &runtime, err));
     Session *session = engine_session(runtime->engine);
     size_t most = runtime->info->most_positions;
-    if ((size_t)settings->source_tokens > most || (size_t)settings->steps > most)
+    choose(&asked.source_tokens, SOURCE_TOKENS, most);
+    choose(&asked.steps, STEPS, most);
+    size_t tokens = (size_t)asked.source_tokens;
+    if (tokens > most || (size_t)asked.steps > most)
         return FAIL(err, ERR_USAGE, "--source-tokens and --steps may be at most the model's %zu positions", most);
-    TRY(drive(run, session, err));
+    TRY(drive(run, &asked, session, err));
     session_set_timing(session, true);
-    TRY(drive(run, session, err));
-    TRY(plan_print(run, "encode", session_encode_plan(session), (size_t)settings->source_tokens,
-                   (size_t)settings->source_tokens, err));
-    return plan_print(run, "decode", session_decode_plan(session), rows, (size_t)settings->source_tokens, err);
+    TRY(drive(run, &asked, session, err));
+    TRY(plan_print(run, "encode", session_encode_plan(session), tokens, tokens, err));
+    return plan_print(run, "decode", session_decode_plan(session), rows, tokens, err);
 }
 
 const Command command_explain = {
@@ -136,7 +146,7 @@ const Command command_explain = {
         "Runs a model on made-up tokens and prints its plans: each step's operator and shapes, kernel, place of its\n"
         "result in the block of intermediates, bytes of weights, operations, and measured time.\n",
     .settings_bytes = sizeof(Settings),
-    .defaults = &(const Settings){.source_tokens = 128, .steps = 16, .rows = 1},
+    .defaults = &(const Settings){.rows = 1},
     .options = options,
     .json = true,
     .run = run,
