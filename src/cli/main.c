@@ -44,7 +44,7 @@ void commands_print_help(Buffer *text) {
                           "5 reading or writing failed, 6 not supported, 70 a bug of ours, 130 interrupted.\n");
 }
 
-// Ctrl-C and kill: remove what is half-written and leave. Only async-signal-safe calls.
+// Ctrl-C, kill and a terminal that closes: remove what is half-written and leave. Only async-signal-safe calls.
 static void on_signal(int number) {
     (void)number;
     file_discard_all();
@@ -58,6 +58,9 @@ static void handle_signals(void) {
     sigaddset(&action.sa_mask, SIGTERM);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    struct sigaction before;
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) // nohup wants it ignored
+        sigaction(SIGHUP, &action, NULL);
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigaction(SIGPIPE, &ignore, NULL); // a closed pipe is a failed write, exit code 5
 }
