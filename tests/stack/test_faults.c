@@ -3,6 +3,7 @@
 // kind with a sentence, nothing leaked (the sanitizers look), and the run after it as if nothing had been.
 #include "base/fault.h"
 #include "engine/runtime.h"
+#include "hone/hone.h"
 #include "model/variants.h"
 #include "stack/quantized.h"
 
@@ -151,4 +152,60 @@ START_TEST(test_int8) {
 }
 END_TEST
 
-TEST_MAIN("stack/faults", test_safetensors_and_tokenizer, test_torch, test_int8)
+static HoneStatus library_generate(HoneModel *model, HoneResults **ret_results, HoneError *error) {
+    HoneInput inputs[] = {
+        {.text = "w9 w40", .text_bytes = 6}, {.text = "\xff", .text_bytes = 1}, {.text = "w7", .text_bytes = 2}};
+    const char *options = "{\"num_beams\":2,\"num_return_sequences\":2,\"bad_words_ids\":[[7]],\"min_new_tokens\":3}";
+    return hone_generate(model, inputs, ARRAY_COUNT(inputs), options, ret_results, error);
+}
+
+// One library model through all failures: each call fails as a whole for lack of memory, and the next one is as if
+// nothing had been.
+START_TEST(test_library_calls) {
+    Scratch scratch = scratch_make();
+    char *folder = variant_folder(&scratch, "words", TINY_BART, "{}");
+    variant_link(&scratch, folder, "model.safetensors", TINY_BART "/model.safetensors");
+    variant_link(&scratch, folder, "tokenizer.json", "tests/golden/stack/tokenizer.json");
+    HoneModelOptions options = {.threads = 1, .batch = 2};
+    HoneModel *model = NULL;
+    HoneError error = {0};
+    uint64_t opening = 0, calls = 0;
+    for (bool struck = true; struck; opening += struck) {
+        hone_model_free(model); // opened without something that it can do without
+        model = NULL;
+        fault_arm(FAULT_ALLOCATION, opening + 1);
+        HoneStatus status = hone_model_open(folder, &options, &model, &error);
+        struck = fault_seen(FAULT_ALLOCATION) > opening;
+        fault_arm(FAULT_ALLOCATION, 0);
+        ck_assert_msg(status == HONE_OK || (struck && status == HONE_ERROR_MEMORY && error.exit_code == 4), "%s",
+                      error.message);
+    }
+    for (uint64_t n = 1;; n++) {
+        HoneResults *results = NULL, *after = NULL;
+        fault_arm(FAULT_ALLOCATION, n);
+        HoneStatus status = library_generate(model, &results, &error);
+        bool struck = fault_seen(FAULT_ALLOCATION) >= n;
+        fault_arm(FAULT_ALLOCATION, 0);
+        ck_assert_msg(status == (struck ? HONE_ERROR_MEMORY : HONE_OK), "allocation %llu: %d, %s",
+                      (unsigned long long)n, (int)status, error.message);
+        ck_assert_int_eq(library_generate(model, &after, &error), HONE_OK);
+        ck_assert_uint_eq(after->count, 3);
+        ck_assert_int_eq(after->items[1].status, HONE_ERROR_FORMAT);
+        ck_assert_uint_eq(after->items[2].sequence_count, 2);
+        if (!struck)
+            ck_assert(results->items[2].sequences[1].score == after->items[2].sequences[1].score);
+        hone_results_free(after);
+        hone_results_free(results);
+        if (!struck)
+            break;
+        calls = n;
+    }
+    ck_assert_uint_gt(calls, 10);
+    printf("# fault points: the library, %llu allocations while opening, %llu while generating\n",
+           (unsigned long long)opening, (unsigned long long)calls);
+    hone_model_free(model);
+    scratch_done(&scratch);
+}
+END_TEST
+
+TEST_MAIN("stack/faults", test_safetensors_and_tokenizer, test_torch, test_int8, test_library_calls)
