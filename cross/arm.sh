@@ -5,7 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 root=$PWD/build-arm-root
 libraries='libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev libzip-dev zlib1g-dev libsqlite3-dev libprotobuf-c-dev
-libpthreadpool-dev check'
+check'
 
 if [ ! -e "$root/done" ]; then
     rm -rf "$root"

@@ -98,7 +98,7 @@ static void run(const OpRun *args) {
     Job job = {.run = args, .heads = (size_t)heads, .head_dim = columns / (size_t)heads, .blocks = args->scratch};
     job.block_stride = 2 * KV_BLOCK_TOKENS * columns;
     job.scale = (float)node_real(args->node, "scale", 1.0);
-    job.numbers = (int32_t *)((unsigned char *)args->scratch + l.blocks_bytes);
+    job.numbers = (int32_t *)(void *)((unsigned char *)args->scratch + l.blocks_bytes);
     for (size_t i = 0; i < blocks; i++)
         job.numbers[i] = (int32_t)i;
     pool_run(args->pool, step->source_count, store_tile, &job);

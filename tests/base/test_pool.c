@@ -34,6 +34,26 @@ START_TEST(every_tile_runs_once) {
 }
 END_TEST
 
+// Regions so short that workers are always late for some: none may be lost, run twice, or run with another region's
+// job.
+START_TEST(many_short_regions) {
+    static _Atomic int counts[8];
+    Error err;
+    Pool *pool = NULL;
+    CHECK_OK(pool_new(3, &pool, &err));
+    for (int round = 1; round <= 50000; round++) {
+        size_t tiles = 2 + (size_t)round % 7;
+        (round % 64 ? pool_run : pool_run_last)(pool, tiles, count_tile, counts);
+        for (size_t i = 0; i < 8; i++) {
+            int expected = i < tiles, found = atomic_exchange(&counts[i], 0);
+            if (found != expected)
+                ck_abort_msg("region %d: tile %zu of %zu ran %d times", round, i, tiles, found);
+        }
+    }
+    pool_free(pool);
+}
+END_TEST
+
 START_TEST(refusals) {
     Error err;
     Pool *pool = NULL;
@@ -46,4 +66,4 @@ START_TEST(refusals) {
 }
 END_TEST
 
-TEST_MAIN("pool", every_tile_runs_once, refusals)
+TEST_MAIN("pool", every_tile_runs_once, many_short_regions, refusals)
