@@ -58,7 +58,7 @@ static void pack_tile(void *context, size_t index) {
     const LinearState *s = job->state;
     size_t nr = s->gemm.nr, panel_bytes = s->gemm.panel_bytes(s->k);
     unsigned char *scratch = job->scratch + index * job->scratch_each;
-    float *scales = (float *)scratch;
+    float *scales = (float *)(void *)scratch;
     size_t first = index * job->panels_each,
            last = first + job->panels_each < job->panels ? first + job->panels_each : job->panels;
     for (size_t p = first; p < last; p++) {
@@ -153,7 +153,7 @@ static void quantize_rows(const OpRun *args, size_t first, size_t last) {
     const LinearState *state = args->state;
     size_t stride = padded(state->k);
     int8_t *q = args->scratch;
-    float *scales = (float *)(q + args->inputs[0].rows * stride);
+    float *scales = (float *)(void *)(q + args->inputs[0].rows * stride);
     for (size_t r = first; r < last; r++)
         args->kernels->quantize_row_s8(slab_row(&args->inputs[0], r), state->k, q + r * stride, &scales[r]);
 }
@@ -207,7 +207,7 @@ static void run(const OpRun *args) {
         run_by_rows(args, y->rows, y->rows * state->k, quantize_rows);
         job.whole.x = args->scratch;
         job.whole.x_stride = padded(state->k);
-        job.whole.x_scales = (const float *)((const int8_t *)args->scratch + y->rows * padded(state->k));
+        job.whole.x_scales = (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(state->k));
         job.x_bytes = 1;
     }
     if (args->node->input_count > 3 && !value_absent(args->node->inputs[3])) {
