@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "engine/flight.h"
 
-enum { PAGE_TOKENS = 16, USUAL_ROWS = 8, USUAL_SOURCE_TOKENS = 4096 };
+enum { PAGE_TOKENS = 16, USUAL_ROWS = 8, LEAST_ROWS = 64, USUAL_SOURCE_TOKENS = 4096 };
 static const size_t usual_kv_bytes = (size_t)1 << 30;
 
 // Which row of which flight a row of the step is.
@@ -56,7 +56,8 @@ static Status settle(const SessionModel *model, EngineSettings *settings, Error 
     if (settings->most_requests == 0 || settings->most_requests > 65536)
         return FAIL(err, ERR_USAGE, "requests in flight are %zu, expected 1 to 65536", settings->most_requests);
     if (settings->most_rows == 0)
-        settings->most_rows = settings->most_requests * USUAL_ROWS;
+        settings->most_rows =
+            settings->most_requests * USUAL_ROWS > LEAST_ROWS ? settings->most_requests * USUAL_ROWS : LEAST_ROWS;
     if (settings->most_rows > (size_t)65536 * USUAL_ROWS)
         return FAIL(err, ERR_USAGE, "rows of a step are %zu, expected at most %d", settings->most_rows,
                     65536 * USUAL_ROWS);
