@@ -181,6 +181,9 @@ static Status shards_open(Arena *arena, const char *folder, const char *index_pa
         Bundle shard;
         const char *format;
         TRY_NEW(checkpoint->files[i + 1] = path_join(arena, folder, shards[i], err));
+        if (path_kind(checkpoint->files[i + 1]) != PATH_FILE)
+            return FAIL(err, ERR_FORMAT, "file '%s' places tensors in '%s', and its folder has no such file",
+                        index_path, shards[i]);
         TRY(file_open(arena, checkpoint, i + 1, &shard, &format, err));
         if (i == 0)
             checkpoint->format = format;
