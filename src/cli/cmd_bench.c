@@ -45,7 +45,10 @@ static int by_length(const void *a, const void *b) {
 // What made-up sources may have for all models to take them: a model tells in its config.json, if it has one.
 static Status random_bounds(CommandRun *run, int64_t *positions, int64_t *vocabulary, Error *err) {
     for (size_t m = 0; m < run->argument_count; m++) {
-        char *path = path_join(run->arena, run->arguments[m], "config.json", err);
+        const char *model = run->arguments[m];
+        char *path = path_kind(model) == PATH_FILE
+                         ? arena_format(run->arena, err, "%.*sconfig.json", (int)(path_name(model) - model), model)
+                         : path_join(run->arena, model, "config.json", err);
         TRY_NEW(path);
         json_t *config = NULL;
         if (path_kind(path) == PATH_FILE)
