@@ -60,13 +60,11 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
     RuntimeSettings runtime_settings = {run->common.level, run->common.threads, (size_t)settings->batch};
     Runtime *runtime;
     TRY(runtime_new(path, &runtime_settings, &runtime, err));
-    EvaluateSettings evaluation = {.generation = *model_generation(runtime->model), .batch = (size_t)settings->batch};
+    EvaluateSettings evaluation = {.batch = (size_t)settings->batch};
     evaluation.rouge.stem = settings->stem;
     evaluation.on_output = on_output;
     evaluation.context = outputs;
-    Status status = generation_flags_apply(run->arena, &settings->generation, &evaluation.generation, err);
-    if (status == OK)
-        status = generation_check(&evaluation.generation, runtime->info->vocabulary, err);
+    Status status = generation_choose(run->arena, &settings->generation, runtime, &evaluation.generation, err);
     if (status == OK)
         status = rouge_types_parse(settings->types, &evaluation.rouge, err);
     if (settings->tokenizer)

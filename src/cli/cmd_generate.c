@@ -131,9 +131,7 @@ static Status serve(Generate *g, Lines *lines, Arena *arena, Error *err) {
 static Status run(CommandRun *run, Error *err) {
     Generate g = {.run = run, .settings = run->settings};
     TRY(command_runtime(run, run->arguments[0], (size_t)g.settings->batch, &g.runtime, err));
-    g.generation = *model_generation(g.runtime->model);
-    TRY(generation_flags_apply(run->arena, &g.settings->generation, &g.generation, err));
-    TRY(generation_check(&g.generation, g.runtime->info->vocabulary, err));
+    TRY(generation_choose(run->arena, &g.settings->generation, g.runtime, &g.generation, err));
     TRY(stream_new(g.runtime->engine, 4 * (size_t)g.settings->batch, sink, &g, &g.stream, err));
     Arena arena;
     arena_init(&arena, 0);

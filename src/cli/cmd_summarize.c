@@ -122,9 +122,7 @@ static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     Summarize s = {.run = run};
     TRY(command_runtime(run, run->arguments[0], (size_t)settings->batch, &s.runtime, err));
-    s.generation = *model_generation(s.runtime->model);
-    TRY(generation_flags_apply(run->arena, &settings->generation, &s.generation, err));
-    TRY(generation_check(&s.generation, s.runtime->info->vocabulary, err));
+    TRY(generation_choose(run->arena, &settings->generation, s.runtime, &s.generation, err));
     TRY(stream_new(s.runtime->engine, 4 * (size_t)settings->batch, sink, &s, &s.stream, err));
     Status status = push_inputs(&s, err);
     stream_free(s.stream);

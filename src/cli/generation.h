@@ -3,6 +3,7 @@
 #pragma once
 
 #include "cli/command.h"
+#include "engine/runtime.h"
 #include "model/generation.h"
 
 // Options not given are NULL; given ones are JSON scalars or arrays, read by generation_read like a request's members.
@@ -16,3 +17,8 @@ extern const Option generation_options[];
 // `options` (the model's own) overridden by what was given. ERR_USAGE names the option.
 MUST_CHECK Status generation_flags_apply(Arena *arena, const GenerationFlags *flags, GenerationOptions *options,
                                          Error *err);
+
+// What a command generates with: the model's own options, the command line's over them, checked. What is wrong with the
+// model's own is ERR_FORMAT, with the command line's ERR_USAGE.
+MUST_CHECK Status generation_choose(Arena *arena, const GenerationFlags *flags, const Runtime *runtime,
+                                    GenerationOptions *ret, Error *err);
