@@ -201,7 +201,7 @@ static Value head(Bart *bart, Value x, Value picked) {
     Node *rows;
     if ((b->status = graph_add_node(b->graph, &spec, &rows, b->err)) != OK)
         return x;
-    const char *untied[] = {"lm_head.weight", "model.shared.weight", NULL};
+    const char *untied[] = {"lm_head.weight", NULL};
     const Constant *words =
         bart->tied ? word_table(bart, "decoder") : builder_constant(b, untied, m->vocabulary, m->width);
     const Tensor *bias = builder_find(b, "final_logits_bias");

@@ -418,7 +418,7 @@ static Status vocabulary_read(Load *load, const Folder *folder, Error *err) {
     if (model)
         return sentencepiece_read(load, folder, model, err);
     return FAIL(
-        err, ERR_IO,
+        err, ERR_FORMAT,
         "folder '%s' has no tokenizer: expected tokenizer.json, vocab.json with merges.txt, vocab.txt or a *.model",
         folder->path);
 }

@@ -176,7 +176,8 @@ START_TEST(test_older_folders) {
     char *folder = arena_format(&arena, &err, "/tmp/hone-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     const Tokenizer *tokenizer;
-    CHECK_FAILS(tokenizer_open(&arena, folder, &tokenizer, &err), ERR_IO, "has no tokenizer: expected tokenizer.json");
+    CHECK_FAILS(tokenizer_open(&arena, folder, &tokenizer, &err), ERR_FORMAT,
+                "has no tokenizer: expected tokenizer.json");
     file_put(&arena, folder, "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\ncaf\n##e\r\nno  \n");
     CHECK_OK(tokenizer_open(&arena, folder, &tokenizer, &err)); // alone: uncased, accents gone
     ids_expect(tokenizer, "CAF\xC3\x89 no x", "[MASK]", 8, (int32_t[]){2, 5, 6, 7, 1, 3, 4, 3});
