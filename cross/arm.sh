@@ -4,8 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD/build-arm-root
-libraries='libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev libzip-dev zlib1g-dev libsqlite3-dev libprotobuf-c-dev
-check'
+libraries='libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev zlib1g-dev check'
 
 if [ ! -e "$root/done" ]; then
     rm -rf "$root"
