@@ -97,7 +97,7 @@ static inline uint64_t budget_begin(void) {
 
 static inline void budget_check(uint64_t begin, size_t file_bytes) {
     uint64_t milliseconds = (clock_ns() - begin) / 1000000;
-#if defined(__SANITIZE_ADDRESS__) || defined(HONE_SANITIZED)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HONE_SANITIZED)
     ck_assert_uint_lt(milliseconds, 20000);
     (void)file_bytes;
 #else
