@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The heap door: counts, faults, overflow checks. The one file where malloc's family may be named.
-#define HONE_MAY_ALLOCATE
 #include "base/memory.h"
 
 #include <jansson.h>

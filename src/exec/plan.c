@@ -131,7 +131,7 @@ static Status values_make(Arena *arena, Plan *plan, Error *err) {
 
 // Steps are node indices. A root lives from the node that makes it to the last node that reads it or a view of it;
 // inputs live from the start, returned values to the end.
-static Status place(Arena *arena, Plan *plan, Error *err) {
+static Status place(Plan *plan, Error *err) {
     const Graph *graph = plan->graph;
     Arena scratch;
     arena_init(&scratch, 0);
@@ -164,7 +164,6 @@ static Status place(Arena *arena, Plan *plan, Error *err) {
         v->slab.data = plan->block + uses[v->root].ret_offset + v->column * v->element_bytes;
     }
     arena_done(&scratch);
-    (void)arena;
     return status;
 }
 
@@ -220,7 +219,7 @@ Status plan_make(Arena *arena, const Graph *graph, const PlanSettings *settings,
     plan->settings.most_dims = most_dims;
     TRY(values_make(arena, plan, err));
     TRY(arena_on_free(arena, plan_unmap, plan, err));
-    TRY(place(arena, plan, err));
+    TRY(place(plan, err));
     TRY(prepare(arena, plan, err));
     *ret_plan = plan;
     return OK;

@@ -6,6 +6,19 @@
 
 #include "op/rules.h"
 
+Status attend_infer(const Node *node, ValueType *ret_types, Error *err) {
+    TRY(rule_matrix(node, 0, &ret_types[0], err));
+    TRY(rule_same(node, 0, 1, err));
+    TRY(rule_same(node, 0, 2, err));
+    return rule_heads(node, ret_types[0].dims[1].value, NULL, err);
+}
+
+size_t attend_scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
+    (void)node;
+    (void)rows;
+    return (size_t)threads * attend_worker_bytes(most_keys);
+}
+
 size_t attend_worker_bytes(size_t most_keys) {
     size_t keys = (most_keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS * KV_BLOCK_TOKENS;
     return ATTENTION_QUERY_ROWS * keys * sizeof(float);

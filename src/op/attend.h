@@ -4,6 +4,9 @@
 
 #include "op/op.h"
 
+// Shape rule of q, k, v of one type, and {heads} that divide their columns.
+MUST_CHECK Status attend_infer(const Node *node, ValueType *ret_types, Error *err);
+
 // Bytes of one worker's scratch: scores of a few query rows over the keys, a multiple of 64.
 size_t attend_worker_bytes(size_t most_keys);
 
@@ -11,6 +14,9 @@ size_t attend_worker_bytes(size_t most_keys);
 // workers as the pool has threads.
 void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t item, float *scratch), void *context,
                 void *scratch, size_t worker_bytes);
+
+// A scratch for each thread and nothing else: OpDef.scratch_bytes of operators over stored K and V.
+size_t attend_scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys);
 
 // q K' and p V: two products of rows x keys x columns.
 OpCost attend_cost(const Node *node, size_t rows, size_t keys);

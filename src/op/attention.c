@@ -7,13 +7,6 @@
 
 enum { QUERY_CHUNK = 64 };
 
-static Status infer(const Node *node, ValueType *ret_types, Error *err) {
-    TRY(rule_matrix(node, 0, &ret_types[0], err));
-    TRY(rule_same(node, 0, 1, err));
-    TRY(rule_same(node, 0, 2, err));
-    return rule_heads(node, ret_types[0].dims[1].value, NULL, err);
-}
-
 // Blocks first (every source may leave its last block part empty), then block numbers, then the workers' scores.
 typedef struct Layout {
     size_t blocks_bytes, numbers_bytes, worker_bytes;
@@ -105,8 +98,4 @@ static void run(const OpRun *args) {
     attend_run(args->pool, items, attend_item, &job, (unsigned char *)job.numbers + l.numbers_bytes, l.worker_bytes);
 }
 
-static OpCost cost(const Node *node, size_t rows, size_t keys) {
-    return attend_cost(node, rows, keys);
-}
-
-const OpDef op_attention = {.infer = infer, .scratch_bytes = scratch_bytes, .run = run, .cost = cost};
+const OpDef op_attention = {.infer = attend_infer, .scratch_bytes = scratch_bytes, .run = run, .cost = attend_cost};

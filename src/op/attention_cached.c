@@ -6,19 +6,6 @@
 
 #include <string.h>
 
-static Status infer(const Node *node, ValueType *ret_types, Error *err) {
-    TRY(rule_matrix(node, 0, &ret_types[0], err));
-    TRY(rule_same(node, 0, 1, err));
-    TRY(rule_same(node, 0, 2, err));
-    return rule_heads(node, ret_types[0].dims[1].value, NULL, err);
-}
-
-static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
-    (void)node;
-    (void)rows;
-    return (size_t)threads * attend_worker_bytes(most_keys);
-}
-
 typedef struct Job {
     const OpRun *run;
     size_t heads, head_dim;
@@ -68,9 +55,5 @@ static void run(const OpRun *args) {
     attend_run(pool, step->row_count * job.heads, attend_item, &job, args->scratch, attend_worker_bytes(most_keys));
 }
 
-static OpCost cost(const Node *node, size_t rows, size_t keys) {
-    return attend_cost(node, rows, keys);
-}
-
 const OpDef op_attention_cached = {
-    .infer = infer, .scratch_bytes = scratch_bytes, .run = run, .cost = cost, .effect = true};
+    .infer = attend_infer, .scratch_bytes = attend_scratch_bytes, .run = run, .cost = attend_cost, .effect = true};
