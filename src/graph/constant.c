@@ -8,14 +8,14 @@ bool constant_has_data(const Constant *constant) {
     for (size_t i = 0; i < constant->part_count; i++)
         if (!constant_has_data(constant->parts[i]))
             return false;
-    return constant->part_count || (constant->data && (constant->scheme != SCHEME_INT8_ROW || constant->scales));
+    return constant->part_count || (constant->data && (constant->scheme == SCHEME_DENSE || constant->scales));
 }
 
 size_t constant_row_bytes(const Constant *constant) {
     size_t bytes = dtype_bytes(constant->dtype);
     for (int i = 1; i < constant->shape.rank; i++)
         bytes *= (size_t)constant->shape.dims[i];
-    return bytes;
+    return constant->scheme == SCHEME_Q4 ? bytes / 2 : bytes;
 }
 
 // The piece that holds row *first, and how many rows it has from there; *first becomes the row within it.
@@ -47,13 +47,34 @@ const void *constant_rows(const Constant *constant, size_t first, size_t count, 
     return scratch;
 }
 
+size_t constant_row_scales(const Constant *constant) {
+    const Constant *piece = constant->part_count ? constant->parts[0] : constant;
+    if (piece->scheme == SCHEME_DENSE)
+        return 0;
+    return piece->scheme == SCHEME_Q4 ? (size_t)piece->shape.dims[1] / piece->group : 1;
+}
+
 void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales) {
-    size_t rows;
+    size_t rows, each = constant_row_scales(constant);
     for (size_t done = 0; done < count; done += rows) {
         size_t at = first + done;
         const Constant *piece = piece_at(constant, &at, &rows);
         if (rows > count - done)
             rows = count - done;
-        memcpy(ret_scales + done, piece->scales + at, rows * sizeof *ret_scales);
+        memcpy(ret_scales + done * each, piece->scales + at * each, rows * each * sizeof *ret_scales);
+    }
+}
+
+void constant_codes(const Constant *constant, size_t first, size_t count, uint8_t *ret_codes) {
+    size_t row_bytes = constant_row_bytes(constant);
+    for (size_t r = 0; r < count; r++) {
+        size_t at = first + r, rows;
+        const Constant *piece = piece_at(constant, &at, &rows);
+        const uint8_t *pairs = (const uint8_t *)piece->data + at * row_bytes;
+        unsigned shift = piece->high_first ? 4 : 0;
+        for (size_t i = 0; i < row_bytes; i++) {
+            *ret_codes++ = pairs[i] >> shift & 15;
+            *ret_codes++ = pairs[i] >> (4 - shift) & 15;
+        }
     }
 }

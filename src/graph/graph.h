@@ -53,6 +53,7 @@ typedef struct ValueType {
 typedef enum Scheme {
     SCHEME_DENSE,    // elements of `dtype`
     SCHEME_INT8_ROW, // s8 [rows, columns] with scales f32 [rows]: value = q * scale
+    SCHEME_Q4,       // 4-bit codes [rows, columns], two to a byte: value = codes[code] * scale of its group of columns
     SCHEME_COUNT
 } Scheme;
 
@@ -66,10 +67,13 @@ typedef struct GraphNames GraphNames; // graph/names.h
 struct Constant {
     const char *name; // without the '@'
     Scheme scheme;
-    DType dtype; // of the elements as stored (DTYPE_I8 for SCHEME_INT8_ROW)
+    DType dtype; // of the elements as stored (DTYPE_I8 for SCHEME_INT8_ROW, DTYPE_U8 for SCHEME_Q4)
     Shape shape;
     const void *data;
-    const float *scales;          // SCHEME_INT8_ROW
+    const float *scales;          // SCHEME_INT8_ROW: [rows]; SCHEME_Q4: [rows][columns / group]
+    const int8_t *codes;          // SCHEME_Q4: [16] what the codes stand for
+    size_t group;                 // SCHEME_Q4: columns to a scale, a multiple of 32 that divides the columns
+    bool high_first;              // SCHEME_Q4: the first of two codes lies in the high half of its byte
     bool mapped;                  // data lies in a file map: after packing it may leave memory (file_forget)
     const Constant *const *parts; // all of one scheme, dtype and column count
     size_t part_count;
@@ -188,13 +192,15 @@ Attribute attribute_text(const char *name, const char *value);
 Attribute attribute_ints(const char *name, const int64_t *values, size_t count);
 
 // Rows of a constant seen through its parts: contiguous rows [first, first + count) of `row_bytes` each, either
-// pointing into the data or gathered into `scratch` (count * row_bytes). Scales likewise (f32, NULL where the scheme
-// has none).
-// Both: constant_has_data, and ranges inside the shape.
+// pointing into the data or gathered into `scratch` (count * row_bytes). Scales, constant_row_scales a row, and the
+// codes of SCHEME_Q4, one to a byte [count, columns], are always copied. All: constant_has_data, and ranges inside the
+// shape.
 bool constant_has_data(const Constant *constant); // all parts, scales included
 size_t constant_row_bytes(const Constant *constant);
 const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch);
+size_t constant_row_scales(const Constant *constant); // 0 where the scheme has none
 void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales);
+void constant_codes(const Constant *constant, size_t first, size_t count, uint8_t *ret_codes);
 
 // Structure holds: inputs come earlier, arity fits ops.def, names unique, constants and types well-formed (any but the
 // first input may be absent, and types unknown: what an operator needs is the shape rules' business; they are in

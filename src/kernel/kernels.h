@@ -27,102 +27,9 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include "base/cpu.h"
-
-typedef enum Activation {
-    ACTIVATION_NONE,
-    ACTIVATION_RELU,
-    ACTIVATION_GELU,      // x/2 (1 + erf(x/sqrt 2))
-    ACTIVATION_GELU_TANH, // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
-    ACTIVATION_SILU,      // x / (1 + exp(-x))
-    ACTIVATION_TANH,
-    ACTIVATION_COUNT
-} Activation;
-
-// "none", "relu", "gelu", "gelu_tanh", "silu", "tanh".
-const char *activation_name(Activation activation);
-// False, and *ret untouched, for an unknown name.
-bool activation_from_name(const char *name, Activation *ret);
-
-// How the weights of a matrix product are held. Storage row-major [n, k], one row per output column.
-typedef enum WeightKind {
-    WEIGHT_F32,
-    WEIGHT_F16,  // widened to f32 exactly, then as WEIGHT_F32
-    WEIGHT_BF16, // the same
-    WEIGHT_S8,   // s8 with one f32 scale per row; activations are s8 with one scale per token
-    WEIGHT_KIND_COUNT
-} WeightKind;
-
-const char *weight_kind_name(WeightKind kind); // "f32", "f16", "bf16", "s8"
-
-// One tile of y = activation(x W' + bias) + residual: all `rows`, columns [0, columns) of consecutive panels.
-//   WEIGHT_S8: y = fmaf((float)sum, x_scales[row] * w_scale[column], bias), bias 0 if none;
-//   else:      y = sum + bias, no addition if none;
-//   then activation, then residual.
-typedef struct GemmTile {
-    size_t rows, columns, k;
-    const void *x;         // f32 [rows, k]; s8 [rows, k rounded up to GEMM_S8_K_STEP, the rest 0] for WEIGHT_S8
-    size_t x_stride;       // elements between rows
-    const float *x_scales; // WEIGHT_S8: [rows]
-    const void *panels;    // packed; panel i holds columns [i*nr, (i+1)*nr)
-    const float *bias;     // [columns] or NULL
-    const float *residual; // [rows, columns] or NULL; may be y itself
-    size_t residual_stride;
-    float *y; // [rows, columns]; may not overlap x
-    size_t y_stride;
-    Activation activation;
-} GemmTile;
-
-enum { GEMM_S8_K_STEP = 64 }; // rows of quantized activations are padded with zeros to a multiple of this
-
-// Tile sizes and the packer travel with the function: a plan packs with the kernel it will run.
-typedef struct GemmKernel {
-    const char *name;                // "avx512 f32 8x48", for people
-    size_t mr, nr;                   // rows and columns of the micro-kernel; nr columns make a panel
-    size_t (*panel_bytes)(size_t k); // a multiple of 64
-    // Packs one panel of `columns` (1..nr) weight rows of k elements, `stride` elements apart; `scales` [columns] only
-    // for WEIGHT_S8. Missing columns are zeros. `panel` is 64-byte aligned.
-    void (*pack)(const void *weights, size_t stride, const float *scales, size_t columns, size_t k, void *panel);
-    void (*run)(const GemmTile *tile);
-} GemmKernel;
-
-enum { KV_BLOCK_TOKENS = 16 }; // tokens in a page of the K/V pool
-
-// Attention of `queries` rows of one head over keys > 0 held in blocks of 16 tokens (source self-attention and
-// cross-attention): a block holds K transposed [head_dim][16] and, `v_offset` floats later, V [16][head_dim].
-//   score_j = scale * (fma chain over d of q[d] K[d][j]);  p_j = exp(score_j - max);  y[d] = (fma chain over j of p_j
-//   V[j][d]) * (1 / sum16(p))
-// Memory beyond the arguments: `scratch`, ATTENTION_QUERY_ROWS * (keys rounded up to 16) floats; never queries x keys.
-typedef struct AttentionBlocks {
-    size_t queries, keys, head_dim;
-    float scale;
-    const float *q; // [queries, head_dim], rows q_stride apart
-    size_t q_stride;
-    const float *base;     // block b of this head starts at base + blocks[b] * block_stride
-    const int32_t *blocks; // [ceil(keys / 16)]
-    size_t block_stride, v_offset;
-    float *y; // [queries, head_dim], rows y_stride apart
-    size_t y_stride;
-    float *scratch;
-} AttentionBlocks;
-
-enum { ATTENTION_QUERY_ROWS = 16 };
-
-// Attention of one query over keys > 0 held as rows in any order (the decoder's own past, one list of slots per beam):
-//   score_j = scale * dot16(q, k_j), the 16-lane sum of products by fma; the rest as above.
-typedef struct AttentionRows {
-    size_t keys, head_dim;
-    float scale;
-    const float *q;       // [head_dim]
-    const float *base;    // key j starts at base + slots[j] * slot_stride; its value v_offset floats later
-    const int32_t *slots; // [keys]
-    size_t slot_stride, v_offset;
-    float *y;       // [head_dim]
-    float *scratch; // keys rounded up to 16 floats
-} AttentionRows;
+#include "kernel/attention.h"
+#include "kernel/gemm.h"
 
 typedef struct Kernels {
     CpuLevel level; // the strongest set that filled something in
@@ -169,10 +76,3 @@ typedef struct Kernels {
 
 // Fills *ret with the best variants the processor has, none stronger than `level`.
 void kernels_pick(CpuLevel level, Kernels *ret);
-
-// Bytes of a packed [n, k] matrix, and packing panels [first, last) of it into `ret_packed` (64-byte aligned, all
-// panels' room): ranges may be packed by different threads.
-size_t gemm_packed_bytes(const GemmKernel *kernel, size_t n, size_t k);
-size_t gemm_panels(const GemmKernel *kernel, size_t n);
-void gemm_pack(const GemmKernel *kernel, const void *weights, const float *scales, size_t element_bytes, size_t n,
-               size_t k, size_t first_panel, size_t last_panel, void *ret_packed);

@@ -3,7 +3,11 @@
 #include <assert.h>
 
 #include "kernel/kernels.h"
+#include "kernel/ref/ref.h"
 #include "kernel/sets.h"
+#if defined(__x86_64__)
+#include "kernel/simd/set.h"
+#endif
 
 static const char *const activation_names[ACTIVATION_COUNT] = {"none", "relu", "gelu", "gelu_tanh", "silu", "tanh"};
 
@@ -22,7 +26,7 @@ bool activation_from_name(const char *name, Activation *ret) {
 }
 
 const char *weight_kind_name(WeightKind kind) {
-    static const char *const names[WEIGHT_KIND_COUNT] = {"f32", "f16", "bf16", "s8"};
+    static const char *const names[WEIGHT_KIND_COUNT] = {"f32", "f16", "bf16", "s8", "q4"};
     assert(kind >= 0 && kind < WEIGHT_KIND_COUNT);
     return names[kind];
 }
@@ -48,17 +52,43 @@ size_t gemm_panels(const GemmKernel *kernel, size_t n) {
     return n / kernel->nr + (n % kernel->nr != 0);
 }
 
-size_t gemm_packed_bytes(const GemmKernel *kernel, size_t n, size_t k) {
-    return gemm_panels(kernel, n) * kernel->panel_bytes(k);
+size_t gemm_packed_bytes(const GemmKernel *kernel, size_t n, size_t k, size_t group) {
+    return gemm_panels(kernel, n) * kernel->panel_bytes(k, group);
 }
 
-void gemm_pack(const GemmKernel *kernel, const void *weights, const float *scales, size_t element_bytes, size_t n,
-               size_t k, size_t first_panel, size_t last_panel, void *ret_packed) {
-    size_t bytes = kernel->panel_bytes(k);
+static size_t element_bytes(WeightKind kind) {
+    return kind == WEIGHT_F32 ? 4 : kind == WEIGHT_F16 || kind == WEIGHT_BF16 ? 2 : 1;
+}
+
+void gemm_pack(const GemmKernel *kernel, WeightKind kind, const GemmRows *matrix, size_t first_panel, size_t last_panel,
+               void *ret_packed) {
+    size_t bytes = kernel->panel_bytes(matrix->k, matrix->group);
+    size_t scales_each = matrix->group ? matrix->k / matrix->group : 1;
     for (size_t panel = first_panel; panel < last_panel; panel++) {
         size_t first = panel * kernel->nr;
-        size_t columns = n - first < kernel->nr ? n - first : kernel->nr;
-        kernel->pack((const char *)weights + first * k * element_bytes, k, scales ? scales + first : NULL, columns, k,
-                     (char *)ret_packed + panel * bytes);
+        GemmRows rows = *matrix;
+        rows.columns = matrix->columns - first < kernel->nr ? matrix->columns - first : kernel->nr;
+        rows.weights = (const char *)matrix->weights + first * matrix->stride * element_bytes(kind);
+        rows.scales = matrix->scales ? matrix->scales + first * scales_each : NULL;
+        kernel->pack(&rows, (char *)ret_packed + panel * bytes);
     }
+}
+
+size_t gemm_variants(CpuLevel level, WeightKind kind, const GemmKernel *ret_kernels[GEMM_MOST_VARIANTS]) {
+    size_t count = 0;
+#if defined(__x86_64__)
+    CpuLevel best = cpu_detect();
+    level = level > best ? best : level;
+    if (level >= CPU_VNNI && kind == WEIGHT_S8)
+        ret_kernels[count++] = &vnni_gemm_s8;
+    if (level >= CPU_AVX512 && kind != WEIGHT_Q4)
+        ret_kernels[count++] = kind == WEIGHT_S8 ? &avx512_gemm_s8 : &avx512_gemm_float[kind];
+    if (level >= CPU_AVX2 && kind != WEIGHT_Q4)
+        ret_kernels[count++] = kind == WEIGHT_S8 ? &avx2_gemm_s8 : &avx2_gemm_float[kind];
+#else
+    (void)level;
+#endif
+    if (!count)
+        ret_kernels[count++] = &ref_gemm[kind];
+    return count;
 }

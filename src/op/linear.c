@@ -1,20 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // linear: out = activation(x W' + bias) + residual. Weights [n, k] are packed once, in parallel, for the kernel of
 // their kind; INT8 weights take activations quantized per token here. Tiles are (block of rows) x (group of panels).
+#include "op/packed.h"
 #include "op/rules.h"
-
-#include "base/file.h"
-#include "base/memory.h"
 
 enum { MICRO_ROWS_PER_TILE = 12 }; // rows of a tile in units of the kernel's own mr: about 144 rows
 
 typedef struct LinearState {
-    GemmKernel gemm;
-    WeightKind kind;
+    PackedWeights weights;
     Activation activation;
-    size_t n, k;
-    size_t packed_bytes;
-    unsigned char *packed;
     const float *bias;
 } LinearState;
 
@@ -44,95 +38,19 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
-typedef struct PackJob {
-    const LinearState *state;
-    const Constant *weight;
-    size_t element_bytes, panels_each, panels;
-    unsigned char *scratch; // per tile: rows of one panel, and their scales
-    size_t scratch_each;
-} PackJob;
-
-// One tile packs `panels_each` panels; rows that straddle the parts of a constant are gathered first.
-static void pack_tile(void *context, size_t index) {
-    const PackJob *job = context;
-    const LinearState *s = job->state;
-    size_t nr = s->gemm.nr, panel_bytes = s->gemm.panel_bytes(s->k);
-    unsigned char *scratch = job->scratch + index * job->scratch_each;
-    float *scales = (float *)(void *)scratch;
-    size_t first = index * job->panels_each,
-           last = first + job->panels_each < job->panels ? first + job->panels_each : job->panels;
-    for (size_t p = first; p < last; p++) {
-        size_t row = p * nr, count = s->n - row < nr ? s->n - row : nr;
-        const void *rows = constant_rows(job->weight, row, count, scratch + nr * sizeof(float));
-        if (s->kind == WEIGHT_S8)
-            constant_scales(job->weight, row, count, scales);
-        s->gemm.pack(rows, s->k, s->kind == WEIGHT_S8 ? scales : NULL, count, s->k, s->packed + p * panel_bytes);
-    }
-}
-
-// After packing, the mapped originals may leave memory: a tied embedding comes back row by row as it is read.
-static void forget(const Constant *weight) {
-    for (size_t p = 0; p < weight->part_count; p++)
-        forget(weight->parts[p]);
-    size_t bytes;
-    if (!weight->part_count && weight->mapped && shape_bytes(&weight->shape, weight->dtype, &bytes))
-        file_forget(weight->data, bytes);
-}
-
-static void packed_free(void *object) {
-    LinearState *state = object;
-    memory_unmap(state->packed, state->packed_bytes);
-}
-
-static Status pack(const OpPrepare *args, LinearState *state, const Constant *weight, Error *err) {
-    size_t panels = gemm_panels(&state->gemm, state->n);
-    state->packed_bytes = gemm_packed_bytes(&state->gemm, state->n, state->k);
-    TRY_NEW(state->packed = memory_map(state->packed_bytes, err));
-    TRY(arena_on_free(args->arena, packed_free, state, err));
-    size_t tiles = (size_t)pool_threads(args->pool) * 4 < panels ? (size_t)pool_threads(args->pool) * 4 : panels;
-    PackJob job = {.state = state, .weight = weight, .panels = panels, .element_bytes = dtype_bytes(weight->dtype)};
-    job.panels_each = (panels + tiles - 1) / tiles;
-    job.scratch_each = (state->gemm.nr * (sizeof(float) + state->k * job.element_bytes) + 63) / 64 * 64;
-    TRY_NEW(job.scratch = memory_map(tiles * job.scratch_each, err));
-    pool_run(args->pool, (panels + job.panels_each - 1) / job.panels_each, pack_tile, &job);
-    memory_unmap(job.scratch, tiles * job.scratch_each);
-    forget(weight);
-    *args->ret_packed_bytes += state->packed_bytes;
-    return OK;
-}
-
-static Status kind_of(const Node *node, const Constant *weight, WeightKind *ret, Error *err) {
-    if (weight->scheme == SCHEME_INT8_ROW)
-        *ret = WEIGHT_S8;
-    else if (weight->dtype == DTYPE_F32)
-        *ret = WEIGHT_F32;
-    else if (weight->dtype == DTYPE_F16)
-        *ret = WEIGHT_F16;
-    else if (weight->dtype == DTYPE_BF16)
-        *ret = WEIGHT_BF16;
-    else
-        return FAIL(err, ERR_UNSUPPORTED, "linear '%s': weights of %s; f32, f16, bf16 and int8 by row are supported",
-                    rule_name(node), dtype_name(weight->dtype));
-    return OK;
-}
-
 static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     const Constant *weight = args->node->inputs[1].constant;
     LinearState *state = arena_array(args->arena, 1, sizeof *state, err);
     TRY_NEW(state);
-    TRY(kind_of(args->node, weight, &state->kind, err));
-    state->gemm = args->kernels->gemm[state->kind];
-    state->n = (size_t)weight->shape.dims[0];
-    state->k = (size_t)weight->shape.dims[1];
     activation_from_name(node_text(args->node, "activation", "none"), &state->activation);
     TRY(prepare_vector(args, 2, &state->bias, err));
-    TRY(pack(args, state, weight, err));
+    TRY(packed_make(args, weight, &state->weights, err));
     *ret_state = state;
     return OK;
 }
 
 static const char *kernel_name(const void *state) {
-    return ((const LinearState *)state)->gemm.name;
+    return ((const LinearState *)state)->weights.gemm->name;
 }
 
 static size_t padded(size_t k) {
@@ -144,70 +62,73 @@ static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t m
     (void)threads;
     (void)most_keys;
     const Constant *weight = node->inputs[1].constant;
-    if (weight->scheme != SCHEME_INT8_ROW)
+    if (weight->scheme == SCHEME_DENSE)
         return 0;
     return rows * (padded((size_t)weight->shape.dims[1]) + sizeof(float));
 }
 
 static void quantize_rows(const OpRun *args, size_t first, size_t last) {
-    const LinearState *state = args->state;
-    size_t stride = padded(state->k);
+    const PackedWeights *weights = &((const LinearState *)args->state)->weights;
+    size_t stride = padded(weights->k);
     int8_t *q = args->scratch;
     float *scales = (float *)(void *)(q + args->inputs[0].rows * stride);
     for (size_t r = first; r < last; r++)
-        args->kernels->quantize_row_s8(slab_row(&args->inputs[0], r), state->k, q + r * stride, &scales[r]);
+        args->kernels->quantize_row_s8(slab_row(&args->inputs[0], r), weights->k, q + r * stride, &scales[r]);
 }
 
 typedef struct GemmJob {
     const OpRun *run;
     GemmTile whole;
-    size_t row_blocks, rows_each, panels, panels_each, panel_bytes, x_bytes;
+    size_t row_blocks, rows_each, panels_each, x_bytes;
 } GemmJob;
 
 // Tiles next to each other in index share their panels, so that a group of panels is in the cache for all row blocks.
 static void gemm_tile(void *context, size_t index) {
     const GemmJob *job = context;
-    const LinearState *state = job->run->state;
+    const PackedWeights *weights = &((const LinearState *)job->run->state)->weights;
     size_t group = index / job->row_blocks, row = index % job->row_blocks * job->rows_each;
-    size_t panel = group * job->panels_each, column = panel * state->gemm.nr;
+    size_t panel = group * job->panels_each, column = panel * weights->gemm->nr;
     GemmTile tile = job->whole;
-    size_t columns = job->panels_each * state->gemm.nr;
+    size_t columns = job->panels_each * weights->gemm->nr;
     tile.rows = tile.rows - row < job->rows_each ? tile.rows - row : job->rows_each;
     tile.columns = tile.columns - column < columns ? tile.columns - column : columns;
     tile.x = (const unsigned char *)tile.x + row * tile.x_stride * job->x_bytes;
     tile.x_scales = tile.x_scales ? tile.x_scales + row : NULL;
-    tile.panels = (const unsigned char *)tile.panels + panel * job->panel_bytes;
+    tile.panels = (const unsigned char *)tile.panels + panel * weights->panel_bytes;
     tile.bias = tile.bias ? tile.bias + column : NULL;
     tile.residual = tile.residual ? tile.residual + row * tile.residual_stride + column : NULL;
     tile.y += row * tile.y_stride + column;
-    state->gemm.run(&tile);
+    weights->gemm->run(&tile);
 }
 
 // Few rows: panels are split evenly, each thread streaming its own stretch of memory. Many rows: groups of panels of
 // about a quarter of a typical second-level cache.
 static void run(const OpRun *args) {
     const LinearState *state = args->state;
+    const PackedWeights *weights = &state->weights;
     const Slab *x = &args->inputs[0], *y = &args->outputs[0];
     if (!y->rows)
         return;
-    GemmJob job = {
-        .run = args, .panels = gemm_panels(&state->gemm, state->n), .panel_bytes = state->gemm.panel_bytes(state->k)};
+    GemmJob job = {.run = args};
     job.whole = (GemmTile){.rows = y->rows,
-                           .columns = state->n,
-                           .k = state->k,
+                           .columns = weights->n,
+                           .k = weights->k,
                            .x = x->data,
                            .x_stride = x->row_stride,
-                           .panels = state->packed,
+                           .panels = weights->data,
+                           .group = weights->group,
+                           .codes = weights->codes,
                            .bias = state->bias,
                            .y = y->data,
                            .y_stride = y->row_stride,
                            .activation = state->activation};
     job.x_bytes = sizeof(float);
-    if (state->kind == WEIGHT_S8) {
-        run_by_rows(args, y->rows, y->rows * state->k, quantize_rows);
+    if (packed_takes_s8(weights->kind)) {
+        run_by_rows(args, y->rows, y->rows * weights->k, quantize_rows);
         job.whole.x = args->scratch;
-        job.whole.x_stride = padded(state->k);
-        job.whole.x_scales = (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(state->k));
+        job.whole.x_stride = padded(weights->k);
+        job.whole.x_scales =
+            (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(weights->k));
         job.x_bytes = 1;
     }
     if (args->node->input_count > 3 && !value_absent(args->node->inputs[3])) {
@@ -215,14 +136,15 @@ static void run(const OpRun *args) {
         job.whole.residual_stride = args->inputs[3].row_stride;
     }
     size_t threads = (size_t)pool_threads(args->pool), least_groups = threads == 1 ? 1 : threads * 2;
-    size_t tile_rows = MICRO_ROWS_PER_TILE * state->gemm.mr;
+    size_t tile_rows = MICRO_ROWS_PER_TILE * weights->gemm->mr;
     job.rows_each = y->rows <= tile_rows * 3 / 2 ? y->rows : tile_rows;
     job.row_blocks = (y->rows + job.rows_each - 1) / job.rows_each;
-    size_t groups =
-        job.row_blocks > 1 || y->rows > 16 ? (job.panels * job.panel_bytes + (256 << 10) - 1) / (256 << 10) : 1;
+    size_t groups = job.row_blocks > 1 || y->rows > 16
+                        ? (weights->panels * weights->panel_bytes + (256 << 10) - 1) / (256 << 10)
+                        : 1;
     groups = groups < least_groups ? least_groups : groups;
-    job.panels_each = (job.panels + groups - 1) / groups;
-    pool_run(args->pool, (job.panels + job.panels_each - 1) / job.panels_each * job.row_blocks, gemm_tile, &job);
+    job.panels_each = (weights->panels + groups - 1) / groups;
+    pool_run(args->pool, (weights->panels + job.panels_each - 1) / job.panels_each * job.row_blocks, gemm_tile, &job);
 }
 
 static OpCost cost(const Node *node, size_t rows, size_t keys) {
@@ -230,8 +152,7 @@ static OpCost cost(const Node *node, size_t rows, size_t keys) {
     const Constant *weight = node->inputs[1].constant;
     double n = (double)weight->shape.dims[0], k = (double)weight->shape.dims[1];
     return (OpCost){.operations = 2 * n * k * (double)rows,
-                    .weight_bytes =
-                        n * k * (double)dtype_bytes(weight->dtype) + (weight->scheme == SCHEME_INT8_ROW ? 4 * n : 0),
+                    .weight_bytes = n * packed_row_bytes(weight),
                     .other_bytes = 4 * (n + k) * (double)rows};
 }
 

@@ -182,7 +182,7 @@ START_TEST(test_steps) {
     plan_set_timing(plan, true);
     plan_run(plan, &(size_t){5}, &(StepContext){0});
     ck_assert_uint_eq(steps[0].runs, 1);
-    ck_assert_uint_eq(plan_packed_bytes(plan), gemm_packed_bytes(&kernels.gemm[WEIGHT_F32], 8, 4));
+    ck_assert_uint_eq(plan_packed_bytes(plan), gemm_packed_bytes(&kernels.gemm[WEIGHT_F32], 8, 4, 0));
     arena_done(&arena);
 }
 END_TEST

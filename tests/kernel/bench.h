@@ -30,7 +30,7 @@ static inline void bench_product(const Kernels *kernels, WeightKind kind, size_t
                                  size_t rows_count) {
     Error err;
     const GemmKernel *kernel = &kernels->gemm[kind];
-    size_t bytes = gemm_packed_bytes(kernel, n, k), largest = rows[rows_count - 1], stride = padded_k(kind, k);
+    size_t bytes = gemm_packed_bytes(kernel, n, k, 0), largest = rows[rows_count - 1], stride = padded_k(kind, k);
     size_t copies = bytes > (96u << 20) ? 1 : (96u << 20) / bytes;
     char *packed = memory_map(bytes * copies, &err);
     char *weights = memory_map(n * k * element_bytes(kind), &err);
@@ -48,7 +48,8 @@ static inline void bench_product(const Kernels *kernels, WeightKind kind, size_t
     else
         random_fill(&random, STYLE_PLAIN, x, largest * stride);
     for (size_t copy = 0; copy < copies; copy++)
-        gemm_pack(kernel, weights, scales, element_bytes(kind), n, k, 0, gemm_panels(kernel, n), packed + copy * bytes);
+        gemm_pack(kernel, kind, &(GemmRows){weights, k, n, k, scales, 0}, 0, gemm_panels(kernel, n),
+                  packed + copy * bytes);
     for (size_t i = 0; i < rows_count; i++) {
         GemmTile tile = {.rows = rows[i],
                          .columns = n,
@@ -166,7 +167,7 @@ static inline int bench_kernels(void) {
             printf("skipped: %s\n", cpu_level_name(level));
             continue;
         }
-        for (WeightKind kind = level == CPU_VNNI ? WEIGHT_S8 : 0; kind < WEIGHT_KIND_COUNT; kind++)
+        for (WeightKind kind = level == CPU_VNNI ? WEIGHT_S8 : 0; kind < WEIGHT_Q4; kind++)
             for (size_t i = 0; i < ARRAY_COUNT(shapes); i++)
                 bench_product(&kernels, kind, shapes[i][1], shapes[i][0], rows, ARRAY_COUNT(rows));
         if (level == CPU_VNNI)

@@ -80,12 +80,13 @@ START_TEST(test_products) {
     random_fill(&random, STYLE_PLAIN, residual, ARRAY_COUNT(residual));
     for (size_t row = 0; row < ROWS; row++)
         random_weights(&random, WEIGHT_S8, STYLE_PLAIN, q + row * PADDED, K);
-    for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+    for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++) {
         const GemmKernel *kernel = &ref.gemm[kind];
         bool s8 = kind == WEIGHT_S8;
         random_weights(&random, kind, STYLE_PLAIN, weights, COLUMNS * K);
-        ck_assert(gemm_packed_bytes(kernel, COLUMNS, K) <= sizeof panels);
-        gemm_pack(kernel, weights, w_scales, element_bytes(kind), COLUMNS, K, 0, gemm_panels(kernel, COLUMNS), panels);
+        ck_assert(gemm_packed_bytes(kernel, COLUMNS, K, 0) <= sizeof panels);
+        gemm_pack(kernel, kind, &(GemmRows){weights, K, COLUMNS, K, w_scales, 0}, 0, gemm_panels(kernel, COLUMNS),
+                  panels);
         kernel->run(&(GemmTile){.rows = ROWS,
                                 .columns = COLUMNS,
                                 .k = K,

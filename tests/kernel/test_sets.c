@@ -65,13 +65,13 @@ static ProductData product_data(Guard *guard, Random *random, const Product *p) 
 static void *pack_product(Guard *guard, size_t slot, const Kernels *kernels, const Product *p,
                           const ProductData *data) {
     const GemmKernel *kernel = &kernels->gemm[p->kind];
-    if (kernel->panel_bytes(p->k) % 64 != 0)
-        ck_abort_msg("%s: panels of %zu bytes", kernel->name, kernel->panel_bytes(p->k));
-    void *panels = guard_place(guard, slot, gemm_packed_bytes(kernel, p->columns, p->k), true);
+    if (kernel->panel_bytes(p->k, 0) % 64 != 0)
+        ck_abort_msg("%s: panels of %zu bytes", kernel->name, kernel->panel_bytes(p->k, 0));
+    void *panels = guard_place(guard, slot, gemm_packed_bytes(kernel, p->columns, p->k, 0), true);
     size_t count = gemm_panels(kernel, p->columns), middle = count / 2;
-    gemm_pack(kernel, data->weights, data->weight_scales, element_bytes(p->kind), p->columns, p->k, middle, count,
-              panels);
-    gemm_pack(kernel, data->weights, data->weight_scales, element_bytes(p->kind), p->columns, p->k, 0, middle, panels);
+    GemmRows matrix = {data->weights, p->k, p->columns, p->k, data->weight_scales, 0};
+    gemm_pack(kernel, p->kind, &matrix, middle, count, panels);
+    gemm_pack(kernel, p->kind, &matrix, 0, middle, panels);
     return panels;
 }
 
@@ -90,7 +90,7 @@ static void run_part(const Kernels *kernels, const Product *p, const ProductData
         .x = (char *)data->x + first_row * k * (p->kind == WEIGHT_S8 ? 1 : 4),
         .x_stride = k,
         .x_scales = data->x_scales + first_row,
-        .panels = (const char *)panels + first_panel * kernel->panel_bytes(p->k),
+        .panels = (const char *)panels + first_panel * kernel->panel_bytes(p->k, 0),
         .bias = p->bias ? data->bias + column : NULL,
         .residual = !p->residual  ? NULL
                     : p->in_place ? y + at
@@ -134,7 +134,7 @@ START_TEST(test_products) {
     size_t count = sets_here(levels), cases = 0;
     for (size_t i = 0; i < count; i++) {
         kernels_pick(levels[i], &set);
-        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++) {
             size_t mr = set.gemm[kind].mr, nr = set.gemm[kind].nr;
             size_t rows[] = {0, 1, 2, 3, 4, 5, 7, mr - 1, mr, mr + 1, 2 * mr + 3};
             size_t columns[] = {0, 1, 17, nr - 1, nr, nr + 1, 3 * nr, 4 * nr, 5 * nr + 3};
@@ -191,7 +191,7 @@ START_TEST(test_rows_are_independent) {
     guard_init(&guard);
     Random random = {seed()};
     for (CpuLevel level = CPU_REF; level < CPU_LEVEL_COUNT; level++)
-        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++) {
             Kernels set;
             kernels_pick(level, &set);
             size_t nr = set.gemm[kind].nr, rows = 29, columns = 5 * nr + 7, panels_count = 6;
@@ -358,7 +358,7 @@ START_TEST(test_gather) {
     CpuLevel levels[CPU_LEVEL_COUNT];
     size_t count = sets_here(levels), rows = 5;
     for (size_t i = 0; i < count; i++)
-        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++)
+        for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++)
             for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
                 for (size_t row = 0; row < rows; row++) {
                     kernels_pick(levels[i], &set);

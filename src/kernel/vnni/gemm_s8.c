@@ -14,16 +14,17 @@ INLINE I16 i16_dot_four(I16 acc, I16 weights, I16 x) {
     return acc;
 }
 
-static size_t vnni_panel_bytes(size_t k) {
+static size_t vnni_panel_bytes(size_t k, size_t group) {
+    (void)group;
     return NR * sizeof(float) + (k + 3) / 4 * 4 * NR;
 }
 
-static void vnni_pack(const void *weights, size_t stride, const float *scales, size_t columns, size_t k, void *panel) {
+static void vnni_pack(const GemmRows *rows, void *panel) {
     memset(panel, 0, NR * sizeof(float));
-    memcpy(panel, scales, columns * sizeof(float));
+    memcpy(panel, rows->scales, rows->columns * sizeof(float));
     uint8_t *to = (uint8_t *)((float *)panel + NR);
-    pack_elements(weights, stride, columns, k, 1, 4, to);
-    for (size_t i = 0; i < (k + 3) / 4 * 4 * NR; i++)
+    pack_elements(rows, 1, 4, to);
+    for (size_t i = 0; i < (rows->k + 3) / 4 * 4 * NR; i++)
         to[i] ^= 0x80;
 }
 
@@ -38,7 +39,7 @@ static int32_t row_sum(const int8_t *x, size_t k) {
 // R rows and P panels are constants where this is inlined.
 INLINE void vnni_micro(const GemmTile *tile, const Micro *at, const size_t R, const size_t P) {
     const size_t C = P * GEMM_NV;
-    size_t bytes = vnni_panel_bytes(tile->k), stride = tile->x_stride;
+    size_t bytes = vnni_panel_bytes(tile->k, 0), stride = tile->x_stride;
     const char *weights = (const char *)tile->panels + at->panel * bytes + NR * sizeof(float);
     const int8_t *x = (const int8_t *)tile->x + at->row * stride;
     I16 sums[MAX_VECTORS];
@@ -89,9 +90,9 @@ static void vnni_run(const GemmTile *tile) {
     walk_tile(tile, tile->k, vnni_dispatch);
 }
 
-static const GemmKernel gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, vnni_panel_bytes, vnni_pack, vnni_run};
+const GemmKernel vnni_gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, vnni_panel_bytes, vnni_pack, vnni_run};
 
 void kernels_fill_vnni(Kernels *kernels) {
     kernels->level = CPU_VNNI;
-    kernels->gemm[WEIGHT_S8] = gemm_s8;
+    kernels->gemm[WEIGHT_S8] = vnni_gemm_s8;
 }
