@@ -54,6 +54,11 @@ typedef struct Kernels {
     // WEIGHT_S8: fl(q * row_scale), then the factor.
     void (*gather_row)(WeightKind kind, const void *table, const float *row_scales, size_t index, size_t n,
                        float factor, float *y);
+    // n codes of 4 bits, two to a byte (the first in the high half if `high_first`), as f32:
+    // y[i] = fl(codes[code i] * scales[i / group]), then times `factor` (no multiplication when it is 1). `group` is a
+    // multiple of 32.
+    void (*gather_codes)(const uint8_t *pairs, bool high_first, const float *scales, size_t group, const int8_t *codes,
+                         size_t n, float factor, float *y);
 
     // y[j] = x[j] - max - log(sum16 exp(x - max)); y may be x. -infinity stays. All -infinity gives NaN as torch does.
     // softmax: y[j] = exp(x[j] - max) * (1 / sum16).

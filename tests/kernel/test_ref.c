@@ -324,5 +324,20 @@ START_TEST(test_gather_and_names) {
 }
 END_TEST
 
+START_TEST(test_gather_codes) {
+    static const int8_t codes[16] = {-127, -88, -67, -50, -36, -23, -12, 0, 10, 20, 31, 43, 56, 71, 92, 127};
+    static const uint8_t pairs[33] = {[0] = 0xF0, [1] = 0x17, [16] = 0x9E, [32] = 0x4B};
+    static const float scales[] = {0.5f, 0.25f, 2.0f};
+    Kernels ref = reference();
+    float y[66] = {[65] = 99.0f};
+    ref.gather_codes(pairs, true, scales, 32, codes, 65, 1.0f, y);
+    ck_assert(y[0] == 63.5f && y[1] == -63.5f && y[2] == -44.0f && y[3] == 0.0f && y[4] == -63.5f);
+    ck_assert(y[31] == -63.5f && y[32] == 5.0f && y[33] == 23.0f && y[64] == -72.0f && y[65] == 99.0f);
+    ref.gather_codes(pairs, false, scales, 64, codes, 66, 3.0f, y);
+    ck_assert(y[0] == -190.5f && y[1] == 190.5f && y[2] == 0.0f && y[3] == -132.0f && y[32] == 138.0f);
+    ck_assert(y[33] == 30.0f && y[63] == -190.5f && y[64] == 43.0f * 0.25f * 3.0f && y[65] == -36.0f * 0.25f * 3.0f);
+}
+END_TEST
+
 TEST_MAIN("kernel reference", test_activations, test_products, test_layer_norm, test_softmaxes, test_quantize,
-          test_attention, test_attention_by_slots, test_gather_and_names)
+          test_attention, test_attention_by_slots, test_gather_and_names, test_gather_codes)

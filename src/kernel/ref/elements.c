@@ -56,3 +56,13 @@ void ref_gather_row(WeightKind kind, const void *table, const float *row_scales,
             y[i] *= factor;
     }
 }
+
+void ref_gather_codes(const uint8_t *pairs, bool high_first, const float *scales, size_t group, const int8_t *codes,
+                      size_t n, float factor, float *y) {
+    for (size_t i = 0; i < n; i++) {
+        unsigned code = (i % 2 == 0) == high_first ? pairs[i / 2] >> 4 : pairs[i / 2] & 15;
+        y[i] = (float)codes[code] * scales[i / group];
+        if (factor != 1.0f)
+            y[i] *= factor;
+    }
+}

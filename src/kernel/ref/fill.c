@@ -12,6 +12,7 @@ void kernels_fill_ref(Kernels *kernels) {
         .add = ref_add,
         .scale = ref_scale,
         .gather_row = ref_gather_row,
+        .gather_codes = ref_gather_codes,
         .log_softmax = ref_log_softmax,
         .softmax = ref_softmax,
         .argmax = ref_argmax,

@@ -21,6 +21,8 @@ void ref_add(const float *a, const float *b, size_t n, float *y);
 void ref_scale(const float *x, float factor, size_t n, float *y);
 void ref_gather_row(WeightKind kind, const void *table, const float *row_scales, size_t index, size_t n, float factor,
                     float *y);
+void ref_gather_codes(const uint8_t *pairs, bool high_first, const float *scales, size_t group, const int8_t *codes,
+                      size_t n, float factor, float *y);
 
 void ref_store_blocks(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t tokens, size_t heads,
                       size_t head_dim, size_t first, float *base, const int32_t *blocks, size_t block_stride,
