@@ -184,20 +184,20 @@ Status file_write(FileWriter *writer, const void *data, size_t bytes, Error *err
     return OK;
 }
 
-static Status flush_and_rename(FileWriter *writer, Error *err) {
+static Status flush_and_rename(FileWriter *writer, bool durable, Error *err) {
     TRY(write_through(writer, writer->buffer, writer->buffered, err));
     if (writer->direct)
         return OK;
     errno = 0;
-    if (fault_strikes(FAULT_WRITE) || fsync(writer->descriptor) != 0)
+    if (durable && (fault_strikes(FAULT_WRITE) || fsync(writer->descriptor) != 0))
         return FAIL(err, ERR_IO, "file '%s' cannot be flushed: %s", writer->path, strerror(errno ? errno : EIO));
     if (fault_strikes(FAULT_WRITE) || rename(writer->temporary, writer->path) != 0)
         return FAIL(err, ERR_IO, "file '%s' cannot be put in place: %s", writer->path, strerror(errno ? errno : EIO));
     return OK;
 }
 
-Status file_commit(FileWriter *writer, Error *err) {
-    Status status = flush_and_rename(writer, err);
+static Status commit(FileWriter *writer, bool durable, Error *err) {
+    Status status = flush_and_rename(writer, durable, err);
     if (status != OK) {
         file_discard(writer);
         return status;
@@ -206,6 +206,14 @@ Status file_commit(FileWriter *writer, Error *err) {
     close(writer->descriptor);
     memory_free(writer);
     return OK;
+}
+
+Status file_commit(FileWriter *writer, Error *err) {
+    return commit(writer, true, err);
+}
+
+Status file_commit_soon(FileWriter *writer, Error *err) {
+    return commit(writer, false, err);
 }
 
 void file_discard(FileWriter *writer) {

@@ -46,6 +46,9 @@ MUST_CHECK Status file_create(const char *path, FileWriter **ret_writer, Error *
 MUST_CHECK Status file_write(FileWriter *writer, const void *data, size_t bytes, Error *err);
 MUST_CHECK Status file_commit(FileWriter *writer, Error *err);
 void file_discard(FileWriter *writer);
+// file_commit without waiting for the disk, for what can be made again: after a power failure the file may be there and
+// hold anything.
+MUST_CHECK Status file_commit_soon(FileWriter *writer, Error *err);
 
 // Writes a whole file the same way.
 MUST_CHECK Status file_replace(const char *path, const void *data, size_t bytes, Error *err);
