@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/runtime.h"
+#include "graph/print.h"
 
 typedef struct Settings {
     int64_t source_tokens, steps, rows; // 0: not given
@@ -55,9 +56,11 @@ static void shape_print(Buffer *text, const Node *node, size_t rows) {
     for (size_t i = 0; i < node->input_count; i++) {
         const Constant *c = node->inputs[i].constant;
         char shape[SHAPE_TEXT_BYTES];
-        if (c && c->shape.rank == 2)
-            buffer_format(text, " %s%s", c->scheme == SCHEME_INT8_ROW ? "s8/row" : dtype_name(c->dtype),
-                          shape_text(&c->shape, shape));
+        if (c && c->shape.rank == 2) {
+            buffer_add_char(text, ' ');
+            graph_print_scheme(c, text);
+            buffer_add_text(text, shape_text(&c->shape, shape));
+        }
     }
     if (node->output_count)
         buffer_format(text, " -> [%zu,%lld]", rows,

@@ -8,7 +8,10 @@ bool constant_has_data(const Constant *constant) {
     for (size_t i = 0; i < constant->part_count; i++)
         if (!constant_has_data(constant->parts[i]))
             return false;
-    return constant->part_count || (constant->data && (constant->scheme == SCHEME_DENSE || constant->scales));
+    if (constant->part_count)
+        return true;
+    bool scaled = constant->scheme == SCHEME_DENSE || constant->scales;
+    return constant->data && scaled && (constant->scheme != SCHEME_Q4 || constant->codes);
 }
 
 size_t constant_row_bytes(const Constant *constant) {
@@ -77,4 +80,13 @@ void constant_codes(const Constant *constant, size_t first, size_t count, uint8_
             *ret_codes++ = pairs[i] >> (4 - shift) & 15;
         }
     }
+}
+
+bool constant_stacks(const Constant *a, const Constant *b) {
+    if (a->scheme != b->scheme || a->dtype != b->dtype)
+        return false;
+    if (a->scheme != SCHEME_Q4)
+        return true;
+    bool same_codes = a->codes == b->codes || (a->codes && b->codes && memcmp(a->codes, b->codes, 16) == 0);
+    return a->group == b->group && a->high_first == b->high_first && same_codes;
 }

@@ -8,6 +8,7 @@
 //     graph encode(T)
 //       const @shared : f32[50265,768]
 //       const @fc1 : s8/row[3072,768]
+//       const @fc2 : q4/64[768,3072]
 //       const @qkv = rows @q, @k, @v : f32[2304,768]
 //       const @one = {1, 2.5} : f32[2]
 //       %ids = input : i32[T]
@@ -71,7 +72,7 @@ struct Constant {
     Shape shape;
     const void *data;
     const float *scales;          // SCHEME_INT8_ROW: [rows]; SCHEME_Q4: [rows][columns / group]
-    const int8_t *codes;          // SCHEME_Q4: [16] what the codes stand for
+    const int8_t *codes;          // SCHEME_Q4: [16] what the codes stand for; NULL only without data
     size_t group;                 // SCHEME_Q4: columns to a scale, a multiple of 32 that divides the columns
     bool high_first;              // SCHEME_Q4: the first of two codes lies in the high half of its byte
     bool mapped;                  // data lies in a file map: after packing it may leave memory (file_forget)
@@ -201,6 +202,8 @@ const void *constant_rows(const Constant *constant, size_t first, size_t count, 
 size_t constant_row_scales(const Constant *constant); // 0 where the scheme has none
 void constant_scales(const Constant *constant, size_t first, size_t count, float *ret_scales);
 void constant_codes(const Constant *constant, size_t first, size_t count, uint8_t *ret_codes);
+// Whether rows of both may be parts of one constant: equal scheme, dtype and, for SCHEME_Q4, group, codes and order.
+bool constant_stacks(const Constant *a, const Constant *b);
 
 // Structure holds: inputs come earlier, arity fits ops.def, names unique, constants and types well-formed (any but the
 // first input may be absent, and types unknown: what an operator needs is the shape rules' business; they are in

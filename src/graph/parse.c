@@ -97,26 +97,41 @@ static Status parse_dims(Parser *parser, bool variables, ValueType *type, Error 
     return OK;
 }
 
-// f32[T,768], s8/row[2,3] (constants), ? (nodes).
-static Status parse_type(Parser *parser, Scheme *ret_scheme, ValueType *type, Error *err) {
+// "/row" after s8, "/64" after q4.
+static Status parse_scheme(Parser *parser, const char *start, Constant *constant, Error *err) {
+    Lexer *lexer = &parser->lexer;
+    char word[WORD_BYTES];
+    Number group;
+    TRY(lexer_expect(lexer, '/', err));
+    if (constant->scheme == SCHEME_INT8_ROW) {
+        if (lexer_word(lexer, "'row'", word, sizeof word, err) != OK || strcmp(word, "row") != 0)
+            return lexer_fail(lexer, start, err, "expected 's8/row'");
+        return OK;
+    }
+    if (lexer_number(lexer, &group, err) != OK || !group.is_integer || group.integer < 1)
+        return lexer_fail(lexer, start, err, "expected 'q4/' and the columns to a scale, as in 'q4/64'");
+    constant->group = (size_t)group.integer;
+    return OK;
+}
+
+// f32[T,768], s8/row[2,3] and q4/64[2,64] (constants; NULL for nodes), ? (nodes).
+static Status parse_type(Parser *parser, Constant *constant, ValueType *type, Error *err) {
     Lexer *lexer = &parser->lexer;
     char word[WORD_BYTES];
     *type = (ValueType){.rank = -1};
-    if (!ret_scheme && lexer_take(lexer, '?'))
+    if (!constant && lexer_take(lexer, '?'))
         return OK;
     lexer_peek(lexer);
     const char *start = lexer->at;
     TRY(lexer_word(lexer, "a type", word, sizeof word, err));
-    if (ret_scheme && strcmp(word, "s8") == 0) {
-        TRY(lexer_expect(lexer, '/', err));
-        if (lexer_word(lexer, "'row'", word, sizeof word, err) != OK || strcmp(word, "row") != 0)
-            return lexer_fail(lexer, start, err, "expected 's8/row'");
-        *ret_scheme = SCHEME_INT8_ROW;
-        type->dtype = DTYPE_I8;
+    if (constant && (strcmp(word, "s8") == 0 || strcmp(word, "q4") == 0)) {
+        constant->scheme = word[0] == 's' ? SCHEME_INT8_ROW : SCHEME_Q4;
+        type->dtype = word[0] == 's' ? DTYPE_I8 : DTYPE_U8;
+        TRY(parse_scheme(parser, start, constant, err));
     } else if (!dtype_from_name(word, &type->dtype)) {
         return lexer_fail(lexer, start, err, "there is no type '%s'", word);
     }
-    return parse_dims(parser, !ret_scheme, type, err);
+    return parse_dims(parser, !constant, type, err);
 }
 
 // The bytes of one element; false when `dtype` cannot hold the number.
@@ -168,13 +183,13 @@ static bool element_store(DType dtype, const Number *number, unsigned char *to) 
     return within;
 }
 
-// {1, 2.5}: exactly `count` elements of `dtype`, in the arena.
-static Status parse_elements(Parser *parser, DType dtype, size_t count, const void **ret_data, Error *err) {
+// {1, 2.5}: exactly `count` elements of `dtype`, of which `most` may be, in the arena.
+static Status parse_elements(Parser *parser, DType dtype, size_t count, size_t most, const void **ret_data,
+                             Error *err) {
     Lexer *lexer = &parser->lexer;
     TRY(lexer_expect(lexer, '{', err));
-    if (count > GRAPH_MOST_VALUES)
-        return lexer_fail(lexer, lexer->at, err, "values for %zu elements, at most %d can be written", count,
-                          GRAPH_MOST_VALUES);
+    if (count > most)
+        return lexer_fail(lexer, lexer->at, err, "values for %zu elements, at most %zu can be written", count, most);
     unsigned char *data = arena_array(lexer->arena, count, dtype_bytes(dtype), err);
     TRY_NEW(data);
     for (size_t i = 0; i < count; i++) {
@@ -191,6 +206,31 @@ static Status parse_elements(Parser *parser, DType dtype, size_t count, const vo
     return lexer_expect(lexer, '}', err);
 }
 
+// A word and the list after it.
+static Status parse_more(Parser *parser, const char *word, DType dtype, size_t count, const void **ret_data,
+                         Error *err) {
+    char quoted[WORD_BYTES], found[WORD_BYTES];
+    const char *start = parser->lexer.at;
+    snprintf(quoted, sizeof quoted, "'%s'", word);
+    if (lexer_word(&parser->lexer, quoted, found, sizeof found, err) != OK || strcmp(found, word) != 0)
+        return lexer_fail(&parser->lexer, start, err, "expected '%s' and %zu numbers", word, count);
+    return parse_elements(parser, dtype, count, GRAPH_MOST_VALUES, ret_data, err);
+}
+
+// Codes one to a byte become two to a byte, the first in the low half.
+static Status codes_pack(Parser *parser, const char *values, size_t count, Constant *constant, Error *err) {
+    const uint8_t *codes = constant->data;
+    uint8_t *pairs = arena_array(parser->lexer.arena, count / 2, 1, err);
+    TRY_NEW(pairs);
+    for (size_t i = 0; i < count; i++) {
+        if (codes[i] > 15)
+            return lexer_fail(&parser->lexer, values, err, "%d is no code of 4 bits", codes[i]);
+        pairs[i / 2] |= (uint8_t)(codes[i] << (i % 2 * 4));
+    }
+    constant->data = pairs;
+    return OK;
+}
+
 // The values lie before the type that says how to read them: read again from `values` once the type is known.
 static Status parse_values(Parser *parser, const char *values, Constant *constant, Error *err) {
     size_t elements;
@@ -198,14 +238,16 @@ static Status parse_values(Parser *parser, const char *values, Constant *constan
     if (!shape_elements(&constant->shape, &elements))
         return lexer_fail(&parser->lexer, values, err, "values of a shape that no memory can hold");
     parser->lexer.at = values;
-    TRY(parse_elements(parser, constant->dtype, elements, &constant->data, err));
-    if (constant->scheme == SCHEME_INT8_ROW) {
-        char word[WORD_BYTES];
-        const void *scales;
-        TRY(lexer_word(&parser->lexer, "'scales'", word, sizeof word, err));
-        TRY(parse_elements(parser, DTYPE_F32, constant->shape.rank ? (size_t)constant->shape.dims[0] : 1, &scales,
-                           err));
-        constant->scales = scales;
+    bool q4 = constant->scheme == SCHEME_Q4;
+    size_t most = q4 ? GRAPH_MOST_CODES : GRAPH_MOST_VALUES;
+    TRY(parse_elements(parser, constant->dtype, elements, most, &constant->data, err));
+    if (constant->scheme != SCHEME_DENSE) {
+        size_t scales = (size_t)constant->shape.dims[0] * constant_row_scales(constant);
+        TRY(parse_more(parser, "scales", DTYPE_F32, scales, (const void **)&constant->scales, err));
+    }
+    if (q4) {
+        TRY(parse_more(parser, "codes", DTYPE_I8, 16, (const void **)&constant->codes, err));
+        TRY(codes_pack(parser, values, elements, constant, err));
     }
     TRY(lexer_expect(&parser->lexer, ':', err));
     parser->lexer.at = after;
@@ -251,15 +293,15 @@ static Status parse_constant(Parser *parser, Error *err) {
     }
     ValueType type;
     TRY(lexer_expect(lexer, ':', err));
-    TRY(parse_type(parser, &constant.scheme, &type, err));
+    TRY(parse_type(parser, &constant, &type, err));
     constant.dtype = type.dtype;
     constant.shape.rank = type.rank;
     for (int i = 0; i < type.rank; i++)
         constant.shape.dims[i] = type.dims[i].value;
-    if (values)
-        TRY(parse_values(parser, values, &constant, err));
     if (verify_constant(parser->graph, &constant, err) != OK)
         return misbuilt(parser, start, err);
+    if (values)
+        TRY(parse_values(parser, values, &constant, err));
     TRY(graph_add_constant(parser->graph, &constant, &(const Constant *){NULL}, err));
     return lexer_end_line(lexer, err);
 }

@@ -65,9 +65,35 @@ static void print_elements(Buffer *buffer, DType dtype, const void *data, size_t
 // Whether a constant has values, and few enough to write.
 static bool has_few_values(const Constant *constant) {
     size_t elements;
-    bool few_rows = constant->scheme != SCHEME_INT8_ROW || constant->shape.dims[0] <= GRAPH_MOST_VALUES;
+    bool few_rows = constant->scheme == SCHEME_DENSE || constant->shape.dims[0] <= GRAPH_MOST_VALUES;
     return !constant->part_count && constant_has_data(constant) && few_rows &&
-           shape_elements(&constant->shape, &elements) && elements <= GRAPH_MOST_VALUES;
+           shape_elements(&constant->shape, &elements) &&
+           elements <= (constant->scheme == SCHEME_Q4 ? GRAPH_MOST_CODES : GRAPH_MOST_VALUES);
+}
+
+static void print_constant_values(Buffer *buffer, const Constant *constant, size_t elements) {
+    uint8_t codes[GRAPH_MOST_CODES];
+    bool q4 = constant->scheme == SCHEME_Q4;
+    size_t rows = constant->shape.rank ? (size_t)constant->shape.dims[0] : 1;
+    if (q4)
+        constant_codes(constant, 0, rows, codes);
+    buffer_add_text(buffer, " = ");
+    print_elements(buffer, constant->dtype, q4 ? codes : constant->data, elements);
+    if (constant->scheme == SCHEME_DENSE)
+        return;
+    buffer_add_text(buffer, " scales ");
+    print_elements(buffer, DTYPE_F32, constant->scales, rows * constant_row_scales(constant));
+    if (!q4)
+        return;
+    buffer_add_text(buffer, " codes ");
+    print_elements(buffer, DTYPE_I8, constant->codes, 16);
+}
+
+void graph_print_scheme(const Constant *constant, Buffer *buffer) {
+    if (constant->scheme == SCHEME_Q4)
+        buffer_format(buffer, "q4/%zu", constant->group);
+    else
+        buffer_add_text(buffer, constant->scheme == SCHEME_INT8_ROW ? "s8/row" : dtype_name(constant->dtype));
 }
 
 static void print_constant(Buffer *buffer, const Constant *constant, bool values) {
@@ -78,17 +104,12 @@ static void print_constant(Buffer *buffer, const Constant *constant, bool values
         print_name(buffer, constant->parts[i]->name);
     }
     size_t elements;
-    if (values && has_few_values(constant) && shape_elements(&constant->shape, &elements)) {
-        buffer_add_text(buffer, " = ");
-        print_elements(buffer, constant->dtype, constant->data, elements);
-        if (constant->scheme == SCHEME_INT8_ROW) {
-            buffer_add_text(buffer, " scales ");
-            print_elements(buffer, DTYPE_F32, constant->scales, (size_t)constant->shape.dims[0]);
-        }
-    }
+    if (values && has_few_values(constant) && shape_elements(&constant->shape, &elements))
+        print_constant_values(buffer, constant, elements);
     char shape[SHAPE_TEXT_BYTES];
-    buffer_format(buffer, " : %s%s\n", constant->scheme == SCHEME_INT8_ROW ? "s8/row" : dtype_name(constant->dtype),
-                  shape_text(&constant->shape, shape));
+    buffer_add_text(buffer, " : ");
+    graph_print_scheme(constant, buffer);
+    buffer_format(buffer, "%s\n", shape_text(&constant->shape, shape));
 }
 
 static void print_value(Buffer *buffer, Value value) {

@@ -31,7 +31,8 @@ static Status verify_parts(const Graph *graph, const Constant *constant, Error *
         Shape like = constant->shape;
         if (part->shape.rank > 0 && like.rank > 0)
             like.dims[0] = part->shape.dims[0];
-        if (part->scheme != constant->scheme || part->dtype != constant->dtype || like.rank < 1 ||
+        bool like_first = constant_stacks(part, constant->parts[0]) && part->group == constant->group;
+        if (part->scheme != constant->scheme || !like_first || part->dtype != constant->dtype || like.rank < 1 ||
             !shape_equal(&like, &part->shape))
             return FAIL(err, ERR_INTERNAL, "constant '@%s': its part '@%s' differs in more than the number of rows",
                         constant->name, part->name);
@@ -40,6 +41,17 @@ static Status verify_parts(const Graph *graph, const Constant *constant, Error *
     if (rows != constant->shape.dims[0])
         return FAIL(err, ERR_INTERNAL, "constant '@%s' has %lld rows, its parts have %lld", constant->name,
                     (long long)constant->shape.dims[0], (long long)rows);
+    return OK;
+}
+
+static Status verify_groups(const Constant *constant, Error *err) {
+    const Shape *shape = &constant->shape;
+    if (constant->dtype != DTYPE_U8 || shape->rank != 2)
+        return FAIL(err, ERR_INTERNAL, "constant '@%s' is q4, but not u8 [rows, columns]", constant->name);
+    if (!constant->group || constant->group % 32 || (size_t)shape->dims[1] % constant->group)
+        return FAIL(err, ERR_INTERNAL,
+                    "constant '@%s' is q4 in groups of %zu, expected a multiple of 32 that divides its %lld columns",
+                    constant->name, constant->group, (long long)shape->dims[1]);
     return OK;
 }
 
@@ -52,8 +64,10 @@ Status verify_constant(const Graph *graph, const Constant *constant, Error *err)
         return FAIL(err, ERR_INTERNAL, "constant '@%s' has a shape that no memory can hold", constant->name);
     if (constant->scheme == SCHEME_INT8_ROW && (constant->dtype != DTYPE_I8 || shape->rank != 2))
         return FAIL(err, ERR_INTERNAL, "constant '@%s' is s8/row, but not i8 [rows, columns]", constant->name);
-    if (constant->scheme != SCHEME_INT8_ROW && constant->scales)
-        return FAIL(err, ERR_INTERNAL, "constant '@%s' has scales, but is not s8/row", constant->name);
+    if (constant->scheme == SCHEME_DENSE && constant->scales)
+        return FAIL(err, ERR_INTERNAL, "constant '@%s' has scales, but is neither s8/row nor q4", constant->name);
+    if (constant->scheme == SCHEME_Q4)
+        TRY(verify_groups(constant, err));
     return constant->part_count ? verify_parts(graph, constant, err) : OK;
 }
 

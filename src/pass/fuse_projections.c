@@ -25,8 +25,8 @@ static bool is_projection(const Node *node, const size_t *uses) {
 }
 
 static bool weights_stack(const Constant *a, const Constant *b) {
-    return a->scheme == b->scheme && a->dtype == b->dtype && a->shape.rank == 2 && b->shape.rank == 2 &&
-           a->shape.dims[1] == b->shape.dims[1];
+    return a->shape.rank == 2 && b->shape.rank == 2 && a->shape.dims[1] == b->shape.dims[1] &&
+           constant_stacks(a->part_count ? a->parts[0] : a, b->part_count ? b->parts[0] : b);
 }
 
 static bool fits(const Group *group, const Node *node) {
@@ -58,7 +58,7 @@ static void group_collect(const Graph *graph, Node *node, const size_t *uses, bo
 static Status stack_rows(Graph *graph, Arena *scratch, const char *name, const Constant *const *wholes, size_t count,
                          const Constant **ret_rows, Error *err) {
     size_t part_count = 0;
-    Constant rows = *wholes[0];
+    Constant rows = wholes[0]->part_count ? *wholes[0]->parts[0] : *wholes[0];
     rows.shape.dims[0] = 0;
     for (size_t i = 0; i < count; i++) {
         part_count += wholes[i]->part_count ? wholes[i]->part_count : 1;

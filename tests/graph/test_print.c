@@ -122,6 +122,33 @@ START_TEST(test_random_graphs_come_back) {
 }
 END_TEST
 
+#define ZEROS "0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+#define CODES "-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112"
+
+// The text does not depend on the order of codes in a byte, nor on where their values lie.
+START_TEST(test_four_bits) {
+    static const char text[] = "graph g()\n  const @c = {" ZEROS "15, " ZEROS "2} scales {0.5, 2} codes {" CODES
+                               "} : q4/32[1,64]\n  const @d : q4/128[3,256]\n  return\n";
+    arena_init(&arena, 0);
+    Graph *graph = parsed(text);
+    Constant *constant = graph->constants[0];
+    ck_assert_str_eq(printed(graph), text);
+    ck_assert(constant->scheme == SCHEME_Q4 && constant->group == 32 && !constant->high_first);
+    ck_assert_int_eq(((const uint8_t *)constant->data)[15], 0xF0);
+    uint8_t pairs[32];
+    for (size_t i = 0; i < sizeof pairs; i++) {
+        uint8_t pair = ((const uint8_t *)constant->data)[i];
+        pairs[i] = (uint8_t)(pair << 4 | pair >> 4);
+    }
+    constant->data = pairs;
+    constant->high_first = true;
+    ck_assert_str_eq(printed(graph), text);
+    constant->codes = NULL; // values without meaning are not written
+    ck_assert(strstr(printed(graph), "const @c : q4/32[1,64]"));
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_errors_name_their_place) {
     static const struct {
         const char *text, *message;
@@ -158,7 +185,19 @@ START_TEST(test_errors_name_their_place) {
         {"graph g()\n  const @c = {1} : f32[2]\n return\n", "column 16: expected ',', found '}'"},
         {"graph g()\n  const @c = {300} : i8[1]\n return\n", "column 15: 300 is no value of type i8"},
         {"graph g()\n  const @c = {1} : f32[1000000000000]\n return\n", "at most 16 can be written"},
-        {"graph g()\n  const @c = {1} : s8/row[1]\n return\n", "expected 'scales', found ':'"},
+        {"graph g()\n  const @c = {1} : s8/row[1,1]\n return\n", "column 17: expected 'scales' and 1 numbers"},
+        {"graph g()\n  const @c : q4[1,64]\n return\n", "column 16: expected '/', found '['"},
+        {"graph g()\n  const @c : q4/0[1,64]\n return\n", "expected 'q4/' and the columns to a scale"},
+        {"graph g()\n  const @c : q4/64[64]\n return\n", "constant '@c' is q4, but not u8 [rows, columns]"},
+        {"graph g()\n  const @c : q4/48[1,96]\n return\n",
+         "constant '@c' is q4 in groups of 48, expected a multiple of 32 that divides its 96 columns"},
+        {"graph g()\n  const @c : q4/64[1,96]\n return\n", "in groups of 64, expected a multiple of 32"},
+        {"graph g()\n  const @c = {1} : q4/32[3,32]\n return\n", "values for 96 elements, at most 64 can be written"},
+        {"graph g()\n  const @c = {" ZEROS "16} scales {1} codes {" CODES "} : q4/32[1,32]\n return\n",
+         "16 is no code of 4 bits"},
+        {"graph g()\n  const @c = {" ZEROS "1} scales {1} : q4/32[1,32]\n return\n", "expected 'codes' and 16 numbers"},
+        {"graph g()\n  const @a : q4/32[1,64]\n  const @c = rows @a : q4/64[1,64]\n return\n",
+         "its part '@a' differs in more than the number of rows"},
         {"graph g()\n  const @c : s8/row[1]\n return\n", "constant '@c' is s8/row, but not i8 [rows, columns]"},
         {"graph g()\n  const @c : f32[4294967296,4294967296]\n return\n", "a shape that no memory can hold"},
         {"graph g()\n  const @c = rows @c : f32[1]\n return\n", "there is no constant '@c' before this line"},
@@ -256,5 +295,5 @@ START_TEST(test_no_memory) {
 }
 END_TEST
 
-TEST_MAIN("print", test_canonical_text, test_values_keep_their_bits, test_random_graphs_come_back,
+TEST_MAIN("print", test_canonical_text, test_four_bits, test_values_keep_their_bits, test_random_graphs_come_back,
           test_errors_name_their_place, test_hostile_text_is_bounded, test_damaged_text, test_no_memory)
