@@ -79,12 +79,13 @@ size_t gemm_variants(CpuLevel level, WeightKind kind, const GemmKernel *ret_kern
 #if defined(__x86_64__)
     CpuLevel best = cpu_detect();
     level = level > best ? best : level;
-    if (level >= CPU_VNNI && kind == WEIGHT_S8)
-        ret_kernels[count++] = &vnni_gemm_s8;
-    if (level >= CPU_AVX512 && kind != WEIGHT_Q4)
-        ret_kernels[count++] = kind == WEIGHT_S8 ? &avx512_gemm_s8 : &avx512_gemm_float[kind];
-    if (level >= CPU_AVX2 && kind != WEIGHT_Q4)
-        ret_kernels[count++] = kind == WEIGHT_S8 ? &avx2_gemm_s8 : &avx2_gemm_float[kind];
+    const bool s8 = kind == WEIGHT_S8, q4 = kind == WEIGHT_Q4;
+    if (level >= CPU_VNNI && (s8 || q4))
+        ret_kernels[count++] = s8 ? &vnni_gemm_s8 : &vnni_gemm_q4;
+    if (level >= CPU_AVX512)
+        ret_kernels[count++] = s8 ? &avx512_gemm_s8 : q4 ? &avx512_gemm_q4 : &avx512_gemm_float[kind];
+    if (level >= CPU_AVX2)
+        ret_kernels[count++] = s8 ? &avx2_gemm_s8 : q4 ? &avx2_gemm_q4 : &avx2_gemm_float[kind];
 #else
     (void)level;
 #endif

@@ -10,5 +10,5 @@ void kernels_fill_ref(Kernels *kernels);
 void kernels_fill_avx2(Kernels *kernels);
 void kernels_fill_avx512(Kernels *kernels);
 void kernels_fill_vnni(Kernels *kernels);
-extern const GemmKernel vnni_gemm_s8;
+extern const GemmKernel vnni_gemm_q4, vnni_gemm_s8;
 #endif

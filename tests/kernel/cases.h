@@ -103,8 +103,14 @@ static inline void random_fill(Random *random, Style style, float *x, size_t n) 
         x[i] = random_value(random, style);
 }
 
+// Codes of 4 bits lie one to a byte until they are packed.
 static inline size_t element_bytes(WeightKind kind) {
-    return kind == WEIGHT_F32 ? 4 : kind == WEIGHT_S8 ? 1 : 2;
+    return kind == WEIGHT_F32 ? 4 : kind == WEIGHT_S8 || kind == WEIGHT_Q4 ? 1 : 2;
+}
+
+// True for kinds whose activations are s8.
+static inline bool takes_s8(WeightKind kind) {
+    return kind == WEIGHT_S8 || kind == WEIGHT_Q4;
 }
 
 // Weights of a kind: s8 of every value (files may hold -128), or all at the extremes; halves of every bit pattern for
@@ -121,6 +127,8 @@ static inline void random_weights(Random *random, WeightKind kind, Style style, 
         else if (kind == WEIGHT_F16) // sign, exponent of small numbers, fraction: or anything
             ((uint16_t *)to)[i] =
                 (uint16_t)(style == STYLE_SPECIAL ? bits >> 3 : (bits & 0x8000) | (bits >> 9 & 0x3bff));
+        else if (kind == WEIGHT_Q4)
+            ((uint8_t *)to)[i] = (uint8_t)random_below(random, 16);
         else if (style == STYLE_PLAIN)
             ((int8_t *)to)[i] = (int8_t)((int)random_below(random, 256) - 128);
         else
@@ -130,5 +138,13 @@ static inline void random_weights(Random *random, WeightKind kind, Style style, 
 
 // The rows of s8 activations are padded with zeros to this.
 static inline size_t padded_k(WeightKind kind, size_t k) {
-    return kind == WEIGHT_S8 ? (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP : k;
+    return takes_s8(kind) ? (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP : k;
+}
+
+// What 16 codes stand for: values all over, or only the extremes.
+static inline void random_codes(Random *random, Style style, int8_t ret_codes[16]) {
+    for (size_t i = 0; i < 16; i++) {
+        int8_t value = (int8_t)((int)random_below(random, 255) - 127);
+        ret_codes[i] = style == STYLE_PLAIN ? value : value < 0 ? -127 : 127;
+    }
 }

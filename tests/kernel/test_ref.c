@@ -120,6 +120,61 @@ START_TEST(test_products) {
 }
 END_TEST
 
+// The groups' scales differ by powers of ten, so that a wrong one would show.
+START_TEST(test_products_of_codes) {
+    enum { ROWS = 3, COLUMNS = 21, K = 192 };
+    static uint8_t weights[COLUMNS * K];
+    static int8_t x[ROWS * K], codes[16];
+    static float scales[COLUMNS * K / 32], x_scales[ROWS], bias[COLUMNS], residual[ROWS * COLUMNS], y[ROWS * COLUMNS];
+    _Alignas(64) static char panels[2 * (K + K / 32 * 4) * 16];
+    Kernels ref = reference();
+    const GemmKernel *kernel = &ref.gemm[WEIGHT_Q4];
+    Random random = {17};
+    random_weights(&random, WEIGHT_Q4, STYLE_PLAIN, weights, COLUMNS * K);
+    random_weights(&random, WEIGHT_S8, STYLE_PLAIN, x, ROWS * K);
+    random_codes(&random, STYLE_PLAIN, codes);
+    random_fill(&random, STYLE_PLAIN, x_scales, ROWS);
+    random_fill(&random, STYLE_PLAIN, bias, COLUMNS);
+    random_fill(&random, STYLE_PLAIN, residual, ROWS * COLUMNS);
+    static const size_t groups[] = {32, 64, 96, K};
+    for (size_t which = 0; which < ARRAY_COUNT(groups); which++) {
+        size_t group = groups[which], count = K / group;
+        for (size_t i = 0; i < COLUMNS * count; i++)
+            scales[i] = random_value(&random, STYLE_PLAIN) * powf(10.0f, (float)(i % 5) - 4.0f);
+        ck_assert(gemm_packed_bytes(kernel, COLUMNS, K, group) <= sizeof panels);
+        gemm_pack(kernel, WEIGHT_Q4, &(GemmRows){weights, K, COLUMNS, K, scales, group}, 0, 2, panels);
+        kernel->run(&(GemmTile){.rows = ROWS,
+                                .columns = COLUMNS,
+                                .k = K,
+                                .x = x,
+                                .x_stride = K,
+                                .x_scales = x_scales,
+                                .panels = panels,
+                                .group = group,
+                                .codes = codes,
+                                .bias = bias,
+                                .residual = residual,
+                                .residual_stride = COLUMNS,
+                                .y = y,
+                                .y_stride = COLUMNS,
+                                .activation = ACTIVATION_TANH});
+        for (size_t i = 0; i < ROWS * COLUMNS; i++) {
+            size_t row = i / COLUMNS, column = i % COLUMNS;
+            double sum = 0.0, size = 0.0;
+            for (size_t k = 0; k < K; k++) {
+                double weight = (double)codes[weights[column * K + k]] * (double)scales[column * count + k / group];
+                double term = weight * (double)x[row * K + k] * (double)x_scales[row];
+                sum += term;
+                size += fabs(term);
+            }
+            double value = exact_activation(ACTIVATION_TANH, sum + (double)bias[column]);
+            check_close(kernel->name, i, (double)y[i], value + (double)residual[i],
+                        EPSILON * (size * (double)count + 8.0 * (fabs(value) + 2.0)));
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_layer_norm) {
     static float x[MAX], other[MAX], gain[MAX], bias[MAX], y[MAX], sum[MAX];
     Kernels ref = reference();
@@ -339,5 +394,5 @@ START_TEST(test_gather_codes) {
 }
 END_TEST
 
-TEST_MAIN("kernel reference", test_activations, test_products, test_layer_norm, test_softmaxes, test_quantize,
-          test_attention, test_attention_by_slots, test_gather_and_names, test_gather_codes)
+TEST_MAIN("kernel reference", test_activations, test_products, test_products_of_codes, test_layer_norm, test_softmaxes,
+          test_quantize, test_attention, test_attention_by_slots, test_gather_and_names, test_gather_codes)

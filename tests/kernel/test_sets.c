@@ -23,196 +23,255 @@ static size_t sets_here(CpuLevel ret_levels[CPU_LEVEL_COUNT]) {
     return count;
 }
 
-// One product from plain matrices: everything lies in guarded memory.
+// One product from plain matrices: everything lies in guarded memory. Rows of x and y lie `x_gap` and `y_gap` elements
+// apart.
 typedef struct Product {
     WeightKind kind;
-    size_t rows, columns, k;
+    size_t rows, columns, k, group;
     Style style;
     Activation activation;
     bool bias, residual, in_place;
+    size_t x_gap, y_gap;
 } Product;
 
 typedef struct ProductData {
     void *weights, *x;
     float *weight_scales, *x_scales, *bias, *residual;
+    int8_t codes[16];
 } ProductData;
 
+static size_t x_stride(const Product *p) {
+    return padded_k(p->kind, p->k) + p->x_gap;
+}
+
+static size_t y_count(const Product *p) {
+    return p->rows * (p->columns + p->y_gap);
+}
+
 static ProductData product_data(Guard *guard, Random *random, const Product *p) {
-    size_t k = padded_k(p->kind, p->k), bytes = p->kind == WEIGHT_S8 ? 1 : 4;
+    size_t stride = x_stride(p), bytes = takes_s8(p->kind) ? 1 : 4;
+    size_t scales = p->columns * (p->group ? p->k / p->group : 1);
     ProductData data;
     data.weights = guard_place(guard, 0, p->columns * p->k * element_bytes(p->kind), true);
     random_weights(random, p->kind, p->style, data.weights, p->columns * p->k);
-    data.x = guard_place(guard, 1, p->rows * k * bytes, true);
+    random_codes(random, p->style, data.codes);
+    data.x = guard_place(guard, 1, p->rows * stride * bytes, true);
     for (size_t row = 0; row < p->rows; row++) {
-        if (p->kind == WEIGHT_S8) {
-            memset((int8_t *)data.x + row * k, 0, k);
-            random_weights(random, WEIGHT_S8, p->style, (int8_t *)data.x + row * k, p->k);
+        if (takes_s8(p->kind)) {
+            memset((int8_t *)data.x + row * stride, 0, padded_k(p->kind, p->k));
+            random_weights(random, WEIGHT_S8, p->style, (int8_t *)data.x + row * stride, p->k);
         } else {
-            random_fill(random, p->style, (float *)data.x + row * k, p->k);
+            random_fill(random, p->style, (float *)data.x + row * stride, p->k);
         }
     }
-    data.weight_scales = guard_place(guard, 2, p->columns * 4, true);
-    random_fill(random, STYLE_PLAIN, data.weight_scales, p->columns);
+    data.weight_scales = guard_place(guard, 2, scales * 4, true);
+    random_fill(random, p->group ? p->style : STYLE_PLAIN, data.weight_scales, scales);
     data.x_scales = guard_place(guard, 3, p->rows * 4, true);
     random_fill(random, STYLE_PLAIN, data.x_scales, p->rows);
     data.bias = guard_place(guard, 4, p->columns * 4, true);
     random_fill(random, p->style, data.bias, p->columns);
-    data.residual = guard_place(guard, 5, p->rows * p->columns * 4, true);
-    random_fill(random, p->style, data.residual, p->rows * p->columns);
+    data.residual = guard_place(guard, 5, y_count(p) * 4, true);
+    random_fill(random, p->style, data.residual, y_count(p));
     return data;
 }
 
-static void *pack_product(Guard *guard, size_t slot, const Kernels *kernels, const Product *p,
+static void *pack_product(Guard *guard, size_t slot, const GemmKernel *kernel, const Product *p,
                           const ProductData *data) {
-    const GemmKernel *kernel = &kernels->gemm[p->kind];
-    if (kernel->panel_bytes(p->k, 0) % 64 != 0)
-        ck_abort_msg("%s: panels of %zu bytes", kernel->name, kernel->panel_bytes(p->k, 0));
-    void *panels = guard_place(guard, slot, gemm_packed_bytes(kernel, p->columns, p->k, 0), true);
+    if (kernel->panel_bytes(p->k, p->group) % 64 != 0)
+        ck_abort_msg("%s: panels of %zu bytes", kernel->name, kernel->panel_bytes(p->k, p->group));
+    void *panels = guard_place(guard, slot, gemm_packed_bytes(kernel, p->columns, p->k, p->group), true);
     size_t count = gemm_panels(kernel, p->columns), middle = count / 2;
-    GemmRows matrix = {data->weights, p->k, p->columns, p->k, data->weight_scales, 0};
+    GemmRows matrix = {data->weights, p->k, p->columns, p->k, data->weight_scales, p->group};
     gemm_pack(kernel, p->kind, &matrix, middle, count, panels);
     gemm_pack(kernel, p->kind, &matrix, 0, middle, panels);
     return panels;
 }
 
-// Rows [first_row, ..rows) and columns from panel `first_panel` of the product into y [rows, columns].
-static void run_part(const Kernels *kernels, const Product *p, const ProductData *data, const void *panels,
+// Rows [first_row, ..rows) and columns from panel `first_panel` of the product into y [rows, columns + y_gap].
+static void run_part(const GemmKernel *kernel, const Product *p, const ProductData *data, const void *panels,
                      size_t first_row, size_t rows, size_t first_panel, size_t columns, float *y) {
-    const GemmKernel *kernel = &kernels->gemm[p->kind];
-    size_t k = padded_k(p->kind, p->k), column = first_panel * kernel->nr, at = first_row * p->columns + column;
+    size_t y_stride = p->columns + p->y_gap, column = first_panel * kernel->nr, at = first_row * y_stride + column;
     if (p->in_place)
         for (size_t row = 0; row < rows; row++)
-            memcpy(y + at + row * p->columns, data->residual + at + row * p->columns, columns * 4);
+            memcpy(y + at + row * y_stride, data->residual + at + row * y_stride, columns * 4);
     kernel->run(&(GemmTile){
         .rows = rows,
         .columns = columns,
         .k = p->k,
-        .x = (char *)data->x + first_row * k * (p->kind == WEIGHT_S8 ? 1 : 4),
-        .x_stride = k,
+        .x = (char *)data->x + first_row * x_stride(p) * (takes_s8(p->kind) ? 1 : 4),
+        .x_stride = x_stride(p),
         .x_scales = data->x_scales + first_row,
-        .panels = (const char *)panels + first_panel * kernel->panel_bytes(p->k, 0),
+        .panels = (const char *)panels + first_panel * kernel->panel_bytes(p->k, p->group),
+        .group = p->group,
+        .codes = data->codes,
         .bias = p->bias ? data->bias + column : NULL,
         .residual = !p->residual  ? NULL
                     : p->in_place ? y + at
                                   : data->residual + at,
-        .residual_stride = p->columns,
+        .residual_stride = y_stride,
         .y = y + at,
-        .y_stride = p->columns,
+        .y_stride = y_stride,
         .activation = p->activation,
     });
 }
 
-static void check_product(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const Product *p) {
+static void check_product(Guard *guard, Random *random, const GemmKernel *ref, const GemmKernel *kernel,
+                          const Product *p) {
     ProductData data = product_data(guard, random, p);
-    size_t n = p->rows * p->columns;
-    float *expected = guard_place(guard, 6, n * 4, true);
-    float *got = guard_place(guard, 7, n * 4, random_below(random, 2));
+    float *expected = guard_place(guard, 6, y_count(p) * 4, true);
+    float *got = guard_place(guard, 7, y_count(p) * 4, random_below(random, 2));
     run_part(ref, p, &data, pack_product(guard, 8, ref, p, &data), 0, p->rows, 0, p->columns, expected);
-    run_part(set, p, &data, pack_product(guard, 9, set, p, &data), 0, p->rows, 0, p->columns, got);
-    CHECK_SAME(got, expected, n, "%s m %zu n %zu k %zu style %d %s bias %d residual %d", set->gemm[p->kind].name,
-               p->rows, p->columns, p->k, p->style, activation_name(p->activation), p->bias, p->residual);
-    guard_check(guard, set->gemm[p->kind].name);
+    run_part(kernel, p, &data, pack_product(guard, 9, kernel, p, &data), 0, p->rows, 0, p->columns, got);
+    CHECK_SAME(got, expected, y_count(p), "%s m %zu n %zu k %zu group %zu style %d %s bias %d residual %d",
+               kernel->name, p->rows, p->columns, p->k, p->group, p->style, activation_name(p->activation), p->bias,
+               p->residual);
+    guard_check(guard, kernel->name);
 }
 
-static Product random_product(Random *random, WeightKind kind, size_t rows, size_t columns, size_t k) {
-    Product p = {.kind = kind, .rows = rows, .columns = columns, .k = k};
+static Product random_product(Random *random, WeightKind kind, size_t rows, size_t columns, size_t k, size_t group) {
+    Product p = {.kind = kind, .rows = rows, .columns = columns, .k = k, .group = group};
     p.style = random_below(random, STYLE_COUNT);
     p.activation = random_below(random, 3) ? ACTIVATION_NONE : random_below(random, ACTIVATION_COUNT);
     p.bias = random_below(random, 2);
     p.residual = random_below(random, 2);
     p.in_place = p.residual && random_below(random, 2);
+    p.x_gap = random_below(random, 2) * random_below(random, 8);
+    p.y_gap = random_below(random, 2) * random_below(random, 8);
     return p;
+}
+
+static size_t check_products_of(Guard *guard, Random *random, WeightKind kind, const GemmKernel *ref,
+                                const GemmKernel *kernel) {
+    size_t mr = kernel->mr, nr = kernel->nr, cases = 0;
+    size_t rows[] = {0, 1, 2, 3, 4, 5, 7, mr - 1, mr, mr + 1, 2 * mr + 3};
+    size_t columns[] = {0, 1, 17, nr - 1, nr, nr + 1, 3 * nr, 4 * nr, 5 * nr + 3};
+    static const size_t plain[][2] = {{0, 0},  {1, 0},  {2, 0},  {3, 0},   {5, 0},  {16, 0},
+                                      {63, 0}, {64, 0}, {65, 0}, {131, 0}, {259, 0}};
+    static const size_t grouped[][2] = {{0, 32},   {32, 32},  {64, 32},   {64, 64},   {96, 32}, {96, 96},
+                                        {160, 32}, {256, 64}, {256, 128}, {416, 416}, {416, 32}};
+    for (size_t a = 0; a < ARRAY_COUNT(rows); a++)
+        for (size_t b = 0; b < ARRAY_COUNT(columns); b++)
+            for (size_t c = 0; c < ARRAY_COUNT(plain); c++, cases++) {
+                const size_t *k = kind == WEIGHT_Q4 ? grouped[c] : plain[c];
+                Product p = random_product(random, kind, rows[a], columns[b], k[0], k[1]);
+                check_product(guard, random, ref, kernel, &p);
+            }
+    // more than one chunk of rows
+    Product big = kind == WEIGHT_Q4 ? random_product(random, kind, 200, 2 * nr + 5, 3104, 32)
+                                    : random_product(random, kind, 250, 2 * nr + 5, 1031, 0);
+    check_product(guard, random, ref, kernel, &big);
+    return cases + 1;
 }
 
 START_TEST(test_products) {
     Guard guard;
     guard_init(&guard);
     Random random = {seed()};
-    Kernels ref, set;
+    Kernels ref;
     kernels_pick(CPU_REF, &ref);
     CpuLevel levels[CPU_LEVEL_COUNT];
-    size_t count = sets_here(levels), cases = 0;
-    for (size_t i = 0; i < count; i++) {
-        kernels_pick(levels[i], &set);
-        for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++) {
-            size_t mr = set.gemm[kind].mr, nr = set.gemm[kind].nr;
-            size_t rows[] = {0, 1, 2, 3, 4, 5, 7, mr - 1, mr, mr + 1, 2 * mr + 3};
-            size_t columns[] = {0, 1, 17, nr - 1, nr, nr + 1, 3 * nr, 4 * nr, 5 * nr + 3};
-            size_t ks[] = {0, 1, 2, 3, 5, 16, 63, 64, 65, 131, 259};
-            for (size_t a = 0; a < ARRAY_COUNT(rows); a++)
-                for (size_t b = 0; b < ARRAY_COUNT(columns); b++)
-                    for (size_t c = 0; c < ARRAY_COUNT(ks); c++, cases++) {
-                        Product p = random_product(&random, kind, rows[a], columns[b], ks[c]);
-                        check_product(&guard, &random, &ref, &set, &p);
-                    }
-            Product big = random_product(&random, kind, 250, 2 * nr + 5, 1031); // more than one chunk of rows
-            check_product(&guard, &random, &ref, &set, &big);
-        }
+    sets_here(levels);
+    size_t cases = 0;
+    for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        const GemmKernel *variants[GEMM_MOST_VARIANTS];
+        size_t count = gemm_variants(cpu_detect(), kind, variants);
+        for (size_t i = 0; i < count; i++)
+            cases += check_products_of(&guard, &random, kind, &ref.gemm[kind], variants[i]);
     }
     printf("# seed %llu: %zu products agree\n", (unsigned long long)seed(), cases);
     guard_done(&guard);
 }
 END_TEST
 
+// Every set's own choice is among the variants of its level, so that whatever runs has been checked.
+START_TEST(test_picked_kernels_are_variants) {
+    for (CpuLevel level = CPU_REF; level < CPU_LEVEL_COUNT; level++)
+        for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+            Kernels set;
+            kernels_pick(level, &set);
+            const GemmKernel *variants[GEMM_MOST_VARIANTS];
+            size_t count = gemm_variants(set.level, kind, variants), same = 0;
+            ck_assert(count >= 1 && count <= GEMM_MOST_VARIANTS);
+            for (size_t i = 0; i < count; i++)
+                same += variants[i]->run == set.gemm[kind].run && variants[i]->pack == set.gemm[kind].pack;
+            ck_assert_msg(same == 1, "%s is %zu times among its variants", set.gemm[kind].name, same);
+        }
+}
+END_TEST
+
 // Sums at the edge: k so long that 16-bit steps or unsigned offsets would show, all of them +-127.
-START_TEST(test_extreme_s8) {
+static void check_extremes(Guard *guard, const GemmKernel *kernel, const Product *p) {
+    for (int signs = 0; signs < 4; signs++) {
+        Random random = {seed()};
+        ProductData data = product_data(guard, &random, p);
+        memset(data.codes, signs & 1 ? 127 : -127, sizeof data.codes);
+        if (p->kind == WEIGHT_S8)
+            memset(data.weights, signs & 1 ? 127 : -127, p->columns * p->k);
+        memset(data.x, signs & 2 ? 127 : -127, p->rows * p->k);
+        for (size_t i = 0; i < p->columns * (p->group ? p->k / p->group : 1); i++)
+            data.weight_scales[i] = 1.0f;
+        for (size_t i = 0; i < p->rows; i++)
+            data.x_scales[i] = 1.0f;
+        float *got = guard_place(guard, 7, y_count(p) * 4, true);
+        run_part(kernel, p, &data, pack_product(guard, 9, kernel, p, &data), 0, p->rows, 0, p->columns, got);
+        float exact = (signs == 0 || signs == 3 ? 1.0f : -1.0f) * (float)(127 * 127 * 4096);
+        for (size_t i = 0; i < y_count(p); i++)
+            ck_assert_msg(got[i] == exact, "%s group %zu: %.0f, expected %.0f", kernel->name, p->group, (double)got[i],
+                          (double)exact);
+    }
+}
+
+START_TEST(test_extreme_sums) {
     Guard guard;
     guard_init(&guard);
-    Kernels ref, set;
-    kernels_pick(CPU_REF, &ref);
-    CpuLevel levels[CPU_LEVEL_COUNT];
-    size_t count = sets_here(levels);
-    Product p = {.kind = WEIGHT_S8, .rows = 4, .columns = 37, .k = 4096};
+    static const size_t groups[] = {32, 64, 128, 4096};
+    const GemmKernel *variants[GEMM_MOST_VARIANTS];
+    size_t count = gemm_variants(cpu_detect(), WEIGHT_S8, variants);
     for (size_t i = 0; i < count; i++)
-        for (int signs = 0; signs < 4; signs++) {
-            kernels_pick(levels[i], &set);
-            Random random = {seed()};
-            ProductData data = product_data(&guard, &random, &p);
-            memset(data.weights, signs & 1 ? 127 : -127, p.columns * p.k);
-            memset(data.x, signs & 2 ? 127 : -127, p.rows * p.k);
-            for (size_t j = 0; j < p.columns; j++)
-                data.weight_scales[j] = 1.0f;
-            for (size_t j = 0; j < p.rows; j++)
-                data.x_scales[j] = 1.0f;
-            float *got = guard_place(&guard, 7, p.rows * p.columns * 4, true);
-            run_part(&set, &p, &data, pack_product(&guard, 9, &set, &p, &data), 0, p.rows, 0, p.columns, got);
-            float exact = (signs == 0 || signs == 3 ? 1.0f : -1.0f) * (float)(127 * 127 * 4096);
-            for (size_t j = 0; j < p.rows * p.columns; j++)
-                ck_assert_msg(got[j] == exact, "%s: %.0f, expected %.0f", set.gemm[WEIGHT_S8].name, (double)got[j],
-                              (double)exact);
-        }
+        check_extremes(&guard, variants[i], &(Product){.kind = WEIGHT_S8, .rows = 4, .columns = 37, .k = 4096});
+    count = gemm_variants(cpu_detect(), WEIGHT_Q4, variants);
+    for (size_t i = 0; i < count; i++)
+        for (size_t g = 0; g < ARRAY_COUNT(groups); g++)
+            check_extremes(&guard, variants[i],
+                           &(Product){.kind = WEIGHT_Q4, .rows = 4, .columns = 37, .k = 4096, .group = groups[g]});
     guard_done(&guard);
 }
 END_TEST
+
+// Whole rows at once, then in steps of every size, panels shared out anyhow.
+static void check_parts(Guard *guard, Random *random, WeightKind kind, const GemmKernel *kernel) {
+    size_t nr = kernel->nr, rows = 29, columns = 5 * nr + 7, panels_count = 6;
+    Product p = random_product(random, kind, rows, columns, kind == WEIGHT_Q4 ? 192 : 200, kind == WEIGHT_Q4 ? 64 : 0);
+    ProductData data = product_data(guard, random, &p);
+    void *panels = pack_product(guard, 9, kernel, &p, &data);
+    float *whole = guard_place(guard, 6, y_count(&p) * 4, true);
+    float *parts = guard_place(guard, 7, y_count(&p) * 4, true);
+    run_part(kernel, &p, &data, panels, 0, rows, 0, columns, whole);
+    for (size_t step = 1; step <= rows; step++) {
+        memset(parts, 0xFF, y_count(&p) * 4);
+        for (size_t row = 0; row < rows; row += step)
+            for (size_t panel = 0, take; panel < panels_count; panel += take) {
+                take = 1 + random_below(random, (uint32_t)(panels_count - panel));
+                size_t width = panel + take == panels_count ? columns - panel * nr : take * nr;
+                run_part(kernel, &p, &data, panels, row, rows - row < step ? rows - row : step, panel, width, parts);
+            }
+        CHECK_SAME(parts, whole, y_count(&p), "%s in steps of %zu rows", kernel->name, step);
+    }
+}
 
 // A row has the same bits alone, in any group of rows, and however rows and panels are shared out.
 START_TEST(test_rows_are_independent) {
     Guard guard;
     guard_init(&guard);
     Random random = {seed()};
-    for (CpuLevel level = CPU_REF; level < CPU_LEVEL_COUNT; level++)
-        for (WeightKind kind = 0; kind < WEIGHT_Q4; kind++) {
-            Kernels set;
-            kernels_pick(level, &set);
-            size_t nr = set.gemm[kind].nr, rows = 29, columns = 5 * nr + 7, panels_count = 6;
-            Product p = random_product(&random, kind, rows, columns, 200);
-            ProductData data = product_data(&guard, &random, &p);
-            void *panels = pack_product(&guard, 9, &set, &p, &data);
-            float *whole = guard_place(&guard, 6, rows * columns * 4, true);
-            float *parts = guard_place(&guard, 7, rows * columns * 4, true);
-            run_part(&set, &p, &data, panels, 0, rows, 0, columns, whole);
-            for (size_t step = 1; step <= rows; step++) {
-                memset(parts, 0xFF, rows * columns * 4);
-                for (size_t row = 0; row < rows; row += step)
-                    for (size_t panel = 0, take; panel < panels_count; panel += take) {
-                        take = 1 + random_below(&random, (uint32_t)(panels_count - panel));
-                        size_t width = panel + take == panels_count ? columns - panel * nr : take * nr;
-                        run_part(&set, &p, &data, panels, row, rows - row < step ? rows - row : step, panel, width,
-                                 parts);
-                    }
-                CHECK_SAME(parts, whole, rows * columns, "%s in steps of %zu rows", set.gemm[kind].name, step);
-            }
-        }
+    for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        const GemmKernel *variants[GEMM_MOST_VARIANTS];
+        size_t count = gemm_variants(cpu_detect(), kind, variants);
+        for (size_t i = 0; i < count; i++)
+            check_parts(&guard, &random, kind, variants[i]);
+        gemm_variants(CPU_REF, kind, variants);
+        check_parts(&guard, &random, kind, variants[0]);
+    }
     guard_done(&guard);
 }
 END_TEST
@@ -378,6 +437,39 @@ START_TEST(test_gather) {
 }
 END_TEST
 
+START_TEST(test_gather_codes) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    static const size_t groups[] = {32, 64, 96, 8192};
+    for (size_t i = 0; i < count; i++)
+        for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
+            for (int options = 0; options < 16; options++) {
+                kernels_pick(levels[i], &set);
+                size_t n = row_sizes[s], group = groups[options / 4], scales_count = (n + group - 1) / group;
+                uint8_t *pairs = guard_place(&guard, 0, (n + 1) / 2, true);
+                for (size_t j = 0; j < (n + 1) / 2; j++)
+                    pairs[j] = (uint8_t)random_below(&random, 256);
+                float *scales = guard_place(&guard, 1, scales_count * 4, true);
+                random_fill(&random, random_below(&random, STYLE_COUNT), scales, scales_count);
+                int8_t *codes = guard_place(&guard, 2, 16, true);
+                random_codes(&random, STYLE_PLAIN, codes);
+                float *a = guard_place(&guard, 3, n * 4, true), *b = guard_place(&guard, 4, n * 4, true);
+                float factor = options & 1 ? 22.627417f : 1.0f;
+                ref.gather_codes(pairs, options & 2, scales, group, codes, n, factor, a);
+                set.gather_codes(pairs, options & 2, scales, group, codes, n, factor, b);
+                CHECK_SAME(b, a, n, "%s gather_codes n %zu group %zu options %d", cpu_level_name(levels[i]), n, group,
+                           options);
+                guard_check(&guard, "gather_codes");
+            }
+    guard_done(&guard);
+}
+END_TEST
+
 // ---- attention ----------------------------------------------------------------------------------------------------
 
 // K and V of `tokens` rows go into blocks in a shuffled order, by both sets; the pools must be equal; then attention.
@@ -472,8 +564,9 @@ START_TEST(test_attention) {
 }
 END_TEST
 
-TEST_SUITE(run_suite, "kernel sets", test_products, test_extreme_s8, test_rows_are_independent, test_row_kernels,
-           test_activations_on_all_floats, test_empty_rows_and_ties, test_gather, test_attention)
+TEST_SUITE(run_suite, "kernel sets", test_products, test_picked_kernels_are_variants, test_extreme_sums,
+           test_rows_are_independent, test_row_kernels, test_activations_on_all_floats, test_empty_rows_and_ties,
+           test_gather, test_gather_codes, test_attention)
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--bench") == 0)

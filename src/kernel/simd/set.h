@@ -9,6 +9,7 @@
 #define DECLARE_SET(set)                                                                                               \
     extern const GemmKernel set##_gemm_float[3]; /* by WeightKind */                                                   \
     extern const GemmKernel set##_gemm_s8;                                                                             \
+    extern const GemmKernel set##_gemm_q4;                                                                             \
     float set##_weigh(const float *x, size_t count, float *y);                                                         \
     void set##_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale);                             \
     void set##_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,  \
@@ -18,6 +19,8 @@
     void set##_scale(const float *x, float factor, size_t count, float *y);                                            \
     void set##_gather_row(WeightKind kind, const void *table, const float *row_scales, size_t index, size_t count,     \
                           float factor, float *y);                                                                     \
+    void set##_gather_codes(const uint8_t *pairs, bool high_first, const float *scales, size_t group,                  \
+                            const int8_t *codes, size_t count, float factor, float *y);                                \
     void set##_log_softmax(const float *x, size_t count, float *y);                                                    \
     void set##_softmax(const float *x, size_t count, float *y);                                                        \
     size_t set##_argmax(const float *x, size_t count);                                                                 \
@@ -26,18 +29,21 @@
 
 DECLARE_SET(avx2)
 DECLARE_SET(avx512)
+DECLARE_SET(neon)
 
 // Everything of a set into `kernels`.
 #define FILL_SET(set)                                                                                                  \
     do {                                                                                                               \
         memcpy(kernels->gemm, set##_gemm_float, sizeof set##_gemm_float);                                              \
         kernels->gemm[WEIGHT_S8] = set##_gemm_s8;                                                                      \
+        kernels->gemm[WEIGHT_Q4] = set##_gemm_q4;                                                                      \
         kernels->quantize_row_s8 = set##_quantize_row_s8;                                                              \
         kernels->layer_norm = set##_layer_norm;                                                                        \
         kernels->activate = set##_activate;                                                                            \
         kernels->add = set##_add;                                                                                      \
         kernels->scale = set##_scale;                                                                                  \
         kernels->gather_row = set##_gather_row;                                                                        \
+        kernels->gather_codes = set##_gather_codes;                                                                    \
         kernels->log_softmax = set##_log_softmax;                                                                      \
         kernels->softmax = set##_softmax;                                                                              \
         kernels->argmax = set##_argmax;                                                                                \

@@ -95,4 +95,5 @@ const GemmKernel vnni_gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, vnni_panel_bytes,
 void kernels_fill_vnni(Kernels *kernels) {
     kernels->level = CPU_VNNI;
     kernels->gemm[WEIGHT_S8] = vnni_gemm_s8;
+    kernels->gemm[WEIGHT_Q4] = vnni_gemm_q4;
 }
