@@ -4,7 +4,9 @@
 #include "op/packed.h"
 #include "op/rules.h"
 
-enum { MICRO_ROWS_PER_TILE = 12 }; // rows of a tile in units of the kernel's own mr: about 144 rows
+// Rows of a tile at most: what the kernels take in one go. Panels of a tile at most where rows are many: small enough
+// that threads end together, large enough that the first panel, which no predecessor fetched, does not count.
+enum { TILE_ROWS = 240, TILE_PANELS = 8, FEW_ROWS = 16 };
 
 typedef struct LinearState {
     PackedWeights weights;
@@ -101,8 +103,28 @@ static void gemm_tile(void *context, size_t index) {
     weights->gemm->run(&tile);
 }
 
-// Few rows: panels are split evenly, each thread streaming its own stretch of memory. Many rows: groups of panels of
-// about a quarter of a typical second-level cache.
+// Rows in equal blocks of whole micro-tiles. Few rows: panels are split evenly, each thread streaming its own stretch
+// of memory, in halves so that a thread that comes late costs less. Many rows: as many panels to a tile as leave the
+// threads with equal work.
+static void share_out(const PackedWeights *weights, size_t rows, size_t threads, GemmJob *job) {
+    size_t mr = weights->gemm->mr, blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
+    job->rows_each = blocks == 1 ? rows : ((rows + blocks - 1) / blocks + mr - 1) / mr * mr;
+    job->row_blocks = (rows + job->rows_each - 1) / job->rows_each;
+    size_t halves = threads == 1 ? 1 : threads * 2;
+    job->panels_each = (weights->panels + halves - 1) / halves;
+    if (rows <= FEW_ROWS || job->panels_each < 2)
+        return;
+    size_t most = job->panels_each < TILE_PANELS ? job->panels_each : TILE_PANELS, least = SIZE_MAX;
+    for (size_t each = most; each; each--) {
+        size_t tiles = (weights->panels + each - 1) / each * job->row_blocks;
+        size_t longest = (tiles + threads - 1) / threads * each; // panels times row blocks of the busiest thread
+        if (longest < least) {
+            least = longest;
+            job->panels_each = each;
+        }
+    }
+}
+
 static void run(const OpRun *args) {
     const LinearState *state = args->state;
     const PackedWeights *weights = &state->weights;
@@ -135,15 +157,7 @@ static void run(const OpRun *args) {
         job.whole.residual = args->inputs[3].data;
         job.whole.residual_stride = args->inputs[3].row_stride;
     }
-    size_t threads = (size_t)pool_threads(args->pool), least_groups = threads == 1 ? 1 : threads * 2;
-    size_t tile_rows = MICRO_ROWS_PER_TILE * weights->gemm->mr;
-    job.rows_each = y->rows <= tile_rows * 3 / 2 ? y->rows : tile_rows;
-    job.row_blocks = (y->rows + job.rows_each - 1) / job.rows_each;
-    size_t groups = job.row_blocks > 1 || y->rows > 16
-                        ? (weights->panels * weights->panel_bytes + (256 << 10) - 1) / (256 << 10)
-                        : 1;
-    groups = groups < least_groups ? least_groups : groups;
-    job.panels_each = (weights->panels + groups - 1) / groups;
+    share_out(weights, y->rows, (size_t)pool_threads(args->pool), &job);
     pool_run(args->pool, (weights->panels + job.panels_each - 1) / job.panels_each * job.row_blocks, gemm_tile, &job);
 }
 

@@ -43,9 +43,10 @@ INLINE void vnni_micro(const GemmTile *tile, const Micro *at, const size_t R, co
     const char *weights = (const char *)tile->panels + at->panel * bytes + NR * sizeof(float);
     const int8_t *x = (const int8_t *)tile->x + at->row * stride;
     I16 sums[MAX_VECTORS];
+    const char *ahead = at->ahead;
     UNROLL(12)
     for (size_t r = 0; r < R; r++) {
-        I16 start = i16_set1((int32_t)(-128 * row_sum(x + r * stride, tile->k)));
+        I16 start = i16_set1(at->starts[r]);
         UNROLL(16)
         for (size_t c = 0; c < C; c++)
             sums[r * C + c] = start;
@@ -59,6 +60,9 @@ INLINE void vnni_micro(const GemmTile *tile, const Micro *at, const size_t R, co
             UNROLL(16)
             for (size_t c = 0; c < C; c++)
                 __builtin_prefetch(weights + c / GEMM_NV * bytes + k * NR + c % GEMM_NV * 64 + 2048);
+        } else {
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += at->ahead_bytes;
         }
         UNROLL(12)
         for (size_t r = 0; r < R; r++) {
@@ -87,7 +91,15 @@ static void vnni_dispatch(const GemmTile *tile, const Micro *at) {
 }
 
 static void vnni_run(const GemmTile *tile) {
-    walk_tile(tile, tile->k, vnni_dispatch);
+    PanelWalk walk = {vnni_panel_bytes(tile->k, 0), (tile->k + 3) / 4};
+    size_t chunk = rows_in_chunk(tile->k);
+    for (size_t row = 0; row < tile->rows; row += chunk) {
+        int32_t starts[CHUNK_ROWS];
+        size_t rows = tile->rows - row < chunk ? tile->rows - row : chunk;
+        for (size_t r = 0; r < rows; r++)
+            starts[r] = -128 * row_sum((const int8_t *)tile->x + (row + r) * tile->x_stride, tile->k);
+        walk_panels(tile, row, rows, walk, starts, vnni_dispatch);
+    }
 }
 
 const GemmKernel vnni_gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, vnni_panel_bytes, vnni_pack, vnni_run};
