@@ -17,7 +17,7 @@ typedef struct ArchInput {
 // What a family builds. Graph contracts are those of exec/session.h's SessionModel.
 typedef struct ArchModel {
     const char *family;
-    Graph *encode, *decode;
+    Graph *encode, *decode, *head;
     size_t width, vocabulary, most_positions;
     size_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn;
 } ArchModel;

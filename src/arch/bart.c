@@ -188,19 +188,27 @@ static bool all_zero(const Tensor *tensor) {
     return true;
 }
 
-// Logits of the picked rows: the head is the word table again, plus a bias that fine-tuning may have left.
-static Value head(Bart *bart, Value x, Value picked) {
+static Value pick_rows(Bart *bart, Value x, Value picked) {
     GraphBuilder *b = &bart->builder;
-    const ArchModel *m = bart->model;
     if (b->status != OK)
         return x;
-    Value rows_inputs[] = {x, picked};
-    ValueType type = {DTYPE_F32, 2, {value_type(picked).dims[0], {false, (int64_t)m->width}}};
+    Value inputs[] = {x, picked};
+    ValueType type = {DTYPE_F32, 2, {value_type(picked).dims[0], {false, (int64_t)bart->model->width}}};
     NodeSpec spec = {
-        .op = OP_ROWS, .name = "rows", .inputs = rows_inputs, .input_count = 2, .types = &type, .output_count = 1};
+        .op = OP_ROWS, .name = "rows", .inputs = inputs, .input_count = 2, .types = &type, .output_count = 1};
     Node *rows;
     if ((b->status = graph_add_node(b->graph, &spec, &rows, b->err)) != OK)
         return x;
+    return value_of(rows, 0);
+}
+
+// head(P): states -> logits. The head is the word table again, plus a bias that fine-tuning may have left.
+static void build_head(Bart *bart) {
+    GraphBuilder *b = &bart->builder;
+    const ArchModel *m = bart->model;
+    Dim picks = {0};
+    b->status = graph_add_dim(b->graph, "P", &picks, b->err);
+    Value states = builder_states(b, "states", picks, m->width);
     const char *untied[] = {"lm_head.weight", NULL};
     const Constant *words =
         bart->tied ? word_table(bart, "decoder") : builder_constant(b, untied, m->vocabulary, m->width);
@@ -208,11 +216,13 @@ static Value head(Bart *bart, Value x, Value picked) {
     const Constant *c = NULL;
     if (bias && !all_zero(bias))
         c = builder_constant(b, (const char *const[]){"final_logits_bias", NULL}, m->vocabulary, 0);
-    Value inputs[] = {value_of(rows, 0), value_constant(words), value_constant(c)};
-    return builder_node(b, OP_LINEAR, "logits", inputs, c ? 3 : 2, NULL, 0, m->vocabulary);
+    Value inputs[] = {states, value_constant(words), value_constant(c)};
+    Value logits = builder_node(b, OP_LINEAR, "logits", inputs, c ? 3 : 2, NULL, 0, m->vocabulary);
+    if (b->status == OK)
+        b->status = graph_set_returns(b->graph, &logits, 1, b->err);
 }
 
-// decode(T, P): ids, positions, picked rows -> logits of the picked rows.
+// decode(T, P): ids, positions, picked rows -> states of the picked rows.
 static void build_decode(Bart *bart) {
     GraphBuilder *b = &bart->builder;
     const ArchModel *m = bart->model;
@@ -232,9 +242,17 @@ static void build_decode(Bart *bart) {
     }
     if (bart->pre_norm)
         x = builder_norm(b, x, "model.decoder.layer_norm", m->width);
-    Value logits = head(bart, x, picked);
+    Value states = pick_rows(bart, x, picked);
     if (b->status == OK)
-        b->status = graph_set_returns(b->graph, &logits, 1, b->err);
+        b->status = graph_set_returns(b->graph, &states, 1, b->err);
+}
+
+static Status build_graph(Bart *bart, const char *name, void (*fill)(Bart *bart), const ArchInput *input, Arena *arena,
+                          Graph **ret_graph, Error *err) {
+    TRY_NEW(*ret_graph = graph_make(arena, name, err));
+    bart->builder = (GraphBuilder){.graph = *ret_graph, .input = input, .err = err};
+    fill(bart);
+    return bart->builder.status;
 }
 
 static Status build(Arena *arena, const ArchInput *input, ArchModel *ret_model, bool pre_norm, const char *family,
@@ -242,14 +260,9 @@ static Status build(Arena *arena, const ArchInput *input, ArchModel *ret_model, 
     ArchModel model = {.family = family};
     Bart bart = {.model = &model, .pre_norm = pre_norm};
     TRY(settings_read(input, &bart, err));
-    TRY_NEW(model.encode = graph_make(arena, "encode", err));
-    bart.builder = (GraphBuilder){.graph = model.encode, .input = input, .err = err};
-    build_encode(&bart);
-    TRY(bart.builder.status);
-    TRY_NEW(model.decode = graph_make(arena, "decode", err));
-    bart.builder = (GraphBuilder){.graph = model.decode, .input = input, .err = err};
-    build_decode(&bart);
-    TRY(bart.builder.status);
+    TRY(build_graph(&bart, "encode", build_encode, input, arena, &model.encode, err));
+    TRY(build_graph(&bart, "decode", build_decode, input, arena, &model.decode, err));
+    TRY(build_graph(&bart, "head", build_head, input, arena, &model.head, err));
     *ret_model = model;
     return OK;
 }

@@ -172,13 +172,20 @@ Value builder_norm(GraphBuilder *b, Value x, const char *name, size_t width) {
     return builder_node(b, OP_LAYER_NORM, name, values, 3, &epsilon, 1, width);
 }
 
-Value builder_ids(GraphBuilder *b, const char *name, Dim dim) {
-    ValueType type = {DTYPE_I32, 1, {dim}};
+static Value input(GraphBuilder *b, const char *name, ValueType type) {
     NodeSpec spec = {.op = OP_INPUT, .name = name, .types = &type, .output_count = 1};
     Node *node;
     if (b->status != OK || failed(b, graph_add_node(b->graph, &spec, &node, b->err)))
         return (Value){0};
     return value_of(node, 0);
+}
+
+Value builder_ids(GraphBuilder *b, const char *name, Dim dim) {
+    return input(b, name, (ValueType){DTYPE_I32, 1, {dim}});
+}
+
+Value builder_states(GraphBuilder *b, const char *name, Dim dim, size_t columns) {
+    return input(b, name, (ValueType){DTYPE_F32, 2, {dim, {false, (int64_t)columns}}});
 }
 
 void builder_effect(GraphBuilder *b, OpCode op, const Value *inputs, size_t input_count, const Attribute *attributes,

@@ -32,8 +32,9 @@ Value builder_norm(GraphBuilder *builder, Value x, const char *name, size_t widt
 Value builder_node(GraphBuilder *builder, OpCode op, const char *name, const Value *inputs, size_t input_count,
                    const Attribute *attributes, size_t attribute_count, size_t columns);
 
-// An i32 [dim] input.
+// An i32 [dim] input, and an f32 [dim, columns] one.
 Value builder_ids(GraphBuilder *builder, const char *name, Dim dim);
+Value builder_states(GraphBuilder *builder, const char *name, Dim dim, size_t columns);
 
 // A node without outputs.
 void builder_effect(GraphBuilder *builder, OpCode op, const Value *inputs, size_t input_count,

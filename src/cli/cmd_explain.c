@@ -138,7 +138,8 @@ static Status run(CommandRun *run, Error *err) {
     session_set_timing(session, true);
     TRY(drive(run, &asked, session, err));
     TRY(plan_print(run, "encode", session_encode_plan(session), tokens, tokens, err));
-    return plan_print(run, "decode", session_decode_plan(session), rows, tokens, err);
+    TRY(plan_print(run, "decode", session_decode_plan(session), rows, tokens, err));
+    return plan_print(run, "head", session_head_plan(session), rows, tokens, err);
 }
 
 const Command command_explain = {

@@ -66,6 +66,7 @@ static Status model_describe(json_t *report, const Model *model, Error *err) {
     const ModelInfo *info = model_info(model);
     TRY(op_verify(model_session(model)->encode, err));
     TRY(op_verify(model_session(model)->decode, err));
+    TRY(op_verify(model_session(model)->head, err));
     const Tokenizer *tokenizer = model_tokenizer(model);
     if (tokenizer && tokenizer_id_bound(tokenizer) > info->vocabulary)
         return FAIL(err, ERR_FORMAT, "model '%s': the tokenizer has ids up to %zu, the embeddings %zu rows", info->path,

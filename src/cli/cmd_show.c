@@ -42,8 +42,9 @@ static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     const Model *model;
     TRY(model_open(run->arena, run->arguments[0], false, &model, err));
-    const Graph *graphs[] = {model_session(model)->encode, model_session(model)->decode};
-    for (size_t i = 0; i < 2; i++) {
+    const SessionModel *session = model_session(model);
+    const Graph *graphs[] = {session->encode, session->decode, session->head};
+    for (size_t i = 0; i < 3; i++) {
         if (settings->graph && strcmp(settings->graph, graphs[i]->name) != 0)
             continue;
         Graph *graph = graph_copy(run->arena, graphs[i], err);

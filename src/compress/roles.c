@@ -49,6 +49,7 @@ Status roles_find(Arena *arena, const Model *model, TensorRole **ret_roles, Erro
     TRY_NEW(roles);
     graph_read(model_session(model)->encode, bundle, roles);
     graph_read(model_session(model)->decode, bundle, roles);
+    graph_read(model_session(model)->head, bundle, roles);
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, &bundle->tensors[i]) : NULL;
         if (scales)

@@ -136,6 +136,7 @@ Status verify_model(Arena *arena, const char *path, WorkMeter *meter, VerifyRepo
     TRY(model_open(arena, path, false, &model, err));
     TRY(op_verify(model_session(model)->encode, err));
     TRY(op_verify(model_session(model)->decode, err));
+    TRY(op_verify(model_session(model)->head, err));
     VerifyReport report = {.info = model_info(model)};
     meter->total = 2 * (uint64_t)report.info->weight_bytes;
     TRY(hashes_check(arena, report.info, meter, &report, err));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sessions: the two plans of an encoder-decoder, and the pool of K/V pages with its sources.
+// Sessions: the three plans of an encoder-decoder, and the pool of K/V pages with its sources.
 #include "exec/session.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@ struct Session {
     SessionLimits limits;
     const Kernels *kernels;
     Pool *pool;
-    Plan *encode, *decode;
+    Plan *encode, *decode, *head;
     KvPool kv;
     size_t kv_bytes;
     int32_t *free_pages; // a stack
@@ -74,6 +74,7 @@ static Status session_fill(Session *s, Error *err) {
     TRY(plan_make(&s->arena, s->model.encode, &settings, &s->encode, err));
     settings.most_dims = decode_dims;
     TRY(plan_make(&s->arena, s->model.decode, &settings, &s->decode, err));
+    TRY(plan_make(&s->arena, s->model.head, &settings, &s->head, err));
     return pool_make(s, err);
 }
 
@@ -205,7 +206,8 @@ Status session_encode(Session *session, const EncodeItem *items, size_t count, c
     return OK;
 }
 
-Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
+// Runs the decode graph; *ret_picked: how many rows want logits.
+static Status decode_run(Session *session, const DecodeRow *rows, size_t count, size_t *ret_picked, Error *err) {
     if (!count || count > session->limits.most_rows)
         return FAIL(err, ERR_LIMIT, "a decode step takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
     int32_t *ids = plan_input(session->decode, 0), *positions = plan_input(session->decode, 1);
@@ -224,7 +226,34 @@ Status session_decode(Session *session, const DecodeRow *rows, size_t count, flo
     size_t dims[] = {count, picked_count};
     StepContext step = {.rows = session->decode_spans, .row_count = count, .kv = &session->kv};
     plan_run(session->decode, dims, &step);
-    *ret_logits = plan_return(session->decode, 0).data;
+    *ret_picked = picked_count;
+    return OK;
+}
+
+Status session_decode_states(Session *session, const DecodeRow *rows, size_t count, const float **ret_states,
+                             Error *err) {
+    size_t picked;
+    TRY(decode_run(session, rows, count, &picked, err));
+    *ret_states = plan_return(session->decode, 0).data;
+    return OK;
+}
+
+Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err) {
+    if (!count || count > session->limits.most_rows)
+        return FAIL(err, ERR_LIMIT, "the head takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
+    memcpy(plan_input(session->head, 0), states, count * session->model.width * sizeof *states);
+    StepContext step = {0};
+    plan_run(session->head, &count, &step);
+    *ret_logits = plan_return(session->head, 0).data;
+    return OK;
+}
+
+Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
+    size_t picked;
+    TRY(decode_run(session, rows, count, &picked, err));
+    if (picked)
+        return session_head(session, plan_return(session->decode, 0).data, picked, ret_logits, err);
+    *ret_logits = plan_return(session->head, 0).data;
     return OK;
 }
 
@@ -242,10 +271,13 @@ const SessionModel *session_model(const Session *session) {
 
 SessionMemory session_memory(const Session *session) {
     return (SessionMemory){
-        .packed_bytes = plan_packed_bytes(session->encode) + plan_packed_bytes(session->decode),
-        .activation_bytes = plan_block_bytes(session->encode) + plan_block_bytes(session->decode),
+        .packed_bytes =
+            plan_packed_bytes(session->encode) + plan_packed_bytes(session->decode) + plan_packed_bytes(session->head),
+        .activation_bytes =
+            plan_block_bytes(session->encode) + plan_block_bytes(session->decode) + plan_block_bytes(session->head),
         .kv_bytes = session->kv_bytes,
-        .activation_bytes_without_reuse = plan_unshared_bytes(session->encode) + plan_unshared_bytes(session->decode),
+        .activation_bytes_without_reuse = plan_unshared_bytes(session->encode) + plan_unshared_bytes(session->decode) +
+                                          plan_unshared_bytes(session->head),
     };
 }
 
@@ -257,7 +289,12 @@ const Plan *session_decode_plan(const Session *session) {
     return session->decode;
 }
 
+const Plan *session_head_plan(const Session *session) {
+    return session->head;
+}
+
 void session_set_timing(Session *session, bool on) {
     plan_set_timing(session->encode, on);
     plan_set_timing(session->decode, on);
+    plan_set_timing(session->head, on);
 }

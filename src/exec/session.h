@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Session: runs the encode and decode graphs of one model over packed tokens, and owns the K/V pages. It knows sources,
-// rows and slots; what to decode next is the engine's business.
+// Session: runs the encode, decode and head graphs of one model over packed tokens, and owns the K/V pages. It knows
+// sources, rows and slots; what to decode next is the engine's business.
 //
 //     session_open      reserve pages for one source: its cross-attention K/V and its beams' worst case
 //     session_encode    several sources at once: encoder, then all layers' cross-attention K/V into their pages
@@ -25,7 +25,8 @@ typedef struct SessionLimits {
 // What a session needs to know of a model; filled by the model room.
 typedef struct SessionModel {
     const Graph *encode; // (ids i32[T], positions i32[T]) -> states f32[T,d]; stores cross K/V
-    const Graph *decode; // (ids i32[T], positions i32[T], picked i32[P]) -> logits f32[P,vocabulary]
+    const Graph *decode; // (ids i32[T], positions i32[T], picked i32[P]) -> states f32[P,d]
+    const Graph *head;   // (states f32[P,d]) -> logits f32[P,vocabulary]
     size_t decoder_layers, width, vocabulary;
     size_t most_positions; // tokens a source or an output may have
 } SessionModel;
@@ -70,6 +71,12 @@ typedef struct DecodeRow {
 // step may attend to each other's slots (several tokens of one sequence in one step).
 MUST_CHECK Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err);
 
+// The two halves of session_decode. ret_states: f32 [rows that want logits, d], valid until the next decode.
+MUST_CHECK Status session_decode_states(Session *session, const DecodeRow *rows, size_t count, const float **ret_states,
+                                        Error *err);
+// Logits of any `count` states [count, d] (1 to most_rows), valid until the next call that gives logits.
+MUST_CHECK Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err);
+
 // The kernels and threads it runs with.
 const Kernels *session_kernels(const Session *session);
 Pool *session_pool(const Session *session);
@@ -81,8 +88,9 @@ typedef struct SessionMemory {
 } SessionMemory;
 SessionMemory session_memory(const Session *session);
 
-// Turns the timing of both plans' steps on or off (plan.h).
+// Turns the timing of all plans' steps on or off (plan.h).
 void session_set_timing(Session *session, bool on);
 
 const Plan *session_encode_plan(const Session *session);
 const Plan *session_decode_plan(const Session *session);
+const Plan *session_head_plan(const Session *session);

@@ -29,7 +29,8 @@ Status limit_ms(const Session *session, const LimitWork *work, double *ret_ms, E
     MachineSpeed speed;
     TRY(machine_measure(session_kernels(session)->level, session_pool(session), &speed, err));
     const Plan *encode = session_encode_plan(session), *decode = session_decode_plan(session);
-    bool cached = plan_packed_bytes(encode) + plan_packed_bytes(decode) < cpu_cache_bytes(3);
+    const Plan *head = session_head_plan(session);
+    bool cached = session_memory(session).packed_bytes < cpu_cache_bytes(3);
     double seconds = 0;
     for (size_t first = 0; first < work->samples; first += work->batch) {
         size_t last = first + work->batch < work->samples ? first + work->batch : work->samples, tokens = 0;
@@ -37,7 +38,8 @@ Status limit_ms(const Session *session, const LimitWork *work, double *ret_ms, E
             tokens += work->source_tokens[i];
         size_t rows = (last - first) * work->beams, keys = tokens / (last - first);
         seconds += plan_seconds(encode, &speed, tokens, keys, cached);
-        seconds += (double)work->new_tokens * plan_seconds(decode, &speed, rows, keys, cached);
+        seconds += (double)work->new_tokens *
+                   (plan_seconds(decode, &speed, rows, keys, cached) + plan_seconds(head, &speed, rows, keys, cached));
     }
     *ret_ms = seconds * 1e3 / (double)work->samples;
     return OK;

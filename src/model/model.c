@@ -91,13 +91,22 @@ static Status tokenizer_find_files(Arena *arena, const char *folder, bool *ret_f
     return OK;
 }
 
-static Status parameters_count(const Graph *const graphs[2], int64_t *ret, Error *err) {
+enum { GRAPHS = 3 }; // encode, decode, head
+
+static bool counted(const Graph *const *graphs, size_t count, const char *name) {
+    for (size_t g = 0; g < count; g++)
+        if (graph_find_constant(graphs[g], name))
+            return true;
+    return false;
+}
+
+static Status parameters_count(const Graph *const graphs[GRAPHS], int64_t *ret, Error *err) {
     int64_t total = 0;
-    for (size_t g = 0; g < 2; g++)
+    for (size_t g = 0; g < GRAPHS; g++)
         for (size_t i = 0; i < graphs[g]->constant_count; i++) {
             const Constant *c = graphs[g]->constants[i];
             size_t elements;
-            if (g == 1 && graph_find_constant(graphs[0], c->name))
+            if (counted(graphs, g, c->name))
                 continue;
             if (!shape_elements(&c->shape, &elements))
                 return FAIL(err, ERR_LIMIT, "constant '%s' is more than this machine can address", c->name);
@@ -134,6 +143,7 @@ static void info_fill(Model *model, const char *path, const ArchModel *arch) {
                              g->decoder_start_token_id};
     model->session = (SessionModel){.encode = arch->encode,
                                     .decode = arch->decode,
+                                    .head = arch->head,
                                     .decoder_layers = arch->decoder_layers,
                                     .width = arch->width,
                                     .vocabulary = arch->vocabulary,
@@ -146,9 +156,10 @@ static Status graphs_build(Arena *arena, Model *model, const char *path, const A
     ArchModel built;
     TRY(arch_find(input, &arch, err));
     TRY(arch->build(arena, input, &built, err));
-    TRY(parameters_count((const Graph *const[]){built.encode, built.decode}, &model->info.parameters, err));
-    Graph *graphs[] = {built.encode, built.decode};
-    for (size_t i = 0; i < 2 && passes; i++)
+    Graph *graphs[GRAPHS] = {built.encode, built.decode, built.head};
+    TRY(parameters_count((const Graph *const[GRAPHS]){built.encode, built.decode, built.head}, &model->info.parameters,
+                         err));
+    for (size_t i = 0; i < GRAPHS && passes; i++)
         TRY(passes_run_standard(graphs[i], err));
     info_fill(model, path, &built);
     return OK;

@@ -11,9 +11,10 @@ static Error err;
 static void check_text(const char *folder, bool passes, const char *golden) {
     const Model *model = NULL;
     CHECK_OK(model_open(&scratch.arena, folder, passes, &model, &err));
-    const Graph *graphs[] = {model_session(model)->encode, model_session(model)->decode};
+    const SessionModel *session = model_session(model);
+    const Graph *graphs[] = {session->encode, session->decode, session->head};
     Buffer text = {0};
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(graphs); i++) {
         CHECK_OK(op_verify(graphs[i], &err));
         graph_print(graphs[i], false, &text);
     }

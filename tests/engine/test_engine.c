@@ -327,7 +327,7 @@ START_TEST(test_samples_follow_the_model) {
     uint64_t hash = 7;
     for (size_t i = 0; i < ARRAY_COUNT(short_source); i++)
         hash = fake_fold(fake_fold(hash, (int64_t)i), short_source[i]);
-    fake_row(hash, TABLE_EOS, 0, 1, row);
+    fake_row(fake_fold(fake_fold(hash, TABLE_EOS), 0), 1, row);
     double expected[TABLE_VOCABULARY], counts[TABLE_VOCABULARY] = {0}, total = 0;
     for (size_t i = 0; i < TABLE_VOCABULARY; i++) {
         size_t larger = 0;
