@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 root=$PWD/build-arm-root
-libraries='libc6-dev libjansson-dev libpcre2-dev libutf8proc-dev libxxhash-dev zlib1g-dev check'
+libraries='libc6-dev libjansson-dev libpcre2-dev libsqlite3-dev libutf8proc-dev libxxhash-dev zlib1g-dev check'
 
 if [ ! -e "$root/done" ]; then
     rm -rf "$root"

@@ -61,6 +61,38 @@ Interval statistics_bootstrap(const double *values, size_t count, uint64_t seed)
     };
 }
 
+// The mean of a resample (all samples in order without a generator) and its standard error.
+static double mean_and_error(const double *values, size_t count, Random *random, double *ret_error) {
+    double mean = 0, squares = 0; // Welford's sums, which keep small spreads around large means
+    for (size_t i = 0; i < count; i++) {
+        double value = values[random ? random_below(random, (uint32_t)count) : i], off = value - mean;
+        mean += off / (double)(i + 1);
+        squares += off * (value - mean);
+    }
+    *ret_error = sqrt(squares / ((double)(count - 1) * (double)count));
+    return mean;
+}
+
+Interval statistics_mean_interval(const double *values, size_t count, uint64_t seed) {
+    assert(count > 1 && count <= UINT32_MAX);
+    double t[BOOTSTRAP_RESAMPLES], error;
+    double mean = mean_and_error(values, count, NULL, &error);
+    size_t defined = 0; // resamples that do not draw one value only
+    Random random = {seed};
+    for (size_t r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
+        double its_error, its_mean = mean_and_error(values, count, &random, &its_error);
+        if (its_error > 0)
+            t[defined++] = (its_mean - mean) / its_error;
+    }
+    if (!defined)
+        return (Interval){mean, mean, mean, mean};
+    statistics_sort(t, defined);
+    return (Interval){.mean = mean,
+                      .low = mean - statistics_percentile(t, defined, HIGH_PERCENT) * error,
+                      .mid = mean,
+                      .high = mean - statistics_percentile(t, defined, LOW_PERCENT) * error};
+}
+
 // Sums serve as well as means: both systems have the same number of samples.
 static double loss_of_sums(double baseline, double candidate, bool less_is_better) {
     if (baseline == 0)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both kinds of plots write: the document around the picture, lines, texts, numbers.
+#pragma once
+
+#include "base/buffer.h"
+
+// A larger value, or a positive one below its reciprocal on a logarithmic axis, is not drawn.
+#define PLOT_VALUE_MOST 1e15
+
+enum { PLOT_WIDTH = 720, PLOT_NUMBER_BYTES = 40 };
+
+// The document's head: title and description for readers, styles for light and dark, background, the title's text.
+void svg_begin(Buffer *out, const char *title, const char *description, double height);
+void svg_end(Buffer *out);
+
+void svg_line(Buffer *out, const char *class, double x1, double y1, double x2, double y2);
+
+// `anchor` is start, middle or end. NULL text draws nothing.
+void svg_text(Buffer *out, const char *class, const char *anchor, double x, double y, const char *text);
+
+// Appends text as XML character data that is also fit for an attribute in double quotes. NULL is nothing.
+void svg_escape(Buffer *out, const char *text);
+
+// How many characters a reader sees, roughly: code points.
+size_t svg_characters(const char *text);
+
+// A short decimal form: four significant digits, thousands grouped by commas. Returns `ret`.
+const char *plot_number(double value, char ret[PLOT_NUMBER_BYTES]);

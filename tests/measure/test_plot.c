@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "check.h"
+
+#include <math.h>
+
+#include "measure/plot_spec.h"
+#include "measure/plot_svg.h"
+
+// Whether the text is one well-formed element of XML: tags close in order, attributes are quoted, no bare & or <.
+static bool is_well_formed(const char *xml) {
+    char open[32][16];
+    size_t depth = 0, roots = 0;
+    for (const char *p = xml; *p;) {
+        if (*p == '&') {
+            size_t name = strspn(p + 1, "abcdefghijklmnopqrstuvwxyz");
+            if (!name || p[name + 1] != ';')
+                return false;
+            p += name + 2;
+        } else if (*p != '<') {
+            if ((unsigned char)*p < 0x20 && *p != '\n')
+                return false;
+            p++;
+        } else {
+            bool closes = p[1] == '/';
+            const char *name = p + 1 + closes;
+            size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz");
+            bool quoted = false;
+            const char *end = name + length;
+            while (*end && (quoted || *end != '>')) {
+                if (*end == '<')
+                    return false;
+                quoted ^= *end == '"';
+                end++;
+            }
+            if (!*end || !length || length >= sizeof open[0])
+                return false;
+            if (closes) {
+                if (!depth || strncmp(open[depth - 1], name, length) != 0 || open[depth - 1][length])
+                    return false;
+                depth--;
+            } else if (end[-1] != '/') {
+                if (depth == 32)
+                    return false;
+                roots += depth == 0;
+                snprintf(open[depth++], sizeof open[0], "%.*s", (int)length, name);
+            }
+            p = end + 1;
+        }
+    }
+    return depth == 0 && roots == 1;
+}
+
+START_TEST(checker_can_fail) {
+    ck_assert(is_well_formed("<a b=\"<\"/>") == false);
+    ck_assert(is_well_formed("<a><b></a></b>") == false);
+    ck_assert(is_well_formed("<a>&</a>") == false);
+    ck_assert(is_well_formed("<a>\x01</a>") == false);
+    ck_assert(is_well_formed("<a></a><b></b>") == false);
+    ck_assert(is_well_formed("<a b=\"c>d\">&amp;<b/></a>\n"));
+}
+END_TEST
+
+static size_t count(const char *text, const char *part) {
+    size_t found = 0;
+    for (const char *p = text; (p = strstr(p, part)); p++)
+        found++;
+    return found;
+}
+
+static const PlotPoint points[] = {{1, 270, 260, 300}, {2, 200, 200, 200}, {128, 30, 29, 34}};
+
+static Plot plot_two(PlotSeries *series, PlotScale x, PlotScale y) {
+    series[0] = (PlotSeries){.name = "hone <INT8> & \"co\"", .points = points, .count = 3};
+    series[1] = (PlotSeries){.name = "limit", .points = points, .count = 2, .dashed = true};
+    return (Plot){.title = "a & b",
+                  .description = "d < e",
+                  .x = {"batch", x},
+                  .y = {"ms", y},
+                  .series = series,
+                  .series_count = 2};
+}
+
+START_TEST(lines_have_everything) {
+    Error err;
+    Buffer svg = {0};
+    PlotSeries series[2];
+    Plot plot = plot_two(series, PLOT_LOG2, PLOT_LINEAR);
+    CHECK_OK(plot_lines(&plot, &svg, &err));
+    ck_assert_msg(is_well_formed(svg.data), "not well-formed:\n%s", svg.data);
+    ck_assert(strncmp(svg.data, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=", 48) == 0);
+    ck_assert(strstr(svg.data, "<title id=\"title\">a &amp; b</title>\n<desc id=\"desc\">d &lt; e</desc>"));
+    ck_assert_uint_eq(count(svg.data, "hone &lt;INT8&gt; &amp; &quot;co&quot;"), 2); // legend, and the series' title
+    ck_assert_uint_eq(count(svg.data, "class=\"mark c0\""), 4);                      // three points and the legend
+    ck_assert_uint_eq(count(svg.data, "class=\"mark c1\""), 0);                      // a dashed line has no marks
+    ck_assert_uint_eq(count(svg.data, "class=\"spread c0\""), 6);                    // two spreads of three strokes
+    ck_assert(strstr(svg.data, "prefers-color-scheme:dark"));
+    buffer_done(&svg);
+}
+END_TEST
+
+// x from 72 to 694 over 1..128 by powers of two; y from 374 (0) to 74 (300): seven octaves, linear milliseconds.
+START_TEST(numbers_land_where_they_belong) {
+    Error err;
+    Buffer svg = {0};
+    PlotSeries series[2];
+    Plot plot = plot_two(series, PLOT_LOG2, PLOT_LINEAR);
+    CHECK_OK(plot_lines(&plot, &svg, &err));
+    char expected[160];
+    snprintf(expected, sizeof expected, "d=\"M%.1f %.1fL%.1f %.1fL%.1f %.1f\"", 72.0, 374 - 300 * 270.0 / 300,
+             72 + 622.0 / 7, 374 - 300 * 200.0 / 300, 694.0, 374 - 300 * 30.0 / 300);
+    ck_assert_msg(strstr(svg.data, expected) != NULL, "no %s in\n%s", expected, svg.data);
+    buffer_done(&svg);
+    svg = (Buffer){0};
+    plot = plot_two(series, PLOT_LINEAR, PLOT_LOG10); // x 0..150 in steps of 20: to 140; y 20..500
+    CHECK_OK(plot_lines(&plot, &svg, &err));
+    snprintf(expected, sizeof expected, "d=\"M%.1f %.1fL%.1f %.1fL", 72 + 622.0 / 140,
+             374 - 300 * log(270.0 / 20) / log(500.0 / 20), 72 + 622.0 * 2 / 140,
+             374 - 300 * log(200.0 / 20) / log(500.0 / 20));
+    ck_assert_msg(strstr(svg.data, expected) != NULL, "no %s in\n%s", expected, svg.data);
+    buffer_done(&svg);
+}
+END_TEST
+
+static void check_ticks(PlotScale scale, double low, double high, size_t wanted, const char *expected) {
+    double ticks[PLOT_TICKS_MOST];
+    size_t ticks_count = plot_ticks(scale, low, high, wanted, ticks);
+    char text[512] = "", number[PLOT_NUMBER_BYTES];
+    for (size_t i = 0; i < ticks_count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), i ? " %s" : "%s", plot_number(ticks[i], number));
+    ck_assert_str_eq(text, expected);
+}
+
+START_TEST(ticks) {
+    check_ticks(PLOT_LINEAR, 0, 300, 6, "0 50 100 150 200 250 300");
+    check_ticks(PLOT_LINEAR, 0, 0.07, 6, "0 0.02 0.04 0.06 0.08");
+    check_ticks(PLOT_LINEAR, -3, 4, 6, "-4 -2 0 2 4");
+    check_ticks(PLOT_LINEAR, 0, 50265, 6, "0 10,000 20,000 30,000 40,000 50,000 60,000");
+    check_ticks(PLOT_LOG2, 1, 128, 8, "1 2 4 8 16 32 64 128");
+    check_ticks(PLOT_LOG2, 60, 1000, 8, "32 64 128 256 512 1,024");
+    check_ticks(PLOT_LOG2, 1, 1e6, 8, "1 8 64 512 4,096 32,768 262,144 2,097,152");
+    check_ticks(PLOT_LOG10, 12, 700, 6, "10 20 50 100 200 500 1,000");
+    check_ticks(PLOT_LOG10, 0.3, 0.4, 6, "0.2 0.5");
+    check_ticks(PLOT_LOG10, 1, 1e6, 6, "1 10 100 1,000 10,000 100,000 1,000,000");
+}
+END_TEST
+
+// Whatever the range, the ticks enclose it, ascend, and are few.
+START_TEST(ticks_enclose) {
+    for (int scale = 0; scale < PLOT_SCALE_COUNT; scale++)
+        for (double low = 1e-9; low < 1e9; low *= 7.3)
+            for (double factor = 1.001; factor < 1e12; factor *= 3.7) {
+                double t[PLOT_TICKS_MOST], high = low * factor;
+                size_t n = plot_ticks((PlotScale)scale, low, high, 6, t);
+                ck_assert_uint_ge(n, 2);
+                ck_assert_uint_le(n, PLOT_TICKS_MOST);
+                ck_assert_msg(t[0] <= low * (1 + 1e-9) && t[n - 1] >= high * (1 - 1e-9),
+                              "scale %d: %g .. %g has ticks %g .. %g", scale, low, high, t[0], t[n - 1]);
+                for (size_t i = 1; i < n; i++)
+                    ck_assert(t[i] > t[i - 1]);
+            }
+}
+END_TEST
+
+START_TEST(numbers) {
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {0.5, "0.5"},
+                 {2.5, "2.5"},
+                 {1024, "1,024"},
+                 {-1234567, "-1,234,567"},
+                 {999.96, "1,000"},
+                 {123456, "123,456"},
+                 {1e-7, "1e-07"},
+                 {1.25e12, "1.25e+12"},
+                 {3.14159, "3.142"},
+                 {-100000, "-100,000"}};
+    char text[PLOT_NUMBER_BYTES];
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        ck_assert_str_eq(plot_number(cases[i].value, text), cases[i].text);
+}
+END_TEST
+
+START_TEST(refusals) {
+    Error err;
+    Buffer svg = {0};
+    PlotSeries one = {.name = "s", .points = (PlotPoint[]){{0, 1, 1, 1}}, .count = 1};
+    Plot plot = {.title = "t", .x = {"x", PLOT_LOG2}, .y = {"y", PLOT_LINEAR}, .series = &one, .series_count = 1};
+    CHECK_FAILS(plot_lines(&plot, &svg, &err), ERR_FORMAT,
+                "point 1 of series 's' is not above 0, which a logarithmic axis needs");
+    one.points = (PlotPoint[]){{1, NAN, 1, 1}};
+    CHECK_FAILS(plot_lines(&plot, &svg, &err), ERR_FORMAT, "point 1 of series 's' is no finite number");
+    one.points = (PlotPoint[]){{1, 2, 3, 4}};
+    CHECK_FAILS(plot_lines(&plot, &svg, &err), ERR_FORMAT, "outside its own spread");
+    one.count = 0;
+    CHECK_FAILS(plot_lines(&plot, &svg, &err), ERR_FORMAT, "at least one point");
+    plot.series_count = 9;
+    CHECK_FAILS(plot_lines(&plot, &svg, &err), ERR_LIMIT, "9 series, it may have 8");
+    PlotBar bar = {.label = "b", .value = -1, .low = -1, .high = 1};
+    PlotBars bars = {.title = "t", .bars = &bar, .count = 1};
+    CHECK_FAILS(plot_bars(&bars, &svg, &err), ERR_FORMAT, "bar 1, 'b'");
+    bar = (PlotBar){.label = "b", .value = NAN};
+    CHECK_FAILS(plot_bars(&bars, &svg, &err), ERR_FORMAT, "bar 1, 'b'");
+    bars.count = 0;
+    CHECK_FAILS(plot_bars(&bars, &svg, &err), ERR_FORMAT, "at least one");
+    ck_assert_uint_eq(svg.bytes, 0);
+    buffer_done(&svg);
+}
+END_TEST
+
+// Points that leave an axis no span, and texts of any bytes, still make a picture.
+START_TEST(odd_inputs) {
+    Error err;
+    for (int scale = 0; scale < PLOT_SCALE_COUNT; scale++)
+        for (int kind = 0; kind < 3; kind++) {
+            double value = (double[]){1, 1e15, 1e-15}[kind];
+            PlotPoint point = {value, value, value, value};
+            PlotSeries one = {.name = "\xff\x01<\xed\xa0\x80", .points = &point, .count = 1};
+            Plot plot = {.title = "]]>&",
+                         .x = {"\x02", (PlotScale)scale},
+                         .y = {NULL, (PlotScale)scale},
+                         .series = &one,
+                         .series_count = 1};
+            Buffer svg = {0};
+            CHECK_OK(plot_lines(&plot, &svg, &err));
+            ck_assert_msg(is_well_formed(svg.data), "%s", svg.data);
+            ck_assert(!strstr(svg.data, "nan") && !strstr(svg.data, "inf"));
+            ck_assert(strstr(svg.data, "]]&gt;&amp;"));
+            buffer_done(&svg);
+        }
+}
+END_TEST
+
+START_TEST(waterfall) {
+    Error err;
+    Buffer svg = {0};
+    const PlotBar bars[] = {{.label = "PyTorch", .value = 400, .low = 390, .high = 400},
+                            {.label = "hone", .note = "overhead", .value = 100, .low = 100, .high = 100},
+                            {.label = "slower", .value = 120, .low = 120, .high = 120}};
+    PlotBars plot = {.title = "t", .axis_label = "ms", .bars = bars, .count = 3, .waterfall = true};
+    CHECK_OK(plot_bars(&plot, &svg, &err));
+    ck_assert(is_well_formed(svg.data));
+    // 376 pixels for 400: the second bar is a quarter, what it saves the rest; a step up saves nothing
+    ck_assert(strstr(svg.data, "<rect class=\"bar\" x=\"236\" y=\"94.0\" width=\"94.0\" height=\"22\"/>"));
+    ck_assert(strstr(svg.data, "<rect class=\"saved\" x=\"330.0\" y=\"94.0\" width=\"282.0\" height=\"22\"/>"));
+    ck_assert_uint_eq(count(svg.data, "class=\"saved\""), 1);
+    ck_assert(strstr(svg.data, ">100 (\xC3\x97 0.25)<") && strstr(svg.data, ">120 (\xC3\x97 1.20)<"));
+    buffer_done(&svg);
+}
+END_TEST
+
+static Status draw(const char *text, Buffer *out, Error *err) {
+    Arena arena;
+    arena_init(&arena, 0);
+    json_t *spec = NULL;
+    Status status = json_parse(&arena, "spec", (Bytes){(const unsigned char *)text, strlen(text)}, false, &spec, err);
+    if (status == OK)
+        status = plot_spec_draw(&arena, spec, "spec", out, err);
+    arena_done(&arena);
+    return status;
+}
+
+START_TEST(specs) {
+    Error err;
+    Buffer a = {0}, b = {0};
+    CHECK_OK(draw("{\"kind\":\"lines\",\"title\":\"a & b\",\"description\":\"d < e\",\"x\":{\"label\":\"batch\","
+                  "\"scale\":\"log2\"},\"y\":{\"label\":\"ms\"},\"series\":[{\"name\":\"hone <INT8> & \\\"co\\\"\","
+                  "\"points\":[[1,270,260,300],[2,200],[128,30,29,34]]},{\"name\":\"limit\",\"dashed\":true,"
+                  "\"points\":[[1,270,260,300],[2,200]]}]}",
+                  &a, &err));
+    PlotSeries series[2];
+    Plot plot = plot_two(series, PLOT_LOG2, PLOT_LINEAR);
+    CHECK_OK(plot_lines(&plot, &b, &err));
+    ck_assert_str_eq(a.data, b.data);
+    buffer_clear(&a);
+    CHECK_OK(draw("{\"kind\":\"waterfall\",\"title\":\"t\",\"axis\":\"ms\",\"bars\":[{\"label\":\"x\",\"value\":2,"
+                  "\"low\":1,\"high\":3},{\"label\":\"y\",\"note\":\"n\",\"value\":1}]}",
+                  &a, &err));
+    ck_assert_uint_eq(count(a.data, "class=\"saved\""), 1);
+    ck_assert_uint_eq(count(a.data, "class=\"whisker\""), 3);
+    static const struct {
+        const char *spec, *text;
+    } bad[] = {
+        {"[]", "expected a JSON object that describes a plot"},
+        {"{\"kind\":\"pie\"}", "'kind' is 'pie', expected lines, bars or waterfall"},
+        {"{\"kind\":\"bars\"}", "'title' is missing"},
+        {"{\"kind\":\"bars\",\"title\":\"t\",\"axis\":\"a\"}", "'bars' is missing, expected an array"},
+        {"{\"kind\":\"bars\",\"title\":\"t\",\"axis\":\"a\",\"bars\":[{\"label\":\"x\"}]}",
+         "bar 'x' has no number as its 'value'"},
+        {"{\"kind\":\"lines\",\"title\":\"t\",\"x\":{\"label\":\"l\",\"scale\":\"cubic\"}}",
+         "'x' has the scale 'cubic', expected linear, log2 or log10"},
+        {"{\"kind\":\"lines\",\"title\":\"t\",\"x\":{\"label\":\"l\"},\"y\":{\"label\":\"l\"},\"series\":[{\"name\":"
+         "\"s\",\"points\":[[1]]}]}",
+         "point 1 of series 's' is none, expected [x, y] or [x, y, low, high]"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
+        CHECK_FAILS(draw(bad[i].spec, &a, &err), ERR_FORMAT, bad[i].text);
+    buffer_done(&a);
+    buffer_done(&b);
+}
+END_TEST
+
+TEST_MAIN("measure/plot", checker_can_fail, lines_have_everything, numbers_land_where_they_belong, ticks, ticks_enclose,
+          numbers, refusals, odd_inputs, waterfall, specs)
