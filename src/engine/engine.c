@@ -41,7 +41,7 @@ struct Engine {
 static size_t choose_pages(const SessionModel *model, const EngineSettings *settings) {
     size_t span = (settings->most_positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
     size_t rows = settings->most_rows < USUAL_ROWS ? settings->most_rows : USUAL_ROWS;
-    size_t page_bytes = PAGE_TOKENS * 2 * sizeof(float) * model->decoder_layers * model->width;
+    size_t page_bytes = session_page_bytes(model, settings->kv_kind);
     size_t budget = page_bytes > 0 ? settings->kv_bytes / page_bytes : 0;
     size_t least = (1 + rows) * span;
     size_t most = (settings->most_requests + settings->most_rows) * span;
@@ -96,6 +96,7 @@ static Status engine_build(Engine *engine, const SessionModel *model, Error *err
         .most_rows = engine->settings.most_rows,
         .most_source_tokens = engine->settings.most_source_tokens,
         .pages = choose_pages(model, &engine->settings),
+        .kv_kind = engine->settings.kv_kind,
     };
     TRY(session_new(model, engine->kernels, engine->pool, &limits, &engine->session, err));
     engine->total_pages = session_free_pages(engine->session);

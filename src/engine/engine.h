@@ -39,6 +39,7 @@ typedef struct EngineSettings {
     size_t most_rows;          // beams of all requests in flight together; 0: most_requests * 8, at least 64
     size_t most_source_tokens; // of one encode step; 0: a default of 4096, at least the model's positions
     size_t most_positions;     // of a source or an output; 0: the model's
+    KvKind kv_kind;            // how K and V are kept: 0 is f32
     size_t kv_bytes;           // of the K/V pages, beyond what one request may need; 0: 1 GiB
 } EngineSettings;
 

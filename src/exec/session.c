@@ -51,12 +51,32 @@ static void session_unmap(void *object) {
     memory_unmap(session->kv.base, session->kv_bytes);
 }
 
+// Bytes of a token's K and V in the layer whose heads take most: with scales beside them, more heads take more.
+static size_t slot_bytes(const SessionModel *model, KvKind kind) {
+    const Graph *graphs[] = {model->encode, model->decode};
+    size_t most = kv_head_bytes(kind, model->width);
+    for (size_t g = 0; g < sizeof graphs / sizeof *graphs; g++)
+        for (size_t i = 0; i < graphs[g]->node_count; i++) {
+            const Node *node = graphs[g]->nodes[i];
+            if (node->op != OP_CROSS_STORE && node->op != OP_ATTENTION_CACHED && node->op != OP_ATTENTION_CROSS)
+                continue;
+            size_t heads = (size_t)node_int(node, "heads", 1);
+            size_t bytes = heads * kv_head_bytes(kind, model->width / heads);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
+size_t session_page_bytes(const SessionModel *model, KvKind kind) {
+    return KV_BLOCK_TOKENS * slot_bytes(model, kind) * model->decoder_layers;
+}
+
 static Status pool_make(Session *s, Error *err) {
-    size_t page = 2 * (size_t)KV_BLOCK_TOKENS * s->model.width, floats;
-    if (!size_multiply(page, s->limits.pages, &floats) || !size_multiply(floats, s->model.decoder_layers, &floats) ||
-        !size_multiply(floats, sizeof(float), &s->kv_bytes))
+    size_t slot = slot_bytes(&s->model, s->limits.kv_kind), slots = KV_BLOCK_TOKENS * s->limits.pages;
+    s->kv = (KvPool){.kind = s->limits.kv_kind, .width = s->model.width, .slot_bytes = slot};
+    if (!size_multiply(slot, slots, &s->kv.layer_bytes) ||
+        !size_multiply(s->kv.layer_bytes, s->model.decoder_layers, &s->kv_bytes))
         return FAIL(err, ERR_LIMIT, "a K/V pool of %zu pages is more than this machine can address", s->limits.pages);
-    s->kv = (KvPool){.layer_stride = page * s->limits.pages, .page_stride = page, .width = s->model.width};
     TRY_NEW(s->kv.base = memory_map(s->kv_bytes, err));
     TRY(arena_on_free(&s->arena, session_unmap, s, err));
     TRY_NEW(s->free_pages = arena_array(&s->arena, s->limits.pages, sizeof *s->free_pages, err));

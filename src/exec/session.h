@@ -20,6 +20,7 @@ typedef struct SessionLimits {
     size_t most_rows;          // of a decode step
     size_t most_source_tokens; // of an encode step, all its sources together
     size_t pages;              // of the K/V pool; a page is 16 tokens, all layers
+    KvKind kv_kind;            // how K and V are kept
 } SessionLimits;
 
 // What a session needs to know of a model; filled by the model room.
@@ -39,6 +40,8 @@ void session_free(Session *session);
 // together).
 MUST_CHECK Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source,
                                Error *err);
+// Bytes of a page of all layers.
+size_t session_page_bytes(const SessionModel *model, KvKind kind);
 void session_close(Session *session, Source *source);
 size_t session_free_pages(const Session *session);
 size_t session_pages_needed(const Session *session, size_t source_tokens, size_t most_slots);

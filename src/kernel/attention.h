@@ -1,25 +1,62 @@
 // SPDX-License-Identifier: Apache-2.0
-// Attention over stored keys and values (kernel/kernels.h tells what all kernels keep).
+// Attention over stored keys and values (kernel/kernels.h tells what all kernels keep), and storing them.
+//
+// A kind says how an element of K and V lies in memory; queries, scores and sums are f32 always:
+//   KV_F32  as it is
+//   KV_F16  rounded to nearest, ties to even, when stored (beyond 65504: infinity); widened exactly when read
+//   KV_S8   per token and head one f32 scale for K and one for V, by the rule of quantize_row_s8 over that head's
+//           head_dim elements (a NaN is 0, an infinity the largest float); the integer is converted exactly when read,
+//           and the scale goes into the score or the weight, once for each key:
+//             score_j = (scale * (sum over d of q[d] * (float)K[j][d])) * k_scale_j
+//             y[d] = (sum over j of (p_j * v_scale_j) * (float)V[j][d]) * (1 / sum16(p))
+//
+// A token's K and V of one head take kv_head_bytes, in two layouts:
+//   row    [k_scale, v_scale: f32, KV_S8 only] K [head_dim] V [head_dim]; a slot is all heads of a token, one behind
+//          the other
+//   block  16 tokens of one head: [k_scales [16], v_scales [16]: f32, KV_S8 only] K transposed [head_dim][16],
+//          V [16][head_dim]; a page is all heads' blocks of 16 tokens, one behind the other
+// Both need 4-byte alignment.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum { KV_BLOCK_TOKENS = 16 }; // tokens in a page of the K/V pool
 
-// Attention of `queries` rows of one head over keys > 0 held in blocks of 16 tokens (source self-attention and
-// cross-attention): a block holds K transposed [head_dim][16] and, `v_offset` floats later, V [16][head_dim].
+typedef enum KvKind { KV_F32, KV_F16, KV_S8, KV_KIND_COUNT } KvKind;
+
+// "f32", "f16", "int8", as --kv-type has them.
+const char *kv_kind_name(KvKind kind);
+bool kv_kind_from_name(const char *name, KvKind *ret);
+
+static inline size_t kv_element_bytes(KvKind kind) {
+    return kind == KV_F32 ? 4 : kind == KV_F16 ? 2 : 1;
+}
+
+// Bytes of the scales at the head of one head's row; a block has 16 times as many.
+static inline size_t kv_scale_bytes(KvKind kind) {
+    return kind == KV_S8 ? 2 * sizeof(float) : 0;
+}
+
+// A multiple of 4. Heads of a slot are this far apart, heads of a page 16 times this.
+static inline size_t kv_head_bytes(KvKind kind, size_t head_dim) {
+    return (kv_scale_bytes(kind) + 2 * head_dim * kv_element_bytes(kind) + 3) / 4 * 4;
+}
+
+// Attention of `queries` rows of one head over keys > 0 held in blocks (source self-attention and cross-attention):
 //   score_j = scale * (fma chain over d of q[d] K[d][j]);  p_j = exp(score_j - max);  y[d] = (fma chain over j of p_j
 //   V[j][d]) * (1 / sum16(p))
 // Memory beyond the arguments: `scratch`, ATTENTION_QUERY_ROWS * (keys rounded up to 16) floats; never queries x keys.
 typedef struct AttentionBlocks {
+    KvKind kind;
     size_t queries, keys, head_dim;
     float scale;
     const float *q; // [queries, head_dim], rows q_stride apart
     size_t q_stride;
-    const float *base;     // block b of this head starts at base + blocks[b] * block_stride
+    const void *base;      // block b of this head starts at base + blocks[b] * block_bytes
     const int32_t *blocks; // [ceil(keys / 16)]
-    size_t block_stride, v_offset;
+    size_t block_bytes;
     float *y; // [queries, head_dim], rows y_stride apart
     size_t y_stride;
     float *scratch;
@@ -30,12 +67,25 @@ enum { ATTENTION_QUERY_ROWS = 16 };
 // Attention of one query over keys > 0 held as rows in any order (the decoder's own past, one list of slots per beam):
 //   score_j = scale * dot16(q, k_j), the 16-lane sum of products by fma; the rest as above.
 typedef struct AttentionRows {
+    KvKind kind;
     size_t keys, head_dim;
     float scale;
     const float *q;       // [head_dim]
-    const float *base;    // key j starts at base + slots[j] * slot_stride; its value v_offset floats later
+    const void *base;     // the row of key j starts at base + slots[j] * slot_bytes
     const int32_t *slots; // [keys]
-    size_t slot_stride, v_offset;
+    size_t slot_bytes;
     float *y;       // [head_dim]
     float *scratch; // keys rounded up to 16 floats
 } AttentionRows;
+
+// Storing `tokens` rows of K and V as blocks: token t goes to place t % 16 of page blocks[t / 16]; places of the last
+// block beyond the last token become zeros.
+typedef struct KvStore {
+    KvKind kind;
+    size_t tokens, heads, head_dim;
+    const float *k, *v; // [tokens, heads * head_dim], rows k_stride and v_stride apart
+    size_t k_stride, v_stride;
+    void *base;            // page p starts at base + p * block_bytes
+    const int32_t *blocks; // [ceil(tokens / 16)]
+    size_t block_bytes;
+} KvStore;

@@ -31,6 +31,10 @@
 #include "kernel/attention.h"
 #include "kernel/gemm.h"
 
+typedef struct LogNormalizer {
+    float max, log_sum;
+} LogNormalizer;
+
 typedef struct Kernels {
     CpuLevel level; // the strongest set that filled something in
     GemmKernel gemm[WEIGHT_KIND_COUNT];
@@ -65,16 +69,22 @@ typedef struct Kernels {
     void (*log_softmax)(const float *x, size_t n, float *y);
     void (*softmax)(const float *x, size_t n, float *y);
 
+    // What log_softmax subtracts: max and log(sum16 exp(x - max)).
+    void (*log_normalizer)(const float *x, size_t n, LogNormalizer *ret);
+    // The min(n, most) largest of (x[j] - max - log_sum) + offset, largest first, of equal ones the lowest index first:
+    // the best of a row that log_softmax would write, without writing it. Elements may have become -infinity since
+    // the normalizer was taken. Where one result is NaN all must be (as with a normalizer of the row itself): then the
+    // first come. Returns how many.
+    size_t (*top_log_softmax)(const float *x, size_t n, LogNormalizer normalizer, float offset, size_t most,
+                              float *ret_values, int32_t *ret_indices);
+
     // First index of the largest element; a NaN counts as larger than any number, as torch.argmax has it. n > 0.
     size_t (*argmax)(const float *x, size_t n);
 
-    // Writes rows of K and V [tokens, heads * head_dim], k_stride and v_stride apart, into the blocks of
-    // AttentionBlocks: token t of the rows goes to place first + t; `blocks` as there, base is head 0 of the layer.
-    // Head h's K lies h * head_dim * 16 floats into a block, its V v_offset + h * 16 * head_dim. Places of the last
-    // block beyond the last token are zeroed.
-    void (*store_blocks)(const float *k, size_t k_stride, const float *v, size_t v_stride, size_t tokens, size_t heads,
-                         size_t head_dim, size_t first, float *base, const int32_t *blocks, size_t block_stride,
-                         size_t v_offset);
+    // K and V into the layouts of kernel/attention.h: many tokens as blocks; one token, k and v [heads * head_dim], as
+    // a row into its slot.
+    void (*store_blocks)(const KvStore *args);
+    void (*store_row)(KvKind kind, const float *k, const float *v, size_t heads, size_t head_dim, void *slot);
     void (*attention_blocks)(const AttentionBlocks *args);
     void (*attention_rows)(const AttentionRows *args);
 } Kernels;

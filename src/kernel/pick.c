@@ -31,6 +31,22 @@ const char *weight_kind_name(WeightKind kind) {
     return names[kind];
 }
 
+static const char *const kv_kind_names[KV_KIND_COUNT] = {"f32", "f16", "int8"};
+
+const char *kv_kind_name(KvKind kind) {
+    assert(kind >= 0 && kind < KV_KIND_COUNT);
+    return kv_kind_names[kind];
+}
+
+bool kv_kind_from_name(const char *name, KvKind *ret) {
+    for (KvKind kind = 0; kind < KV_KIND_COUNT; kind++)
+        if (strcmp(name, kv_kind_names[kind]) == 0) {
+            *ret = kind;
+            return true;
+        }
+    return false;
+}
+
 void kernels_pick(CpuLevel level, Kernels *ret) {
     kernels_fill_ref(ret);
 #if defined(__x86_64__)

@@ -47,6 +47,39 @@ void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t ite
     pool_run(pool, items < threads ? items : threads, worker_run, &workers);
 }
 
+typedef struct StoreJob {
+    const OpRun *run;
+    const KvStore *store;
+} StoreJob;
+
+static size_t blocks_of(const SourceSpan *span) {
+    return (span->keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
+}
+
+// Block `index` of all sources' blocks.
+static void store_item(void *context, size_t index) {
+    const StoreJob *job = context;
+    const SourceSpan *span = job->run->step->sources;
+    size_t block = index;
+    for (; block >= blocks_of(span); span++)
+        block -= blocks_of(span);
+    KvStore store = *job->store;
+    size_t token = block * KV_BLOCK_TOKENS, row = span->first_row + token;
+    store.tokens = span->keys - token < KV_BLOCK_TOKENS ? span->keys - token : KV_BLOCK_TOKENS;
+    store.k += row * store.k_stride;
+    store.v += row * store.v_stride;
+    store.blocks = store.blocks ? store.blocks + index : span->cross_pages + block;
+    job->run->kernels->store_blocks(&store);
+}
+
+void attend_store(const OpRun *run, const KvStore *store) {
+    StoreJob job = {run, store};
+    size_t blocks = 0;
+    for (size_t i = 0; i < run->step->source_count; i++)
+        blocks += blocks_of(&run->step->sources[i]);
+    pool_run(run->pool, blocks, store_item, &job);
+}
+
 OpCost attend_cost(const Node *node, size_t rows, size_t keys) {
     double columns = (double)output_columns(node);
     return (OpCost){.operations = 4 * columns * (double)rows * (double)keys,

@@ -15,6 +15,10 @@ size_t attend_worker_bytes(size_t most_keys);
 void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t item, float *scratch), void *context,
                 void *scratch, size_t worker_bytes);
 
+// Stores K and V of the step's sources, block by block on the pool. `store` says all but which tokens: k and v begin at
+// the step's first row; its blocks NULL: each source's cross_pages, else the blocks of all sources one after the other.
+void attend_store(const OpRun *run, const KvStore *store);
+
 // A scratch for each thread and nothing else: OpDef.scratch_bytes of operators over stored K and V.
 size_t attend_scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys);
 

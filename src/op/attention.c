@@ -25,9 +25,9 @@ static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t m
 
 typedef struct Job {
     const OpRun *run;
-    size_t heads, head_dim, block_stride;
+    size_t heads, head_dim, block_bytes;
     float scale;
-    float *blocks;
+    unsigned char *blocks;
     int32_t *numbers;
 } Job;
 
@@ -37,16 +37,6 @@ static size_t blocks_before(const StepContext *step, size_t source) {
     for (size_t i = 0; i < source; i++)
         blocks += (step->sources[i].keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
     return blocks;
-}
-
-static void store_tile(void *context, size_t source) {
-    const Job *job = context;
-    const SourceSpan *span = &job->run->step->sources[source];
-    const Slab *k = &job->run->inputs[1], *v = &job->run->inputs[2];
-    job->run->kernels->store_blocks(slab_row(k, span->first_row), k->row_stride, slab_row(v, span->first_row),
-                                    v->row_stride, span->keys, job->heads, job->head_dim, 0, job->blocks,
-                                    job->numbers + blocks_before(job->run->step, source), job->block_stride,
-                                    job->block_stride / 2);
 }
 
 static void attend_item(void *context, size_t item, float *scratch) {
@@ -61,16 +51,16 @@ static void attend_item(void *context, size_t item, float *scratch) {
     size_t head = item / chunks, first = item % chunks * QUERY_CHUNK;
     const Slab *q = &job->run->inputs[0], *y = &job->run->outputs[0];
     AttentionBlocks args = {
+        .kind = KV_F32,
         .queries = span->rows - first < QUERY_CHUNK ? span->rows - first : QUERY_CHUNK,
         .keys = span->keys,
         .head_dim = job->head_dim,
         .scale = job->scale,
         .q = slab_row(q, span->first_row + first) + head * job->head_dim,
         .q_stride = q->row_stride,
-        .base = job->blocks + head * job->head_dim * KV_BLOCK_TOKENS,
+        .base = job->blocks + head * KV_BLOCK_TOKENS * kv_head_bytes(KV_F32, job->head_dim),
         .blocks = job->numbers + blocks_before(step, source),
-        .block_stride = job->block_stride,
-        .v_offset = job->block_stride / 2,
+        .block_bytes = job->block_bytes,
         .y = slab_row(y, span->first_row + first) + head * job->head_dim,
         .y_stride = y->row_stride,
         .scratch = scratch,
@@ -89,12 +79,23 @@ static void run(const OpRun *args) {
     }
     Layout l = layout(columns, args->outputs[0].rows, step->source_count, most_keys);
     Job job = {.run = args, .heads = (size_t)heads, .head_dim = columns / (size_t)heads, .blocks = args->scratch};
-    job.block_stride = 2 * KV_BLOCK_TOKENS * columns;
+    job.block_bytes = 2 * KV_BLOCK_TOKENS * columns * sizeof(float);
     job.scale = (float)node_real(args->node, "scale", 1.0);
     job.numbers = (int32_t *)(void *)((unsigned char *)args->scratch + l.blocks_bytes);
     for (size_t i = 0; i < blocks; i++)
         job.numbers[i] = (int32_t)i;
-    pool_run(args->pool, step->source_count, store_tile, &job);
+    const Slab *k = &args->inputs[1], *v = &args->inputs[2];
+    KvStore store = {.kind = KV_F32,
+                     .heads = job.heads,
+                     .head_dim = job.head_dim,
+                     .k = k->data,
+                     .v = v->data,
+                     .k_stride = k->row_stride,
+                     .v_stride = v->row_stride,
+                     .base = job.blocks,
+                     .blocks = job.numbers,
+                     .block_bytes = job.block_bytes};
+    attend_store(args, &store);
     attend_run(args->pool, items, attend_item, &job, (unsigned char *)job.numbers + l.numbers_bytes, l.worker_bytes);
 }
 

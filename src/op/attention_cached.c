@@ -4,13 +4,11 @@
 #include "op/attend.h"
 #include "op/rules.h"
 
-#include <string.h>
-
 typedef struct Job {
     const OpRun *run;
     size_t heads, head_dim;
     float scale;
-    float *layer; // of the pool
+    unsigned char *layer; // of the pool
 } Job;
 
 static void attend_item(void *context, size_t item, float *scratch) {
@@ -19,14 +17,14 @@ static void attend_item(void *context, size_t item, float *scratch) {
     size_t row = item / job->heads, column = item % job->heads * job->head_dim;
     const DecodeSpan *span = &job->run->step->rows[row];
     AttentionRows args = {
+        .kind = kv->kind,
         .keys = span->past_count,
         .head_dim = job->head_dim,
         .scale = job->scale,
         .q = slab_row(&job->run->inputs[0], row) + column,
-        .base = job->layer + column,
+        .base = job->layer + item % job->heads * kv_head_bytes(kv->kind, job->head_dim),
         .slots = span->past_slots,
-        .slot_stride = 2 * kv->width,
-        .v_offset = kv->width,
+        .slot_bytes = kv->slot_bytes,
         .y = slab_row(&job->run->outputs[0], row) + column,
         .scratch = scratch,
     };
@@ -40,13 +38,13 @@ static void run(const OpRun *args) {
                .heads = (size_t)node_int(args->node, "heads", 1),
                .scale = (float)node_real(args->node, "scale", 1.0)};
     job.head_dim = args->outputs[0].columns / job.heads;
-    job.layer = kv->base + (size_t)node_int(args->node, "layer", 0) * kv->layer_stride;
+    job.layer = kv->base + (size_t)node_int(args->node, "layer", 0) * kv->layer_bytes;
     size_t keys = 0, most_keys = 0;
     for (size_t r = 0; r < step->row_count; r++) {
         const DecodeSpan *span = &step->rows[r];
-        float *slot = job.layer + (size_t)span->past_slots[span->past_count - 1] * 2 * kv->width;
-        memcpy(slot, slab_row(&args->inputs[1], r), kv->width * sizeof *slot);
-        memcpy(slot + kv->width, slab_row(&args->inputs[2], r), kv->width * sizeof *slot);
+        args->kernels->store_row(kv->kind, slab_row(&args->inputs[1], r), slab_row(&args->inputs[2], r), job.heads,
+                                 job.head_dim,
+                                 job.layer + (size_t)span->past_slots[span->past_count - 1] * kv->slot_bytes);
         keys += span->past_count;
         most_keys = span->past_count > most_keys ? span->past_count : most_keys;
     }

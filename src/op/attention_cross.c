@@ -13,7 +13,7 @@ typedef struct Job {
     const OpRun *run;
     size_t heads, head_dim;
     float scale;
-    const float *layer;
+    const unsigned char *layer;
 } Job;
 
 // Rows from `row` on that belong to the same source, at most what the kernel takes at once.
@@ -32,16 +32,16 @@ static void attend_item(void *context, size_t item, float *scratch) {
     while (group--)
         row += group_rows(step, row);
     AttentionBlocks args = {
+        .kind = step->kv->kind,
         .queries = group_rows(step, row),
         .keys = step->rows[row].cross_keys,
         .head_dim = job->head_dim,
         .scale = job->scale,
         .q = slab_row(&job->run->inputs[0], row) + head * job->head_dim,
         .q_stride = job->run->inputs[0].row_stride,
-        .base = job->layer + head * job->head_dim * KV_BLOCK_TOKENS,
+        .base = job->layer + head * KV_BLOCK_TOKENS * kv_head_bytes(step->kv->kind, job->head_dim),
         .blocks = step->rows[row].cross_pages,
-        .block_stride = step->kv->page_stride,
-        .v_offset = step->kv->page_stride / 2,
+        .block_bytes = kv_page_bytes(step->kv),
         .y = slab_row(&job->run->outputs[0], row) + head * job->head_dim,
         .y_stride = job->run->outputs[0].row_stride,
         .scratch = scratch,
@@ -55,7 +55,7 @@ static void run(const OpRun *args) {
                .heads = (size_t)node_int(args->node, "heads", 1),
                .scale = (float)node_real(args->node, "scale", 1.0)};
     job.head_dim = args->outputs[0].columns / job.heads;
-    job.layer = step->kv->base + (size_t)node_int(args->node, "layer", 0) * step->kv->layer_stride;
+    job.layer = step->kv->base + (size_t)node_int(args->node, "layer", 0) * step->kv->layer_bytes;
     size_t groups = 0, keys = 0, most_keys = 0;
     for (size_t row = 0; row < step->row_count; row += group_rows(step, row)) {
         groups++;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// cross_store: a decoder layer's K and V of each source go into that source's pages, once per request.
+// cross_store: a decoder layer's K and V of each source go into that source's pages, once per request. A page is an
+// item.
+#include "op/attend.h"
 #include "op/rules.h"
 
 static Status infer(const Node *node, ValueType *ret_types, Error *err) {
@@ -10,20 +12,20 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return rule_heads(node, k.dims[1].value, NULL, err);
 }
 
-static void store_tile(void *context, size_t source) {
-    const OpRun *args = context;
-    const SourceSpan *span = &args->step->sources[source];
+static void run(const OpRun *args) {
     const KvPool *kv = args->step->kv;
     const Slab *k = &args->inputs[0], *v = &args->inputs[1];
     size_t heads = (size_t)node_int(args->node, "heads", 1);
-    args->kernels->store_blocks(slab_row(k, span->first_row), k->row_stride, slab_row(v, span->first_row),
-                                v->row_stride, span->keys, heads, k->columns / heads, 0,
-                                kv->base + (size_t)node_int(args->node, "layer", 0) * kv->layer_stride,
-                                span->cross_pages, kv->page_stride, kv->page_stride / 2);
-}
-
-static void run(const OpRun *args) {
-    pool_run(args->pool, args->step->source_count, store_tile, (void *)args);
+    KvStore store = {.kind = kv->kind,
+                     .heads = heads,
+                     .head_dim = k->columns / heads,
+                     .k = k->data,
+                     .v = v->data,
+                     .k_stride = k->row_stride,
+                     .v_stride = v->row_stride,
+                     .base = kv->base + (size_t)node_int(args->node, "layer", 0) * kv->layer_bytes,
+                     .block_bytes = kv_page_bytes(kv)};
+    attend_store(args, &store);
 }
 
 static OpCost cost(const Node *node, size_t rows, size_t keys) {

@@ -29,14 +29,20 @@ typedef struct DecodeSpan {
     size_t cross_keys;
 } DecodeSpan;
 
-// K/V pool of the session: per layer `pages` pages of 16 slots; a slot as row form holds K then V of one token
-// [2 * d]; a page as block form holds per head K [head_dim][16], and from v_offset V [16][head_dim].
+// K/V pool of the session: per layer pages of 16 slots, one token's K and V each. A page holds rows, slot after slot,
+// or blocks, head after head: kernel/attention.h.
 typedef struct KvPool {
-    float *base;
-    size_t layer_stride; // floats between layers
-    size_t page_stride;  // floats: 16 * 2 * d
-    size_t width;        // d: heads * head_dim
+    unsigned char *base;
+    KvKind kind;
+    size_t width; // heads * head_dim
+    size_t slot_bytes;
+    size_t layer_bytes; // between layers
 } KvPool;
+
+// Bytes of a page: 16 slots.
+static inline size_t kv_page_bytes(const KvPool *kv) {
+    return KV_BLOCK_TOKENS * kv->slot_bytes;
+}
 
 // What operators see of the step they run in.
 typedef struct StepContext {

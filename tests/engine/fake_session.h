@@ -80,6 +80,10 @@ Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool
     return OK;
 }
 
+size_t session_page_bytes(const SessionModel *model, KvKind kind) {
+    return TABLE_PAGE_TOKENS * kv_head_bytes(kind, model->width) * model->decoder_layers;
+}
+
 void session_free(Session *session) {
     if (!session)
         return;

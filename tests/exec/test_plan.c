@@ -47,7 +47,10 @@ static void run_step(Plan *plan, size_t rows, float *pool) {
     size_t half = rows / 2;
     SourceSpan sources[] = {{0, rows - half, rows - half, pages[0]},
                             {rows - half, half, half ? (half + 1) / 2 : 0, pages[1]}};
-    KvPool kv = {.base = pool, .layer_stride = 6 * 128, .page_stride = 128, .width = RANDOM_GRAPH_WIDTH};
+    KvPool kv = {.base = (unsigned char *)pool,
+                 .width = RANDOM_GRAPH_WIDTH,
+                 .slot_bytes = 8 * sizeof *pool,
+                 .layer_bytes = 6 * 128 * sizeof *pool};
     StepContext step = {.sources = sources, .source_count = half ? 2 : 1, .kv = &kv};
     plan_run(plan, &rows, &step);
 }

@@ -107,54 +107,106 @@ static inline void bench_rows(const Kernels *kernels, size_t n) {
     }
 }
 
-// A head of 64 over 512 keys: one query (a decoding step) and 512 (an encoder).
-static inline void bench_attention(const Kernels *kernels) {
-    enum { KEYS = 512, DIM = 64 };
-    static float pool[KEYS * DIM * 2], q[KEYS * DIM], y[KEYS * DIM], scratch[ATTENTION_QUERY_ROWS * KEYS];
-    static int32_t order[KEYS];
+// The best of many short passes of `repeat` calls; nanoseconds a call.
+#define BEST_NS(ret, repeat, call)                                                                                     \
+    do {                                                                                                               \
+        (ret) = 1e30;                                                                                                  \
+        for (int run_ = 0; run_ < 20 * BENCH_RUNS; run_++) {                                                           \
+            uint64_t start_ = clock_ns();                                                                              \
+            for (size_t i_ = 0; i_ < (repeat); i_++)                                                                   \
+                call;                                                                                                  \
+            double took_ = (double)(clock_ns() - start_) / (double)(repeat);                                           \
+            (ret) = took_ < (ret) ? took_ : (ret);                                                                     \
+        }                                                                                                              \
+    } while (0)
+
+enum { BENCH_KEYS = 512, BENCH_DIM = 64, BENCH_HEADS = 12 };
+
+static inline void print_attention(const Kernels *kernels, const char *what, KvKind kind, size_t queries, double ns) {
+    double bytes = (double)(BENCH_KEYS * kv_head_bytes(kind, BENCH_DIM));
+    printf("%-7s %-16s %-4s q %-4zu keys %d dim %d %8.2f us %8.1f GFLOP/s %7.1f GB/s\n", cpu_level_name(kernels->level),
+           what, kv_kind_name(kind), queries, BENCH_KEYS, BENCH_DIM, ns * 1e-3,
+           4.0 * (double)queries * BENCH_KEYS * BENCH_DIM / ns, bytes / ns);
+}
+
+// One kind of K/V: a head of 64 over 512 keys with one query (a decoding step), four (its beams) and 512 (an encoder);
+// by slots; and storing 512 tokens of twelve heads. GB/s count K and V, which lie in the second-level cache.
+static inline void bench_attention(const Kernels *kernels, KvKind kind) {
+    enum { WIDTH = BENCH_HEADS * BENCH_DIM };
+    static float pool[BENCH_KEYS * WIDTH * 2], x[BENCH_KEYS * WIDTH], y[BENCH_KEYS * BENCH_DIM];
+    static float scratch[ATTENTION_QUERY_ROWS * BENCH_KEYS];
+    static int32_t order[BENCH_KEYS];
     Random random = {1};
-    random_fill(&random, STYLE_PLAIN, pool, ARRAY_COUNT(pool));
-    random_fill(&random, STYLE_PLAIN, q, ARRAY_COUNT(q));
-    for (int32_t i = 0; i < KEYS; i++)
+    random_fill(&random, STYLE_PLAIN, x, ARRAY_COUNT(x));
+    for (int32_t i = 0; i < BENCH_KEYS; i++)
         order[i] = i;
-    AttentionBlocks blocks = {.keys = KEYS,
-                              .head_dim = DIM,
+    KvStore store = {.kind = kind,
+                     .tokens = BENCH_KEYS,
+                     .heads = BENCH_HEADS,
+                     .head_dim = BENCH_DIM,
+                     .k = x,
+                     .v = x,
+                     .k_stride = WIDTH,
+                     .v_stride = WIDTH,
+                     .base = pool,
+                     .blocks = order,
+                     .block_bytes = BENCH_HEADS * 16 * kv_head_bytes(kind, BENCH_DIM)};
+    AttentionBlocks blocks = {.kind = kind,
+                              .keys = BENCH_KEYS,
+                              .head_dim = BENCH_DIM,
                               .scale = 0.125f,
-                              .q = q,
-                              .q_stride = DIM,
+                              .q = x,
+                              .q_stride = BENCH_DIM,
                               .base = pool,
                               .blocks = order,
-                              .block_stride = 2 * 16 * DIM,
-                              .v_offset = 16 * DIM,
+                              .block_bytes = 16 * kv_head_bytes(kind, BENCH_DIM),
                               .y = y,
-                              .y_stride = DIM,
+                              .y_stride = BENCH_DIM,
                               .scratch = scratch};
-    AttentionRows rows = {.keys = KEYS,
-                          .head_dim = DIM,
+    AttentionRows rows = {.kind = kind,
+                          .keys = BENCH_KEYS,
+                          .head_dim = BENCH_DIM,
                           .scale = 0.125f,
-                          .q = q,
+                          .q = x,
                           .base = pool,
                           .slots = order,
-                          .slot_stride = 2 * DIM,
-                          .v_offset = DIM,
+                          .slot_bytes = kv_head_bytes(kind, BENCH_DIM),
                           .y = y,
                           .scratch = scratch};
-    for (int which = 0; which < 3; which++) {
-        blocks.queries = which == 0 ? 1 : KEYS;
-        double best = 1e30;
-        for (int run = 0; run < BENCH_RUNS; run++) {
-            uint64_t start = clock_ns();
-            size_t repeat = which == 1 ? 1 : 200;
-            for (size_t i = 0; i < repeat; i++)
-                which == 2 ? kernels->attention_rows(&rows) : kernels->attention_blocks(&blocks);
-            double took = (double)(clock_ns() - start) / (double)repeat;
-            best = took < best ? took : best;
-        }
-        size_t queries = which == 1 ? KEYS : 1;
-        printf("%-7s %-16s q %-4zu keys %d dim %d %8.1f GFLOP/s\n", cpu_level_name(kernels->level),
-               which == 2 ? "attention_rows" : "attention_blocks", queries, KEYS, DIM,
-               4.0 * (double)queries * KEYS * DIM / best);
+    double ns;
+    BEST_NS(ns, 2, kernels->store_blocks(&store));
+    printf("%-7s %-16s %-4s tokens %d width %d %8.2f us %7.1f GB/s read and written\n", cpu_level_name(kernels->level),
+           "store_blocks", kv_kind_name(kind), BENCH_KEYS, WIDTH, ns * 1e-3,
+           (double)(2 * BENCH_KEYS * WIDTH * 4 + BENCH_KEYS * BENCH_HEADS * kv_head_bytes(kind, BENCH_DIM)) / ns);
+    static const size_t queries[] = {1, 4, BENCH_KEYS};
+    for (size_t i = 0; i < ARRAY_COUNT(queries); i++) {
+        blocks.queries = queries[i];
+        BEST_NS(ns, 1 + 200 / queries[i], kernels->attention_blocks(&blocks));
+        print_attention(kernels, "attention_blocks", kind, queries[i], ns);
     }
+    for (size_t j = 0; j < BENCH_KEYS; j++)
+        kernels->store_row(kind, x + j * WIDTH, x + j * WIDTH, 1, BENCH_DIM, (char *)pool + j * rows.slot_bytes);
+    BEST_NS(ns, 100, kernels->attention_rows(&rows));
+    print_attention(kernels, "attention_rows", kind, 1, ns);
+}
+
+// A beam's end of a step over BART's words: what top_log_softmax takes the place of, and itself.
+static inline void bench_top(const Kernels *kernels) {
+    enum { WORDS = 50265, MOST = 8 };
+    static float x[WORDS], y[WORDS], values[MOST];
+    static int32_t indices[MOST];
+    Random random = {1};
+    for (size_t i = 0; i < WORDS; i++)
+        x[i] = random_value(&random, STYLE_PLAIN) * 8.0f;
+    LogNormalizer normalizer;
+    double ns;
+    BEST_NS(ns, 4, kernels->log_softmax(x, WORDS, y));
+    printf("%-7s %-16s n %d %8.2f us\n", cpu_level_name(kernels->level), "log_softmax", WORDS, ns * 1e-3);
+    BEST_NS(ns, 4, kernels->log_normalizer(x, WORDS, &normalizer));
+    printf("%-7s %-16s n %d %8.2f us\n", cpu_level_name(kernels->level), "log_normalizer", WORDS, ns * 1e-3);
+    BEST_NS(ns, 4, kernels->top_log_softmax(x, WORDS, normalizer, -1.0f, MOST, values, indices));
+    printf("%-7s %-16s n %d most %d %8.2f us\n", cpu_level_name(kernels->level), "top_log_softmax", WORDS, MOST,
+           ns * 1e-3);
 }
 
 static inline int bench_kernels(void) {
@@ -174,7 +226,9 @@ static inline int bench_kernels(void) {
             continue;
         bench_rows(&kernels, 768);
         bench_rows(&kernels, 50265);
-        bench_attention(&kernels);
+        bench_top(&kernels);
+        for (KvKind kv_kind = 0; kv_kind < KV_KIND_COUNT; kv_kind++)
+            bench_attention(&kernels, kv_kind);
     }
     return EXIT_SUCCESS;
 }

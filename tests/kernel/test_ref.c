@@ -278,79 +278,130 @@ static void exact_attention(const float *q, const float *k, const float *v, size
     }
 }
 
+// What a stored kind may change of a result whose values lie in [-1, 1): 2^-11 of each K and V for halves, half a step
+// of 1/127 for s8, both felt through scores of up to head_dim products.
+static double kind_tolerance(KvKind kind) {
+    return kind == KV_F32 ? 30.0 * EPSILON : kind == KV_F16 ? 2e-3 : 3e-2;
+}
+
 START_TEST(test_attention) {
-    enum { HEADS = 3, DIM = 20, WIDTH = HEADS * DIM, KEYS = 45, QUERIES = 19, BLOCKS = 3, BLOCK = 2 * 16 * WIDTH };
-    static float q[QUERIES * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH], pool[5 * BLOCK], y[QUERIES * WIDTH];
-    static float scratch[ATTENTION_QUERY_ROWS * BLOCKS * 16];
+    enum { HEADS = 3, DIM = 20, WIDTH = HEADS * DIM, KEYS = 45, QUERIES = 19, BLOCKS = 3 };
+    static float q[QUERIES * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH], y[QUERIES * WIDTH];
+    static float scratch[ATTENTION_QUERY_ROWS * BLOCKS * 16], pool[5 * 2 * 16 * WIDTH];
     static const int32_t blocks[BLOCKS] = {3, 0, 4};
     Kernels ref = reference();
     Random random = {15};
     random_fill(&random, STYLE_PLAIN, q, ARRAY_COUNT(q));
     random_fill(&random, STYLE_PLAIN, k, ARRAY_COUNT(k));
     random_fill(&random, STYLE_PLAIN, v, ARRAY_COUNT(v));
-    for (size_t i = 0; i < ARRAY_COUNT(pool); i++)
-        pool[i] = 99.0f;
-    ref.store_blocks(k, WIDTH, v, WIDTH, 20, HEADS, DIM, 0, pool, blocks, BLOCK, 16 * WIDTH);
-    ref.store_blocks(k + 20 * WIDTH, WIDTH, v + 20 * WIDTH, WIDTH, KEYS - 20, HEADS, DIM, 20, pool, blocks, BLOCK,
-                     16 * WIDTH);
-    for (size_t i = 0; i < BLOCK; i++) // blocks of others stay; places beyond the last token are zero
-        ck_assert(pool[1 * BLOCK + i] == 99.0f && pool[2 * BLOCK + i] == 99.0f);
-    for (size_t place = KEYS % 16; place < 16; place++)
-        for (size_t d = 0; d < WIDTH; d++)
-            ck_assert(pool[4 * BLOCK + d * 16 + place] == 0.0f &&
-                      pool[4 * BLOCK + 16 * WIDTH + (d / DIM * 16 + place) * DIM + d % DIM] == 0.0f);
-    for (size_t h = 0; h < HEADS; h++)
-        ref.attention_blocks(&(AttentionBlocks){.queries = QUERIES,
-                                                .keys = KEYS,
-                                                .head_dim = DIM,
-                                                .scale = 0.7f,
-                                                .q = q + h * DIM,
-                                                .q_stride = WIDTH,
-                                                .base = pool + h * DIM * 16,
-                                                .blocks = blocks,
-                                                .block_stride = BLOCK,
-                                                .v_offset = 16 * WIDTH,
-                                                .y = y + h * DIM,
-                                                .y_stride = WIDTH,
-                                                .scratch = scratch});
-    double exact[DIM];
-    for (size_t row = 0; row < QUERIES; row++)
-        for (size_t h = 0; h < HEADS; h++) {
-            exact_attention(q + row * WIDTH + h * DIM, k + h * DIM, v + h * DIM, WIDTH, KEYS, DIM, (double)0.7f, exact);
-            for (size_t d = 0; d < DIM; d++)
-                check_close("attention_blocks", row * WIDTH + h * DIM + d, (double)y[row * WIDTH + h * DIM + d],
-                            exact[d], 30.0 * EPSILON);
-        }
+    for (KvKind kind = 0; kind < KV_KIND_COUNT; kind++) {
+        size_t head_bytes = 16 * kv_head_bytes(kind, DIM), page = HEADS * head_bytes;
+        ck_assert_uint_le(page * 5, sizeof pool);
+        memset(pool, 99, sizeof pool);
+        ref.store_blocks(&(KvStore){.kind = kind,
+                                    .tokens = KEYS,
+                                    .heads = HEADS,
+                                    .head_dim = DIM,
+                                    .k = k,
+                                    .v = v,
+                                    .k_stride = WIDTH,
+                                    .v_stride = WIDTH,
+                                    .base = pool,
+                                    .blocks = blocks,
+                                    .block_bytes = page});
+        for (size_t i = 0; i < page; i++) // blocks of others stay
+            ck_assert(((char *)pool)[page + i] == 99 && ((char *)pool)[2 * page + i] == 99);
+        for (size_t h = 0; h < HEADS; h++)
+            ref.attention_blocks(&(AttentionBlocks){.kind = kind,
+                                                    .queries = QUERIES,
+                                                    .keys = KEYS,
+                                                    .head_dim = DIM,
+                                                    .scale = 0.7f,
+                                                    .q = q + h * DIM,
+                                                    .q_stride = WIDTH,
+                                                    .base = (char *)pool + h * head_bytes,
+                                                    .blocks = blocks,
+                                                    .block_bytes = page,
+                                                    .y = y + h * DIM,
+                                                    .y_stride = WIDTH,
+                                                    .scratch = scratch});
+        double exact[DIM], worst = 0.0;
+        for (size_t row = 0; row < QUERIES; row++)
+            for (size_t h = 0; h < HEADS; h++) {
+                exact_attention(q + row * WIDTH + h * DIM, k + h * DIM, v + h * DIM, WIDTH, KEYS, DIM, (double)0.7f,
+                                exact);
+                for (size_t d = 0; d < DIM; d++) {
+                    double got = (double)y[row * WIDTH + h * DIM + d];
+                    check_close("attention_blocks", row * WIDTH + h * DIM + d, got, exact[d], kind_tolerance(kind));
+                    worst = fabs(got - exact[d]) > worst ? fabs(got - exact[d]) : worst;
+                }
+            }
+        ck_assert(kind == KV_F32 || worst > 1e-5); // it was stored as that kind
+    }
 }
 END_TEST
 
 START_TEST(test_attention_by_slots) {
-    enum { DIM = 24, KEYS = 30, STRIDE = 60, V = 30 };
-    static float q[DIM], pool[40 * STRIDE], k[KEYS * DIM], v[KEYS * DIM], y[DIM], scratch[32];
+    enum { HEADS = 2, DIM = 25, WIDTH = HEADS * DIM, KEYS = 30, SLOTS_HERE = 40 };
+    static float q[WIDTH], all_k[SLOTS_HERE * WIDTH], all_v[SLOTS_HERE * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH];
+    static float y[WIDTH], scratch[32], pool[SLOTS_HERE * 2 * WIDTH];
     int32_t slots[KEYS];
     Kernels ref = reference();
     Random random = {16};
-    random_fill(&random, STYLE_PLAIN, q, DIM);
-    random_fill(&random, STYLE_PLAIN, pool, ARRAY_COUNT(pool));
-    for (size_t j = 0; j < KEYS; j++) {
-        slots[j] = (int32_t)random_below(&random, 40);
-        memcpy(k + j * DIM, pool + slots[j] * STRIDE, sizeof q);
-        memcpy(v + j * DIM, pool + slots[j] * STRIDE + V, sizeof q);
+    random_fill(&random, STYLE_PLAIN, q, WIDTH);
+    random_fill(&random, STYLE_PLAIN, all_k, ARRAY_COUNT(all_k));
+    random_fill(&random, STYLE_PLAIN, all_v, ARRAY_COUNT(all_v));
+    for (KvKind kind = 0; kind < KV_KIND_COUNT; kind++) {
+        size_t head_bytes = kv_head_bytes(kind, DIM), slot_bytes = HEADS * head_bytes;
+        for (size_t s = 0; s < SLOTS_HERE; s++)
+            ref.store_row(kind, all_k + s * WIDTH, all_v + s * WIDTH, HEADS, DIM, (char *)pool + s * slot_bytes);
+        for (size_t j = 0; j < KEYS; j++) {
+            slots[j] = (int32_t)random_below(&random, SLOTS_HERE);
+            memcpy(k + j * WIDTH, all_k + slots[j] * WIDTH, sizeof q);
+            memcpy(v + j * WIDTH, all_v + slots[j] * WIDTH, sizeof q);
+        }
+        for (size_t h = 0; h < HEADS; h++) {
+            ref.attention_rows(&(AttentionRows){.kind = kind,
+                                                .keys = KEYS,
+                                                .head_dim = DIM,
+                                                .scale = 0.5f,
+                                                .q = q + h * DIM,
+                                                .base = (char *)pool + h * head_bytes,
+                                                .slots = slots,
+                                                .slot_bytes = slot_bytes,
+                                                .y = y + h * DIM,
+                                                .scratch = scratch});
+            double exact[DIM];
+            exact_attention(q + h * DIM, k + h * DIM, v + h * DIM, WIDTH, KEYS, DIM, 0.5, exact);
+            for (size_t d = 0; d < DIM; d++)
+                check_close("attention_rows", d, (double)y[h * DIM + d], exact[d], kind_tolerance(kind));
+        }
     }
-    ref.attention_rows(&(AttentionRows){.keys = KEYS,
-                                        .head_dim = DIM,
-                                        .scale = 0.5f,
-                                        .q = q,
-                                        .base = pool,
-                                        .slots = slots,
-                                        .slot_stride = STRIDE,
-                                        .v_offset = V,
-                                        .y = y,
-                                        .scratch = scratch});
-    double exact[DIM];
-    exact_attention(q, k, v, DIM, KEYS, DIM, 0.5, exact);
-    for (size_t d = 0; d < DIM; d++)
-        check_close("attention_rows", d, (double)y[d], exact[d], 30.0 * EPSILON);
+}
+END_TEST
+
+// Stored bits by hand: halves at ties, denormals and beyond the largest; s8 of a row of ties.
+START_TEST(test_stored_kinds) {
+    Kernels ref = reference();
+    static const float k[] = {1.0f + 0x1p-11f, 1.0f + 0x3p-11f, 0x1p-24f, 0x1p-25f,
+                              0x3p-25f,        65519.0f,        65520.0f, -0.0f};
+    static const uint16_t halves[] = {0x3c00, 0x3c02, 0x0001, 0x0000, 0x0002, 0x7bff, 0x7c00, 0x8000};
+    static const float v[] = {254.0f, 1.0f, 3.0f, -5.0f, NAN, 0.0f, -254.0f, 253.0f};
+    static const int8_t bytes[] = {127, 0, 2, -2, 0, 0, -127, 126};
+    uint16_t slot[16];
+    ref.store_row(KV_F16, k, v, 1, 8, slot);
+    ck_assert(memcmp(slot, halves, sizeof halves) == 0 && slot[8] == 0x5bf0);
+    struct {
+        float k_scale, v_scale;
+        int8_t k[8], v[8];
+    } row;
+    ck_assert_uint_eq(kv_head_bytes(KV_S8, 8), sizeof row);
+    ref.store_row(KV_S8, k, v, 1, 8, &row);
+    ck_assert(row.v_scale == 2.0f && memcmp(row.v, bytes, sizeof bytes) == 0);
+    ck_assert(row.k_scale == 65520.0f / 127.0f && row.k[6] == 127 && row.k[5] == 127 && row.k[0] == 0);
+    ck_assert_uint_eq(kv_head_bytes(KV_S8, 7), 24); // rounded up to whole floats
+    KvKind kind = KV_KIND_COUNT;
+    ck_assert(kv_kind_from_name("int8", &kind) && kind == KV_S8 && !kv_kind_from_name("s8", &kind) && kind == KV_S8);
 }
 END_TEST
 
@@ -395,4 +446,5 @@ START_TEST(test_gather_codes) {
 END_TEST
 
 TEST_MAIN("kernel reference", test_activations, test_products, test_products_of_codes, test_layer_norm, test_softmaxes,
-          test_quantize, test_attention, test_attention_by_slots, test_gather_and_names, test_gather_codes)
+          test_quantize, test_attention, test_attention_by_slots, test_stored_kinds, test_gather_and_names,
+          test_gather_codes)

@@ -470,75 +470,173 @@ START_TEST(test_gather_codes) {
 }
 END_TEST
 
+// Rows of few different values, so that ties abound; bans between the normalizer and the choice, as beams have them.
+static void check_top(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t n, Style style) {
+    float *x = guard_place(guard, 0, n * 4, true), *row = guard_place(guard, 1, n * 4, true);
+    random_fill(random, style, x, n);
+    if (random_below(random, 2))
+        for (size_t i = 0; i < n; i++)
+            x[i] = (float)random_below(random, 7);
+    LogNormalizer normalizers[2];
+    ref->log_normalizer(x, n, &normalizers[0]);
+    set->log_normalizer(x, n, &normalizers[1]);
+    CHECK_SAME(&normalizers[1].max, &normalizers[0].max, 2, "%s log_normalizer n %zu", cpu_level_name(set->level), n);
+    ref->log_softmax(x, n, row);
+    for (size_t bans = random_below(random, 4); bans--;) {
+        size_t banned = random_below(random, (uint32_t)n);
+        x[banned] = -INFINITY;
+        row[banned] = isnan(row[banned]) ? NAN : -INFINITY;
+    }
+    static const float offsets[] = {0.0f, -3.7f, -1e9f, -INFINITY};
+    float offset = offsets[random_below(random, 4)];
+    size_t mosts[] = {0, 1, 2, 8, 17, 300};
+    for (size_t m = 0; m < ARRAY_COUNT(mosts); m++) {
+        float *values[2] = {guard_place(guard, 2, mosts[m] * 4, true), guard_place(guard, 3, mosts[m] * 4, true)};
+        int32_t *indices[2] = {guard_place(guard, 4, mosts[m] * 4, true), guard_place(guard, 5, mosts[m] * 4, true)};
+        size_t count = ref->top_log_softmax(x, n, normalizers[0], offset, mosts[m], values[0], indices[0]);
+        ck_assert_uint_eq(count, n < mosts[m] ? n : mosts[m]);
+        ck_assert_uint_eq(set->top_log_softmax(x, n, normalizers[0], offset, mosts[m], values[1], indices[1]), count);
+        CHECK_SAME(values[1], values[0], count, "%s top_log_softmax n %zu most %zu", cpu_level_name(set->level), n,
+                   mosts[m]);
+        for (size_t i = 0; i < count; i++) {
+            ck_assert_int_eq(indices[1][i], indices[0][i]);
+            float value = row[indices[0][i]] + offset; // what log_softmax writes
+            CHECK_SAME(&values[0][i], &value, 1, "top_log_softmax's %zu of n %zu", i, n);
+        }
+    }
+    guard_check(guard, "top_log_softmax");
+}
+
+START_TEST(test_top_log_softmax) {
+    Guard guard;
+    guard_init(&guard);
+    Random random = {seed()};
+    Kernels ref, set;
+    kernels_pick(CPU_REF, &ref);
+    CpuLevel levels[CPU_LEVEL_COUNT];
+    size_t count = sets_here(levels);
+    for (size_t i = 0; i < count; i++) {
+        kernels_pick(levels[i], &set);
+        for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
+            for (Style style = 0; style < STYLE_COUNT; style++)
+                for (int round = 0; round < 4; round++)
+                    check_top(&guard, &random, &ref, &set, row_sizes[s], style);
+    }
+    guard_done(&guard);
+}
+END_TEST
+
 // ---- attention ----------------------------------------------------------------------------------------------------
 
-// K and V of `tokens` rows go into blocks in a shuffled order, by both sets; the pools must be equal; then attention.
-static void check_attention(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t queries,
-                            size_t keys, size_t head_dim, Style style) {
+typedef struct Attending {
+    KvKind kind;
+    size_t queries, keys, head_dim;
+    Style style;
+} Attending;
+
+// Stored halves of both sets: a NaN may have any payload.
+static void check_stored(const char *name, const Attending *a, const void *got, const void *expected, size_t bytes) {
+    bool same = memcmp(got, expected, bytes) == 0;
+    if (a->kind == KV_F32) {
+        size_t at;
+        same = same_bits(got, expected, bytes / 4, &at);
+    } else if (a->kind == KV_F16) {
+        same = true;
+        for (size_t i = 0; i < bytes / 2; i++) {
+            unsigned x = ((const uint16_t *)got)[i], y = ((const uint16_t *)expected)[i];
+            same &= x == y || ((x & 0x7fff) > 0x7c00 && (y & 0x7fff) > 0x7c00);
+        }
+    }
+    ck_assert_msg(same, "%s stores %s keys %zu dim %zu style %d otherwise", name, kv_kind_name(a->kind), a->keys,
+                  a->head_dim, a->style);
+}
+
+// K and V go into blocks in a shuffled order, by both sets; the pools must be equal; then attention.
+static void check_blocks(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const Attending *a) {
     const char *name = cpu_level_name(set->level);
-    size_t heads = 2, width = heads * head_dim, blocks = (keys + 15) / 16, v_offset = width * 16;
-    size_t block_stride = 2 * v_offset;
-    float *k = guard_place(guard, 0, keys * width * 4, true), *v = guard_place(guard, 1, keys * width * 4, true);
-    random_fill(random, style, k, keys * width);
-    random_fill(random, style, v, keys * width);
+    size_t heads = 2, width = heads * a->head_dim, blocks = (a->keys + 15) / 16, keys = a->keys;
+    size_t head_bytes = 16 * kv_head_bytes(a->kind, a->head_dim), pool_bytes = blocks * heads * head_bytes;
+    KvStore store = {.kind = a->kind,
+                     .tokens = keys,
+                     .heads = heads,
+                     .head_dim = a->head_dim,
+                     .k_stride = width + 3,
+                     .v_stride = width,
+                     .block_bytes = heads * head_bytes};
+    float *k = guard_place(guard, 0, (keys * (width + 3) - 3) * 4, true);
+    float *v = guard_place(guard, 1, keys * width * 4, true), *q = guard_place(guard, 5, a->queries * width * 4, true);
+    random_fill(random, a->style, k, keys * (width + 3) - 3);
+    random_fill(random, a->style, v, keys * width);
+    random_fill(random, a->style, q, a->queries * width);
     int32_t *order = guard_place(guard, 2, blocks * 4, true);
     for (size_t i = 0; i < blocks; i++)
         order[i] = (int32_t)((i * 7 + 3) % blocks); // a permutation unless 7 divides, and then shared blocks
-    float *pool_a = guard_place(guard, 3, blocks * block_stride * 4, true);
-    float *pool_b = guard_place(guard, 4, blocks * block_stride * 4, true);
-    size_t first = random_below(random, (uint32_t)keys + 1);
-    for (int part = 0; part < 2; part++) { // in two pieces, cut anywhere
-        size_t from = part ? first : 0, tokens = part ? keys - first : first;
-        ref->store_blocks(k + from * width, width, v + from * width, width, tokens, heads, head_dim, from, pool_a,
-                          order, block_stride, v_offset);
-        set->store_blocks(k + from * width, width, v + from * width, width, tokens, heads, head_dim, from, pool_b,
-                          order, block_stride, v_offset);
-    }
-    CHECK_SAME(pool_b, pool_a, blocks * block_stride, "%s store_blocks keys %zu dim %zu", name, keys, head_dim);
-    float *q = guard_place(guard, 5, queries * width * 4, true);
-    random_fill(random, style, q, queries * width);
-    float *a = guard_place(guard, 6, queries * width * 4, true), *b = guard_place(guard, 7, queries * width * 4, true);
+    store.k = k, store.v = v, store.blocks = order;
+    char *pool = store.base = guard_place(guard, 3, pool_bytes, true);
+    ref->store_blocks(&store);
+    store.base = guard_place(guard, 4, pool_bytes, true);
+    set->store_blocks(&store);
+    check_stored(name, a, store.base, pool, pool_bytes);
+    float *y[2] = {guard_place(guard, 6, a->queries * width * 4, true),
+                   guard_place(guard, 7, a->queries * width * 4, true)};
     float *scratch = guard_place(guard, 8, ATTENTION_QUERY_ROWS * blocks * 16 * 4, true);
-    for (size_t h = 0; h < heads; h++) {
-        AttentionBlocks args = {.queries = queries,
-                                .keys = keys,
-                                .head_dim = head_dim,
-                                .scale = 0.125f,
-                                .q = q + h * head_dim,
-                                .q_stride = width,
-                                .base = pool_a + h * head_dim * 16,
-                                .blocks = order,
-                                .block_stride = block_stride,
-                                .v_offset = v_offset,
-                                .y = a + h * head_dim,
-                                .y_stride = width,
-                                .scratch = scratch};
-        ref->attention_blocks(&args);
-        args.y = b + h * head_dim;
-        set->attention_blocks(&args);
-    }
-    CHECK_SAME(b, a, queries * width, "%s attention_blocks q %zu keys %zu dim %zu style %d", name, queries, keys,
-               head_dim, style);
-    int32_t *slots = guard_place(guard, 9, keys * 4, true);
-    for (size_t j = 0; j < keys; j++)
+    for (size_t h = 0; h < heads; h++)
+        for (size_t which = 0; which < 2; which++)
+            (which ? set : ref)
+                ->attention_blocks(&(AttentionBlocks){.kind = a->kind,
+                                                      .queries = a->queries,
+                                                      .keys = keys,
+                                                      .head_dim = a->head_dim,
+                                                      .scale = 0.125f,
+                                                      .q = q + h * a->head_dim,
+                                                      .q_stride = width,
+                                                      .base = pool + h * head_bytes,
+                                                      .blocks = order,
+                                                      .block_bytes = heads * head_bytes,
+                                                      .y = y[which] + h * a->head_dim,
+                                                      .y_stride = width,
+                                                      .scratch = scratch});
+    CHECK_SAME(y[1], y[0], a->queries * width, "%s attention_blocks %s q %zu keys %zu dim %zu style %d", name,
+               kv_kind_name(a->kind), a->queries, keys, a->head_dim, a->style);
+    guard_check(guard, name);
+}
+
+// The same with slots in any order, one query.
+static void check_rows(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const Attending *a) {
+    const char *name = cpu_level_name(set->level);
+    size_t heads = 2, width = heads * a->head_dim, keys = a->keys, head_bytes = kv_head_bytes(a->kind, a->head_dim);
+    float *k = guard_place(guard, 0, width * 4, true), *v = guard_place(guard, 1, width * 4, true);
+    char *pool = guard_place(guard, 3, keys * heads * head_bytes, true);
+    char *slot = guard_place(guard, 4, heads * head_bytes, true);
+    int32_t *slots = guard_place(guard, 2, keys * 4, true);
+    memset(pool, 0, keys * heads * head_bytes);
+    for (size_t j = 0; j < keys; j++) {
         slots[j] = (int32_t)random_below(random, (uint32_t)keys);
-    float *rows = guard_place(guard, 10, keys * 2 * head_dim * 4, true);
-    random_fill(random, style, rows, keys * 2 * head_dim);
-    float *row_scratch = guard_place(guard, 11, blocks * 16 * 4, true);
-    AttentionRows args = {.keys = keys,
-                          .head_dim = head_dim,
+        random_fill(random, a->style, k, width);
+        random_fill(random, a->style, v, width);
+        ref->store_row(a->kind, k, v, heads, a->head_dim, pool + j * heads * head_bytes);
+        memset(slot, 0, heads * head_bytes);
+        set->store_row(a->kind, k, v, heads, a->head_dim, slot);
+        check_stored(name, a, slot, pool + j * heads * head_bytes, heads * head_bytes);
+    }
+    float *q = guard_place(guard, 5, a->head_dim * 4, true);
+    random_fill(random, a->style, q, a->head_dim);
+    float *expected = guard_place(guard, 6, a->head_dim * 4, true), *got = guard_place(guard, 7, a->head_dim * 4, true);
+    AttentionRows args = {.kind = a->kind,
+                          .keys = keys,
+                          .head_dim = a->head_dim,
                           .scale = 0.125f,
                           .q = q,
-                          .base = rows,
+                          .base = pool + head_bytes,
                           .slots = slots,
-                          .slot_stride = 2 * head_dim,
-                          .v_offset = head_dim,
-                          .y = a,
-                          .scratch = row_scratch};
+                          .slot_bytes = heads * head_bytes,
+                          .y = expected,
+                          .scratch = guard_place(guard, 8, (keys + 15) / 16 * 16 * 4, true)};
     ref->attention_rows(&args);
-    args.y = b;
+    args.y = got;
     set->attention_rows(&args);
-    CHECK_SAME(b, a, head_dim, "%s attention_rows keys %zu dim %zu style %d", name, keys, head_dim, style);
+    CHECK_SAME(got, expected, a->head_dim, "%s attention_rows %s keys %zu dim %zu style %d", name,
+               kv_kind_name(a->kind), keys, a->head_dim, a->style);
     guard_check(guard, name);
 }
 
@@ -551,14 +649,20 @@ START_TEST(test_attention) {
     CpuLevel levels[CPU_LEVEL_COUNT];
     size_t count = sets_here(levels);
     static const size_t queries[] = {1, 2, 3, 4, 5, 8, 9, 16, 17, 35}, keys[] = {1, 15, 16, 17, 33, 64, 65, 131};
-    static const size_t dims[] = {1, 8, 16, 24, 32, 64, 80, 128};
+    static const size_t dims[] = {1, 8, 15, 16, 17, 24, 32, 61, 64, 80, 128};
     for (size_t i = 0; i < count; i++) {
         kernels_pick(levels[i], &set);
-        for (size_t a = 0; a < ARRAY_COUNT(queries); a++)
+        for (KvKind kind = 0; kind < KV_KIND_COUNT; kind++)
             for (size_t b = 0; b < ARRAY_COUNT(keys); b++)
-                for (size_t c = 0; c < ARRAY_COUNT(dims); c++)
-                    check_attention(&guard, &random, &ref, &set, queries[a], keys[b], dims[c],
-                                    random_below(&random, STYLE_COUNT));
+                for (size_t c = 0; c < ARRAY_COUNT(dims); c++) {
+                    Attending attending = {.kind = kind, .keys = keys[b], .head_dim = dims[c]};
+                    for (size_t a = 0; a < ARRAY_COUNT(queries); a++) {
+                        attending.queries = queries[a];
+                        attending.style = random_below(&random, STYLE_COUNT);
+                        check_blocks(&guard, &random, &ref, &set, &attending);
+                    }
+                    check_rows(&guard, &random, &ref, &set, &attending);
+                }
     }
     guard_done(&guard);
 }
@@ -566,7 +670,7 @@ END_TEST
 
 TEST_SUITE(run_suite, "kernel sets", test_products, test_picked_kernels_are_variants, test_extreme_sums,
            test_rows_are_independent, test_row_kernels, test_activations_on_all_floats, test_empty_rows_and_ties,
-           test_gather, test_gather_codes, test_attention)
+           test_gather, test_gather_codes, test_top_log_softmax, test_attention)
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--bench") == 0)

@@ -15,8 +15,11 @@ void kernels_fill_ref(Kernels *kernels) {
         .gather_codes = ref_gather_codes,
         .log_softmax = ref_log_softmax,
         .softmax = ref_softmax,
+        .log_normalizer = ref_log_normalizer,
+        .top_log_softmax = ref_top_log_softmax,
         .argmax = ref_argmax,
         .store_blocks = ref_store_blocks,
+        .store_row = ref_store_row,
         .attention_blocks = ref_attention_blocks,
         .attention_rows = ref_attention_rows,
     };

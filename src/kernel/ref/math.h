@@ -151,3 +151,18 @@ static inline float float_from_f16(uint16_t bits) {
         return float_from_bits(sign | 0x7f800000u | rest | (rest > 0x7c00u << 13 ? 0x00400000u : 0));
     return float_from_bits(sign | float_bits(float_from_bits(rest) * 0x1p112f));
 }
+
+// Rounded to nearest, ties to even. Below the least normal half, adding 1/2 puts the last place of the sum at 2^-24,
+// that of the denormal halves.
+static inline uint16_t f16_from_float(float x) {
+    uint16_t sign = (uint16_t)(float_bits(x) >> 16 & 0x8000u);
+    float magnitude = fabsf(x);
+    if (isnan(x))
+        return (uint16_t)(sign | 0x7e00u);
+    if (magnitude >= 65520.0f)
+        return (uint16_t)(sign | 0x7c00u);
+    if (magnitude < 0x1p-14f)
+        return (uint16_t)(sign | (float_bits(magnitude + 0.5f) - float_bits(0.5f)));
+    uint32_t bits = float_bits(magnitude);
+    return (uint16_t)(sign | (((bits + 0xfffu + (bits >> 13 & 1u)) >> 13) - (112u << 10)));
+}

@@ -12,17 +12,26 @@ static float finite_value(float x) {
     return x;
 }
 
-void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale) {
+float ref_scale_s8(const float *x, size_t n, float *ret_factor) {
     float largest = 0.0f;
-    for (size_t i = 0; i < k; i++)
+    for (size_t i = 0; i < n; i++)
         if (fabsf(finite_value(x[i])) > largest)
             largest = fabsf(finite_value(x[i]));
     bool zero = largest < QUANTIZE_LEAST;
-    float factor = zero ? 0.0f : 127.0f / largest;
-    for (size_t i = 0; i < k; i++) // |x| * factor < 127.5, so no clamp is needed
-        ret_q[i] = (int8_t)(finite_value(x[i]) * factor + ROUND_MAGIC - ROUND_MAGIC);
+    *ret_factor = zero ? 0.0f : 127.0f / largest;
+    return zero ? 0.0f : largest / 127.0f;
+}
+
+int8_t ref_quantize_s8(float x, float factor) {
+    return (int8_t)(finite_value(x) * factor + ROUND_MAGIC - ROUND_MAGIC); // |x| * factor < 127.5: no clamp is needed
+}
+
+void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale) {
+    float factor, scale = ref_scale_s8(x, k, &factor);
+    for (size_t i = 0; i < k; i++)
+        ret_q[i] = ref_quantize_s8(x[i], factor);
     memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
-    *ret_scale = zero ? 0.0f : largest / 127.0f;
+    *ret_scale = scale;
 }
 
 void ref_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,
@@ -55,14 +64,38 @@ static float row_max(const float *x, size_t n) {
     return fold_max(lanes);
 }
 
-void ref_log_softmax(const float *x, size_t n, float *y) {
+void ref_log_normalizer(const float *x, size_t n, LogNormalizer *ret) {
     float max = row_max(x, n);
     float lanes[16] = {0};
     for (size_t i = 0; i < n; i++)
         lanes[i % 16] += math_exp(x[i] - max);
-    float log_sum = math_log(fold_sum(lanes));
+    *ret = (LogNormalizer){max, math_log(fold_sum(lanes))};
+}
+
+void ref_log_softmax(const float *x, size_t n, float *y) {
+    LogNormalizer normalizer;
+    ref_log_normalizer(x, n, &normalizer);
     for (size_t i = 0; i < n; i++)
-        y[i] = x[i] - max - log_sum;
+        y[i] = x[i] - normalizer.max - normalizer.log_sum;
+}
+
+size_t ref_top_log_softmax(const float *x, size_t n, LogNormalizer normalizer, float offset, size_t most,
+                           float *ret_values, int32_t *ret_indices) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        float value = x[i] - normalizer.max - normalizer.log_sum + offset;
+        size_t place = count < most ? count++ : most;
+        for (; place > 0 && value > ret_values[place - 1]; place--)
+            if (place < most) {
+                ret_values[place] = ret_values[place - 1];
+                ret_indices[place] = ret_indices[place - 1];
+            }
+        if (place < most) {
+            ret_values[place] = value;
+            ret_indices[place] = (int32_t)i;
+        }
+    }
+    return count;
 }
 
 void ref_softmax(const float *x, size_t n, float *y) {

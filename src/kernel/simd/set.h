@@ -22,8 +22,13 @@
     void set##_gather_codes(const uint8_t *pairs, bool high_first, const float *scales, size_t group,                  \
                             const int8_t *codes, size_t count, float factor, float *y);                                \
     void set##_log_softmax(const float *x, size_t count, float *y);                                                    \
+    void set##_log_normalizer(const float *x, size_t count, LogNormalizer *ret);                                       \
+    size_t set##_top_log_softmax(const float *x, size_t count, LogNormalizer normalizer, float offset, size_t most,    \
+                                 float *ret_values, int32_t *ret_indices);                                             \
     void set##_softmax(const float *x, size_t count, float *y);                                                        \
     size_t set##_argmax(const float *x, size_t count);                                                                 \
+    void set##_store_blocks(const KvStore *args);                                                                      \
+    void set##_store_row(KvKind kind, const float *k, const float *v, size_t heads, size_t head_dim, void *slot);      \
     void set##_attention_blocks(const AttentionBlocks *args);                                                          \
     void set##_attention_rows(const AttentionRows *args);
 
@@ -45,8 +50,12 @@ DECLARE_SET(neon)
         kernels->gather_row = set##_gather_row;                                                                        \
         kernels->gather_codes = set##_gather_codes;                                                                    \
         kernels->log_softmax = set##_log_softmax;                                                                      \
+        kernels->log_normalizer = set##_log_normalizer;                                                                \
+        kernels->top_log_softmax = set##_top_log_softmax;                                                              \
         kernels->softmax = set##_softmax;                                                                              \
         kernels->argmax = set##_argmax;                                                                                \
+        kernels->store_blocks = set##_store_blocks;                                                                    \
+        kernels->store_row = set##_store_row;                                                                          \
         kernels->attention_blocks = set##_attention_blocks;                                                            \
         kernels->attention_rows = set##_attention_rows;                                                                \
     } while (0)
