@@ -180,7 +180,7 @@ static Status prepare(Arena *arena, Plan *plan, Error *err) {
     for (size_t i = 0; i < plan->graph->node_count; i++) {
         PlanNode *p = &plan->nodes[i];
         if (p->def->prepare) {
-            OpPrepare args = {p->node, s->kernels, s->pool, arena, &plan->packed_bytes};
+            OpPrepare args = {p->node, s->kernels, s->pool, arena, &plan->packed_bytes, s->block};
             TRY(p->def->prepare(&args, &p->state, err));
         }
         if (p->def->scratch_bytes) {

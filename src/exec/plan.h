@@ -12,9 +12,11 @@ typedef struct PlanSettings {
     Pool *pool;
     const size_t *most_dims; // for each of the graph's dimension variables, the largest value a run may bind
     size_t most_keys;        // the longest past or source an attention may see
+    const PackedBlock
+        *block; // holds or takes the packed weights, and outlives the plan; NULL: memory of the plan's own
 } PlanSettings;
 
-// Lives in `arena`, as do the packed weights. The graph must outlive it and not change.
+// Lives in `arena`, as do packed weights that are not in the settings' block. The graph must outlive it and not change.
 MUST_CHECK Status plan_make(Arena *arena, const Graph *graph, const PlanSettings *settings, Plan **ret_plan,
                             Error *err);
 

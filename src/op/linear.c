@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // linear: out = activation(x W' + bias) + residual. Weights [n, k] are packed once, in parallel, for the kernel of
-// their kind; INT8 weights take activations quantized per token here. Tiles are (block of rows) x (group of panels).
+// their kind; INT8 weights take activations quantized per token here. Tiles are as tiling.h chooses them.
 #include "op/packed.h"
 #include "op/rules.h"
-
-// Rows of a tile at most: what the kernels take in one go. Panels of a tile at most where rows are many: small enough
-// that threads end together, large enough that the first panel, which no predecessor fetched, does not count.
-enum { TILE_ROWS = 240, TILE_PANELS = 8, FEW_ROWS = 16 };
 
 typedef struct LinearState {
     PackedWeights weights;
@@ -78,87 +74,32 @@ static void quantize_rows(const OpRun *args, size_t first, size_t last) {
         args->kernels->quantize_row_s8(slab_row(&args->inputs[0], r), weights->k, q + r * stride, &scales[r]);
 }
 
-typedef struct GemmJob {
-    const OpRun *run;
-    GemmTile whole;
-    size_t row_blocks, rows_each, panels_each, x_bytes;
-} GemmJob;
-
-// Tiles next to each other in index share their panels, so that a group of panels is in the cache for all row blocks.
-static void gemm_tile(void *context, size_t index) {
-    const GemmJob *job = context;
-    const PackedWeights *weights = &((const LinearState *)job->run->state)->weights;
-    size_t group = index / job->row_blocks, row = index % job->row_blocks * job->rows_each;
-    size_t panel = group * job->panels_each, column = panel * weights->gemm->nr;
-    GemmTile tile = job->whole;
-    size_t columns = job->panels_each * weights->gemm->nr;
-    tile.rows = tile.rows - row < job->rows_each ? tile.rows - row : job->rows_each;
-    tile.columns = tile.columns - column < columns ? tile.columns - column : columns;
-    tile.x = (const unsigned char *)tile.x + row * tile.x_stride * job->x_bytes;
-    tile.x_scales = tile.x_scales ? tile.x_scales + row : NULL;
-    tile.panels = (const unsigned char *)tile.panels + panel * weights->panel_bytes;
-    tile.bias = tile.bias ? tile.bias + column : NULL;
-    tile.residual = tile.residual ? tile.residual + row * tile.residual_stride + column : NULL;
-    tile.y += row * tile.y_stride + column;
-    weights->gemm->run(&tile);
-}
-
-// Rows in equal blocks of whole micro-tiles. Few rows: panels are split evenly, each thread streaming its own stretch
-// of memory, in halves so that a thread that comes late costs less. Many rows: as many panels to a tile as leave the
-// threads with equal work.
-static void share_out(const PackedWeights *weights, size_t rows, size_t threads, GemmJob *job) {
-    size_t mr = weights->gemm->mr, blocks = (rows + TILE_ROWS - 1) / TILE_ROWS;
-    job->rows_each = blocks == 1 ? rows : ((rows + blocks - 1) / blocks + mr - 1) / mr * mr;
-    job->row_blocks = (rows + job->rows_each - 1) / job->rows_each;
-    size_t halves = threads == 1 ? 1 : threads * 2;
-    job->panels_each = (weights->panels + halves - 1) / halves;
-    if (rows <= FEW_ROWS || job->panels_each < 2)
-        return;
-    size_t most = job->panels_each < TILE_PANELS ? job->panels_each : TILE_PANELS, least = SIZE_MAX;
-    for (size_t each = most; each; each--) {
-        size_t tiles = (weights->panels + each - 1) / each * job->row_blocks;
-        size_t longest = (tiles + threads - 1) / threads * each; // panels times row blocks of the busiest thread
-        if (longest < least) {
-            least = longest;
-            job->panels_each = each;
-        }
-    }
-}
-
 static void run(const OpRun *args) {
     const LinearState *state = args->state;
     const PackedWeights *weights = &state->weights;
     const Slab *x = &args->inputs[0], *y = &args->outputs[0];
     if (!y->rows)
         return;
-    GemmJob job = {.run = args};
-    job.whole = (GemmTile){.rows = y->rows,
-                           .columns = weights->n,
-                           .k = weights->k,
-                           .x = x->data,
-                           .x_stride = x->row_stride,
-                           .panels = weights->data,
-                           .group = weights->group,
-                           .codes = weights->codes,
-                           .bias = state->bias,
-                           .y = y->data,
-                           .y_stride = y->row_stride,
-                           .activation = state->activation};
-    job.x_bytes = sizeof(float);
+    GemmTile whole = {.rows = y->rows,
+                      .columns = weights->n,
+                      .k = weights->k,
+                      .x = x->data,
+                      .x_stride = x->row_stride,
+                      .bias = state->bias,
+                      .y = y->data,
+                      .y_stride = y->row_stride,
+                      .activation = state->activation};
     if (packed_takes_s8(weights->kind)) {
         run_by_rows(args, y->rows, y->rows * weights->k, quantize_rows);
-        job.whole.x = args->scratch;
-        job.whole.x_stride = padded(weights->k);
-        job.whole.x_scales =
-            (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(weights->k));
-        job.x_bytes = 1;
+        whole.x = args->scratch;
+        whole.x_stride = padded(weights->k);
+        whole.x_scales = (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(weights->k));
     }
     if (args->node->input_count > 3 && !value_absent(args->node->inputs[3])) {
-        job.whole.residual = args->inputs[3].data;
-        job.whole.residual_stride = args->inputs[3].row_stride;
+        whole.residual = args->inputs[3].data;
+        whole.residual_stride = args->inputs[3].row_stride;
     }
-    share_out(weights, y->rows, (size_t)pool_threads(args->pool), &job);
-    pool_run(args->pool, (weights->panels + job.panels_each - 1) / job.panels_each * job.row_blocks, gemm_tile, &job);
+    tiling_run(weights, whole, tiling_choose(weights, y->rows, (size_t)pool_threads(args->pool)), args->pool);
 }
 
 static OpCost cost(const Node *node, size_t rows, size_t keys) {

@@ -65,12 +65,15 @@ typedef struct OpRun {
     const StepContext *step;
 } OpRun;
 
+typedef struct PackedBlock PackedBlock; // op/packed.h
+
 typedef struct OpPrepare {
     const Node *node;
     const Kernels *kernels;
     Pool *pool;
     Arena *arena;             // the plan's
     size_t *ret_packed_bytes; // adds what it packed
+    const PackedBlock *block; // where packed weights have their places; NULL: each in memory of its own
 } OpPrepare;
 
 typedef struct OpCost {

@@ -90,40 +90,128 @@ static void packed_free(void *object) {
     memory_unmap(mapping->data, mapping->bytes);
 }
 
-static Status pack(const OpPrepare *args, const Constant *weight, PackedWeights *packed, Error *err) {
-    Mapping *mapping = arena_array(args->arena, 1, sizeof *mapping, err);
-    TRY_NEW(mapping);
-    mapping->bytes = packed->panels * packed->panel_bytes;
-    TRY_NEW(mapping->data = memory_map(mapping->bytes, err));
-    TRY(arena_on_free(args->arena, packed_free, mapping, err));
-    packed->data = mapping->data;
-    size_t most_tiles = (size_t)pool_threads(args->pool) * 4;
+// Panels [0, panels) of the weight into `room`, on all threads of the pool.
+static Status pack(Pool *pool, const Constant *weight, const PackedWeights *packed, unsigned char *room, Error *err) {
+    size_t most_tiles = (size_t)pool_threads(pool) * 4;
     size_t tiles = most_tiles < packed->panels ? most_tiles : packed->panels;
-    PackJob job = {.packed = packed, .weight = weight, .data = mapping->data};
+    PackJob job = {.packed = packed, .weight = weight, .data = room};
     size_t element_bytes = packed->kind == WEIGHT_Q4 ? 1 : dtype_bytes(weight->dtype);
     job.row_scales = constant_row_scales(weight);
     job.panels_each = (packed->panels + tiles - 1) / tiles;
     job.scales_bytes = packed->gemm->nr * job.row_scales * sizeof(float);
     job.scratch_each = (job.scales_bytes + packed->gemm->nr * packed->k * element_bytes + 63) / 64 * 64;
     TRY_NEW(job.scratch = memory_map(tiles * job.scratch_each, err));
-    pool_run(args->pool, (packed->panels + job.panels_each - 1) / job.panels_each, pack_tile, &job);
+    pool_run(pool, (packed->panels + job.panels_each - 1) / job.panels_each, pack_tile, &job);
     memory_unmap(job.scratch, tiles * job.scratch_each);
-    forget(weight);
-    *args->ret_packed_bytes += mapping->bytes;
     return OK;
 }
 
-Status packed_make(const OpPrepare *args, const Constant *weight, PackedWeights *ret_packed, Error *err) {
+static Status map(Arena *arena, size_t bytes, unsigned char **ret_data, Error *err) {
+    Mapping *mapping = arena_array(arena, 1, sizeof *mapping, err);
+    TRY_NEW(mapping);
+    mapping->bytes = bytes;
+    TRY_NEW(mapping->data = memory_map(bytes, err));
+    TRY(arena_on_free(arena, packed_free, mapping, err));
+    *ret_data = mapping->data;
+    return OK;
+}
+
+static void set_kernel(PackedWeights *packed, const GemmKernel *gemm) {
+    packed->gemm = gemm;
+    packed->panels = gemm_panels(gemm, packed->n);
+    packed->panel_bytes = gemm->panel_bytes(packed->k, packed->group);
+}
+
+// What is known of a weight before it has memory.
+static Status describe(const Kernels *kernels, const Constant *weight, PackedWeights *ret, Error *err) {
     PackedWeights packed = {.n = (size_t)weight->shape.dims[0], .k = (size_t)weight->shape.dims[1]};
     TRY(packed_kind(weight, &packed.kind, err));
-    packed.gemm = &args->kernels->gemm[packed.kind];
     if (packed.kind == WEIGHT_Q4) {
         packed.group = first_piece(weight)->group;
         packed.codes = first_piece(weight)->codes;
     }
-    packed.panels = gemm_panels(packed.gemm, packed.n);
-    packed.panel_bytes = packed.gemm->panel_bytes(packed.k, packed.group);
-    TRY(pack(args, weight, &packed, err));
+    set_kernel(&packed, &kernels->gemm[packed.kind]);
+    *ret = packed;
+    return OK;
+}
+
+static const PackedPlace *place_find(const PackedBlock *block, const Constant *weight) {
+    for (size_t i = 0; block && i < block->count; i++)
+        if (block->places[i].weight == weight)
+            return &block->places[i];
+    return NULL;
+}
+
+Status packed_make(const OpPrepare *args, const Constant *weight, PackedWeights *ret_packed, Error *err) {
+    const PackedPlace *place = place_find(args->block, weight);
+    PackedWeights packed;
+    TRY(describe(args->kernels, weight, &packed, err));
+    unsigned char *room = NULL;
+    if (place) {
+        set_kernel(&packed, place->packed.gemm);
+        packed.tilings = place->tilings;
+        packed.data = args->block->data + place->offset;
+        room = args->block->room ? args->block->room + place->offset : NULL;
+    } else {
+        TRY(map(args->arena, packed.panels * packed.panel_bytes, &room, err));
+        packed.data = room;
+    }
+    if (room) {
+        TRY(pack(args->pool, weight, &packed, room, err));
+        forget(weight);
+    }
+    *args->ret_packed_bytes += packed.panels * packed.panel_bytes;
     *ret_packed = packed;
+    return OK;
+}
+
+Status packed_sample(const PackedWeights *packed, const Constant *weight, size_t rows, unsigned char *ret_panels,
+                     Error *err) {
+    PackedWeights part = *packed;
+    part.n = rows < packed->n ? rows : packed->n;
+    part.panels = gemm_panels(part.gemm, part.n);
+    return pack(NULL, weight, &part, ret_panels, err);
+}
+
+void packed_place_set_kernel(PackedPlace *place, const GemmKernel *gemm) {
+    set_kernel(&place->packed, gemm);
+}
+
+void packed_block_lay_out(PackedBlock *block) {
+    block->bytes = 0;
+    for (size_t i = 0; i < block->count; i++) {
+        PackedPlace *place = &block->places[i];
+        place->offset = block->bytes;
+        place->bytes = place->packed.panels * place->packed.panel_bytes;
+        block->bytes += (place->bytes + 63) / 64 * 64;
+    }
+}
+
+Status packed_block_make(Arena *arena, const Kernels *kernels, const Graph *const *graphs, size_t graph_count,
+                         PackedBlock *ret_block, Error *err) {
+    PackedBlock block = {.count = 0};
+    size_t most = 0;
+    for (size_t g = 0; g < graph_count; g++)
+        most += graphs[g]->node_count;
+    TRY_NEW(block.places = arena_array(arena, most, sizeof *block.places, err));
+    for (size_t g = 0; g < graph_count; g++)
+        for (size_t i = 0; i < graphs[g]->node_count; i++) {
+            const Node *node = graphs[g]->nodes[i];
+            const Constant *weight = node->op == OP_LINEAR ? node->inputs[1].constant : NULL;
+            if (!weight || place_find(&block, weight))
+                continue;
+            PackedPlace *place = &block.places[block.count];
+            *place = (PackedPlace){.weight = weight, .graph = g};
+            TRY(describe(kernels, weight, &place->packed, err));
+            block.count++;
+        }
+    packed_block_lay_out(&block);
+    *ret_block = block;
+    return OK;
+}
+
+Status packed_block_map(Arena *arena, PackedBlock *block, Error *err) {
+    TRY(map(arena, block->bytes, &block->room, err));
+    block->data = block->room;
     return OK;
 }
