@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "op/packed.h"
 
 // Pages of a source: first those of its cross-attention K/V, then those its decoder slots come from.
 struct Source {
@@ -23,6 +24,7 @@ struct Session {
     SessionLimits limits;
     const Kernels *kernels;
     Pool *pool;
+    PackedBlock block; // of all three
     Plan *encode, *decode, *head;
     KvPool kv;
     size_t kv_bytes;
@@ -90,7 +92,10 @@ static Status pool_make(Session *s, Error *err) {
 
 static Status session_fill(Session *s, Error *err) {
     size_t encode_dims[] = {s->limits.most_source_tokens}, decode_dims[] = {s->limits.most_rows, s->limits.most_rows};
-    PlanSettings settings = {s->kernels, s->pool, encode_dims, s->model.most_positions};
+    const Graph *graphs[] = {s->model.encode, s->model.decode, s->model.head};
+    TRY(packed_block_make(&s->arena, s->kernels, graphs, sizeof graphs / sizeof *graphs, &s->block, err));
+    TRY(packed_block_map(&s->arena, &s->block, err));
+    PlanSettings settings = {s->kernels, s->pool, encode_dims, s->model.most_positions, &s->block};
     TRY(plan_make(&s->arena, s->model.encode, &settings, &s->encode, err));
     settings.most_dims = decode_dims;
     TRY(plan_make(&s->arena, s->model.decode, &settings, &s->decode, err));
