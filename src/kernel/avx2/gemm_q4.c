@@ -3,6 +3,7 @@
 #include "kernel/avx2/v16.inc"
 
 #define Q4_STEP 2
-#define Q4_SET SET_NAME
+#define Q4_ROWS 6
+#define Q4_NAME "avx2 q4 6x16"
 #define Q4_KERNEL SET(gemm_q4)
 #include "kernel/simd/gemm_q4.inc"

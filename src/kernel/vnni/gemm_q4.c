@@ -11,6 +11,7 @@ INLINE I16 i16_dot_four(I16 acc, I16 weights, I16 x) {
 }
 
 #define Q4_STEP 4
-#define Q4_SET "vnni"
+#define Q4_ROWS 8
+#define Q4_NAME "vnni q4 8x32"
 #define Q4_KERNEL vnni_gemm_q4
 #include "kernel/simd/gemm_q4.inc"
