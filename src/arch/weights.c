@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tensor/four_bits.h"
+
 static bool failed(GraphBuilder *b, Status status) {
     if (b->status == OK)
         b->status = status;
@@ -23,15 +25,25 @@ const char *builder_text(GraphBuilder *b, const char *format, ...) {
     return copy ? copy : "";
 }
 
+// A tensor, or its codes in 4 bits.
+static const Tensor *find(const Bundle *bundle, const char *name) {
+    char packed[620];
+    const Tensor *tensor = bundle_find(bundle, name);
+    if (tensor)
+        return tensor;
+    snprintf(packed, sizeof packed, "%s_packed", name);
+    return bundle_find(bundle, packed);
+}
+
 const Tensor *builder_find(const GraphBuilder *b, const char *name) {
-    const Tensor *tensor = bundle_find(b->input->tensors, name);
+    const Tensor *tensor = find(b->input->tensors, name);
     if (tensor)
         return tensor;
     char other[600];
     if (strncmp(name, "model.", 6) == 0)
-        return bundle_find(b->input->tensors, name + 6);
+        return find(b->input->tensors, name + 6);
     snprintf(other, sizeof other, "model.%s", name);
-    return bundle_find(b->input->tensors, other);
+    return find(b->input->tensors, other);
 }
 
 static bool shape_fits(const Tensor *t, size_t rows, size_t columns) {
@@ -78,12 +90,39 @@ static bool lies_in_file(const ArchInput *input, const Tensor *tensor) {
     return false;
 }
 
+static Status misshapen(GraphBuilder *b, const Tensor *tensor, const Shape *found, const Shape *wanted) {
+    char texts[2][SHAPE_TEXT_BYTES];
+    return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s it must be %s", tensor->name,
+                shape_text(found, texts[0]), b->input->config_name, shape_text(wanted, texts[1]));
+}
+
+// Codes stay in the file; what has no groups to compute with becomes f32 in the arena.
+static Status four_bits(GraphBuilder *b, const Tensor *tensor, const Shape *shape, Constant *constant) {
+    FourBits weight;
+    TRY(four_bits_read(b->graph->arena, b->input->tensors, tensor, &weight, b->err));
+    Shape found = {2, {(int64_t)weight.rows, (int64_t)weight.columns}};
+    if (!shape_equal(&found, shape))
+        return misshapen(b, tensor, &found, shape);
+    *constant = (Constant){.name = tensor->name, .dtype = DTYPE_F32, .shape = *shape, .data = weight.dense};
+    if (weight.dense)
+        return OK;
+    constant->scheme = SCHEME_Q4;
+    constant->dtype = DTYPE_U8;
+    constant->data = weight.pairs;
+    constant->scales = weight.scales;
+    constant->codes = weight.codes;
+    constant->group = weight.group;
+    constant->high_first = weight.high_first;
+    constant->mapped = lies_in_file(b->input, tensor);
+    return OK;
+}
+
 static Status constant_fill(GraphBuilder *b, const Tensor *tensor, size_t rows, size_t columns, Constant *constant) {
-    char found[SHAPE_TEXT_BYTES], wanted[SHAPE_TEXT_BYTES];
     Shape shape = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}};
+    if (four_bits_form(b->input->tensors, tensor) != FOUR_BITS_NONE)
+        return four_bits(b, tensor, &shape, constant);
     if (!shape_fits(tensor, rows, columns))
-        return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s it must be %s", tensor->name,
-                    shape_text(&tensor->shape, found), b->input->config_name, shape_text(&shape, wanted));
+        return misshapen(b, tensor, &tensor->shape, &shape);
     *constant = (Constant){.name = tensor->name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data};
     constant->mapped = lies_in_file(b->input, tensor);
     switch (tensor->dtype) {
@@ -102,8 +141,9 @@ static Status constant_fill(GraphBuilder *b, const Tensor *tensor, size_t rows, 
     default:
         break;
     }
-    return FAIL(b->err, ERR_UNSUPPORTED, "tensor '%s' is %s; weights may be F32, F16, BF16, F64 or I8 with scales",
-                tensor->name, dtype_safetensors_name(tensor->dtype));
+    return FAIL(b->err, ERR_UNSUPPORTED,
+                "tensor '%s' is %s; weights may be F32, F16, BF16, F64, I8 with scales or 4 bits", tensor->name,
+                dtype_safetensors_name(tensor->dtype));
 }
 
 const Constant *builder_constant(GraphBuilder *b, const char *const *alternatives, size_t rows, size_t columns) {

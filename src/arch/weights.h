@@ -16,7 +16,8 @@ typedef struct GraphBuilder {
 
 // A tensor under any of the names in `alternatives` (NULL-terminated; each also tried with and without "model."), as a
 // constant. Real weights stay as stored (F64 becomes f32 in the arena); I8 with "<name>_scale" beside it becomes
-// SCHEME_INT8_ROW. Dimensions must be rows x columns (columns 0: a vector; a [1, rows] tensor is one too).
+// SCHEME_INT8_ROW; 4 bits (tensor/four_bits.h) become SCHEME_Q4, or f32 where their blocks do not fit the rows.
+// Dimensions must be rows x columns (columns 0: a vector; a [1, rows] tensor is one too).
 const Constant *builder_constant(GraphBuilder *builder, const char *const *alternatives, size_t rows, size_t columns);
 
 // NULL when no such tensor exists.

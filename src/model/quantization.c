@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepting compressed-tensors' W8A8 with dynamic activations; refusing the rest by name.
+// Accepting compressed-tensors' W8A8 with dynamic activations and symmetric W4A16, and bitsandbytes' 4 bits; refusing
+// the rest by name.
 #include "model/quantization.h"
 
 #include <string.h>
@@ -35,16 +36,67 @@ static Status check_empty(const json_t *object, const char *name, const char *ke
     return FAIL(err, ERR_UNSUPPORTED, "%s: quantization_config has %s; only null is supported", name, key);
 }
 
+// W4A16: the tensors tell the group, or one scale a row.
+static Status check_four_bits(const json_t *group, const json_t *arguments, const char *name, Error *err) {
+    static const Expected weights[] = {{"num_bits", "4"}, {"type", "\"int\""}, {"symmetric", "true"}};
+    const char *strategy = "";
+    TRY(check_arguments(arguments, name, "weights", weights, sizeof weights / sizeof *weights, err));
+    TRY(json_get_text(arguments, name, "strategy", &strategy, err));
+    if (strcmp(strategy, "group") != 0 && strcmp(strategy, "channel") != 0)
+        return FAIL(
+            err, ERR_UNSUPPORTED,
+            "%s: quantization_config has weights.strategy = \"%s\"; only \"group\" and \"channel\" are supported", name,
+            strategy);
+    TRY(check_empty(arguments, name, "actorder", err));
+    TRY(check_empty(group, name, "output_activations", err));
+    return check_empty(group, name, "input_activations", err);
+}
+
 static Status check_group(const json_t *group, const char *name, Error *err) {
     static const Expected weights[] = {
         {"num_bits", "8"}, {"type", "\"int\""}, {"symmetric", "true"}, {"strategy", "\"channel\""}};
+    const json_t *arguments = json_object_get(group, "weights");
+    if (json_is_true(json_object_get(group, "hone_form"))) // the tensors tell all
+        return OK;
+    if (json_integer_value(json_object_get(arguments, "num_bits")) == 4)
+        return check_four_bits(group, arguments, name, err);
     static const Expected activations[] = {
         {"num_bits", "8"}, {"type", "\"int\""}, {"symmetric", "true"}, {"strategy", "\"token\""}, {"dynamic", "true"}};
-    TRY(check_arguments(json_object_get(group, "weights"), name, "weights", weights, sizeof weights / sizeof *weights,
-                        err));
+    TRY(check_arguments(arguments, name, "weights", weights, sizeof weights / sizeof *weights, err));
     TRY(check_empty(group, name, "output_activations", err));
     return check_arguments(json_object_get(group, "input_activations"), name, "input_activations", activations,
                            sizeof activations / sizeof *activations, err);
+}
+
+// bitsandbytes: 4 bits in nf4 or fp4, whatever the arithmetic it would do with them.
+static Status check_bitsandbytes(const json_t *quantization, const char *name, const char **ret, Error *err) {
+    bool four = false;
+    const char *type = "fp4"; // bitsandbytes' own default
+    TRY(json_get_bool(quantization, name, "load_in_4bit", &four, err));
+    TRY(json_get_bool(quantization, name, "_load_in_4bit", &four, err));
+    TRY(json_get_text(quantization, name, "bnb_4bit_quant_type", &type, err));
+    if (!four)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: bitsandbytes in 8 bits is not supported; load_in_4bit is", name);
+    if (strcmp(type, "nf4") != 0 && strcmp(type, "fp4") != 0)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: bnb_4bit_quant_type '%s' is not supported; nf4 and fp4 are", name, type);
+    *ret = strcmp(type, "nf4") == 0 ? "bitsandbytes nf4" : "bitsandbytes fp4";
+    return OK;
+}
+
+// What compressed-tensors calls its form, and for one in several forms or in hone's own what it is.
+static Status format_check(const char *format, const char *name, const char **ret, Error *err) {
+    static const char *const formats[][2] = {{"int-quantized", "compressed-tensors int-quantized"},
+                                             {"pack-quantized", "compressed-tensors pack-quantized"},
+                                             {"mixed-precision", "compressed-tensors mixed-precision"}};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(format, formats[i][0]) == 0) {
+            *ret = formats[i][1];
+            return OK;
+        }
+    return FAIL(err, ERR_UNSUPPORTED,
+                "%s: compressed-tensors format '%s' is not supported; int-quantized, pack-quantized and "
+                "mixed-precision are",
+                name, format);
 }
 
 Status quantization_check(const json_t *config, const char *name, const char **ret, Error *err) {
@@ -62,12 +114,14 @@ Status quantization_check(const json_t *config, const char *name, const char **r
     const char *method = "", *format = "";
     TRY(json_get_text(quantization, name, "quant_method", &method, err));
     TRY(json_get_text(quantization, name, "format", &format, err));
+    if (strcmp(method, "bitsandbytes") == 0)
+        return check_bitsandbytes(quantization, name, ret, err);
     if (strcmp(method, "compressed-tensors") != 0)
         return FAIL(err, ERR_UNSUPPORTED,
-                    "%s: quantization method '%s' is not supported; compressed-tensors int-quantized is", name, method);
-    if (strcmp(format, "int-quantized") != 0)
-        return FAIL(err, ERR_UNSUPPORTED, "%s: compressed-tensors format '%s' is not supported; int-quantized is", name,
-                    format);
+                    "%s: quantization method '%s' is not supported; compressed-tensors and bitsandbytes are", name,
+                    method);
+    const char *form = NULL;
+    TRY(format_check(format, name, &form, err));
     TRY(check_empty(quantization, name, "kv_cache_scheme", err));
     TRY(check_empty(quantization, name, "transform_config", err));
     const json_t *sparsity = json_object_get(quantization, "sparsity_config");
@@ -78,6 +132,6 @@ Status quantization_check(const json_t *config, const char *name, const char **r
     json_t *group;
     json_object_foreach(json_object_get(quantization, "config_groups"), group_name, group)
         TRY(check_group(group, name, err));
-    *ret = "compressed-tensors int-quantized";
+    *ret = form;
     return OK;
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // embed: out[r] = table[ids[r] + offset] * scale. The table is read where it lies: only the rows in use become
 // resident.
+#include "op/packed.h"
 #include "op/rules.h"
 
 typedef struct EmbedState {
     WeightKind kind;
+    const Constant *constant;
     const void *table;
     const float *scales;
     size_t offset;
@@ -26,18 +28,29 @@ static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     const Constant *table = args->node->inputs[1].constant;
     EmbedState *state = arena_array(args->arena, 1, sizeof *state, err);
     TRY_NEW(state);
-    state->kind = table->scheme == SCHEME_INT8_ROW ? WEIGHT_S8
-                  : table->dtype == DTYPE_F16      ? WEIGHT_F16
-                  : table->dtype == DTYPE_BF16     ? WEIGHT_BF16
-                                                   : WEIGHT_F32;
-    if (table->scheme == SCHEME_DENSE && state->kind == WEIGHT_F32 && table->dtype != DTYPE_F32)
+    if (packed_kind(table, &state->kind, err) != OK)
         return FAIL(err, ERR_UNSUPPORTED, "embed '%s': a table of %s", rule_name(args->node), dtype_name(table->dtype));
+    state->constant = table;
     state->table = table->data;
     state->scales = table->scales;
     state->offset = (size_t)node_int(args->node, "offset", 0);
     state->factor = (float)node_real(args->node, "scale", 1.0);
     *ret_state = state;
     return OK;
+}
+
+// Rows of codes, with their groups' scales.
+static void gather_codes(const OpRun *args, size_t first, size_t last) {
+    const EmbedState *state = args->state;
+    const Constant *table = state->constant;
+    const int32_t *ids = args->inputs[0].data;
+    size_t columns = args->outputs[0].columns;
+    for (size_t r = first; r < last; r++) {
+        size_t row = (size_t)ids[r] + state->offset;
+        args->kernels->gather_codes((const uint8_t *)table->data + row * (columns / 2), table->high_first,
+                                    table->scales + row * (columns / table->group), table->group, table->codes, columns,
+                                    state->factor, slab_row(&args->outputs[0], r));
+    }
 }
 
 static void gather(const OpRun *args, size_t first, size_t last) {
@@ -49,7 +62,9 @@ static void gather(const OpRun *args, size_t first, size_t last) {
 }
 
 static void run(const OpRun *args) {
-    run_by_rows(args, args->outputs[0].rows, args->outputs[0].rows * args->outputs[0].columns, gather);
+    const EmbedState *state = args->state;
+    run_by_rows(args, args->outputs[0].rows, args->outputs[0].rows * args->outputs[0].columns,
+                state->kind == WEIGHT_Q4 ? gather_codes : gather);
 }
 
 static OpCost cost(const Node *node, size_t rows, size_t keys) {

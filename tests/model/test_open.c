@@ -183,9 +183,31 @@ START_TEST(test_unsupported_settings_are_named) {
         {"{\"model_type\":null,\"architectures\":[\"T5ForConditionalGeneration\"]}", "'T5ForConditionalGeneration'"},
         {"{\"architectures\":[\"BartForSequenceClassification\"]}",
          "'BartForSequenceClassification' is not supported; BartForConditionalGeneration is"},
-        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\"}}", "quantization method 'bitsandbytes'"},
-        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\"}}",
-         "format 'pack-quantized' is not supported"},
+        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_8bit\":true}}",
+         "bitsandbytes in 8 bits is not supported; load_in_4bit is"},
+        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":true,\"bnb_4bit_quant_type\":"
+         "\"af4\"}}",
+         "bnb_4bit_quant_type 'af4' is not supported; nf4 and fp4 are"},
+        {"{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
+         "quantization method 'gptq' is not supported; compressed-tensors and bitsandbytes are"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"marlin-24\"}}",
+         "format 'marlin-24' is not supported; int-quantized, pack-quantized and mixed-precision are"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
+         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":false,\"strategy\":"
+         "\"group\"}}}}}",
+         "weights.symmetric = false; only true is supported"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
+         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
+         "\"tensor\"}}}}}",
+         "weights.strategy = \"tensor\"; only \"group\" and \"channel\" are supported"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
+         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
+         "\"group\",\"actorder\":\"group\"}}}}}",
+         "quantization_config has actorder; only null is supported"},
+        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
+         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
+         "\"group\"},\"input_activations\":{\"num_bits\":8}}}}}",
+         "has input_activations; only null is supported"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         check_settings(cases[i].changes, ERR_UNSUPPORTED, cases[i].text);
