@@ -33,6 +33,8 @@ static Status beam_make_lists(Arena *arena, Beam *beam, Error *err) {
     TRY_NEW(beam->rated = arena_array(arena, beam->beams, sizeof *beam->rated, err));
     for (size_t i = 0; i < beam->beams; i++)
         TRY(ranking_make(arena, beam->keep, &beam->rated[i], err));
+    TRY_NEW(beam->rated_values = arena_array(arena, beam->beams * beam->keep, sizeof *beam->rated_values, err));
+    TRY_NEW(beam->rated_tokens = arena_array(arena, beam->beams * beam->keep, sizeof *beam->rated_tokens, err));
     TRY(ranking_make(arena, beam->keep, &beam->top, err));
     TRY(ranking_make(arena, beam->keep, &beam->pick, err));
     TRY_NEW(beam->ended = arena_array(arena, beam->keep, sizeof *beam->ended, err));
@@ -71,6 +73,16 @@ const int32_t *beam_history(const Beam *beam, size_t index) {
 
 void beam_rate(Beam *beam, size_t index, const float *log_probabilities) {
     ranking_fill(&beam->rated[index], log_probabilities, beam->rules->vocabulary, beam->scores[index], (int32_t)index);
+}
+
+void beam_rate_logits(Beam *beam, size_t index, const Kernels *kernels, const float *logits, LogNormalizer normalizer) {
+    Ranking *rated = &beam->rated[index];
+    float *values = beam->rated_values + index * beam->keep;
+    int32_t *tokens = beam->rated_tokens + index * beam->keep;
+    rated->count = kernels->top_log_softmax(logits, beam->rules->vocabulary, normalizer, beam->scores[index],
+                                            rated->most, values, tokens);
+    for (size_t i = 0; i < rated->count; i++)
+        rated->items[i] = (Candidate){values[i], (int32_t)index, tokens[i]};
 }
 
 bool beam_draw(Beam *beam, float *rows, bool one_row, Random *random) {

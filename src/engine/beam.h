@@ -31,6 +31,8 @@ typedef struct Beam {
     float *scores;         // [beams]
     int32_t *parents;      // [beams], of the last beam_advance
     Ranking *rated;        // [beams], each of `keep` candidates
+    float *rated_values;   // [beams, keep], for beam_rate_logits
+    int32_t *rated_tokens; // [beams, keep]
     Ranking top;           // [keep], of all beams together
     Ranking pick;          // [keep], for choosing among candidates by a changed score
     bool *ended;           // [keep], which of `top` end their sequence
@@ -46,6 +48,10 @@ const int32_t *beam_history(const Beam *beam, size_t index);
 
 // Rates the continuations of one beam. Different beams may be rated by different threads.
 void beam_rate(Beam *beam, size_t index, const float *log_probabilities);
+
+// The same from logits and the normalizer they had before any was set to -infinity: the same candidates, bit for bit,
+// without writing the log-probabilities.
+void beam_rate_logits(Beam *beam, size_t index, const Kernels *kernels, const float *logits, LogNormalizer normalizer);
 
 // Draws the continuations of all beams from rows [beams, vocabulary] (`one_row` at the start: [vocabulary], beam 0's).
 // The rows are used up. False when nothing can be drawn.

@@ -109,12 +109,27 @@ size_t flight_rows(Flight *flight, DecodeRow *rows) {
     return flight->row_count;
 }
 
+// Rates continuations of a beam search that does not sample, where the rules only ban: the log-probabilities of most
+// words are never written.
+static void rate_logits(Flight *flight, size_t first, size_t together, const Kernels *kernels, float *logits) {
+    const Rules *rules = &flight->rules;
+    LogNormalizer normalizer;
+    kernels->log_normalizer(logits, rules->vocabulary, &normalizer);
+    rules_process(rules, beam_history(flight->beam, first), flight->beam->length, NULL, logits);
+    for (size_t h = first; h < first + together; h++)
+        beam_rate_logits(flight->beam, h, kernels, logits, normalizer);
+}
+
 void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logits) {
     const Rules *rules = &flight->rules;
     size_t first = (size_t)flight->row_of[row];
     size_t together = flight->started ? 1 : flight->hypotheses;
     size_t count;
     const int32_t *history = history_of(flight, first, &count);
+    if (flight->beam && !rules->options.do_sample && rules_only_ban(rules, count)) {
+        rate_logits(flight, first, together, kernels, logits);
+        return;
+    }
     float *scratch = flight->scratch ? flight->scratch + first * rules->max_length : NULL;
     if (flight->beam)
         kernels->log_softmax(logits, rules->vocabulary, logits);

@@ -94,6 +94,18 @@ static void force(const Rules *rules, int32_t token, float *row) {
     row[token] = 0;
 }
 
+static bool forces_first(const Rules *rules, size_t count) {
+    return rules->options.forced_bos_token_id >= 0 && count == 1;
+}
+
+static bool forces_last(const Rules *rules, size_t count) {
+    return rules->options.forced_eos_token_id >= 0 && count == rules->max_length - 1;
+}
+
+bool rules_only_ban(const Rules *rules, size_t count) {
+    return rules->options.repetition_penalty == 1.0 && !forces_first(rules, count) && !forces_last(rules, count);
+}
+
 void rules_process(const Rules *rules, const int32_t *history, size_t count, float *scratch, float *row) {
     const GenerationOptions *options = &rules->options;
     if (options->repetition_penalty != 1.0)
@@ -106,8 +118,8 @@ void rules_process(const Rules *rules, const int32_t *history, size_t count, flo
     ban_words(rules, history, count, row);
     if (count < rules->min_length)
         ban_eos(rules, row);
-    if (options->forced_bos_token_id >= 0 && count == 1)
+    if (forces_first(rules, count))
         force(rules, options->forced_bos_token_id, row);
-    if (options->forced_eos_token_id >= 0 && count == rules->max_length - 1)
+    if (forces_last(rules, count))
         force(rules, options->forced_eos_token_id, row);
 }

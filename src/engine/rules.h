@@ -29,5 +29,9 @@ bool rules_ends(const Rules *rules, int32_t token, size_t length, Finish *ret_fi
 // NULL without one.
 void rules_process(const Rules *rules, const int32_t *history, size_t count, float *scratch, float *row);
 
+// Whether all that rules_process does after a history of `count` tokens is to set elements to -infinity: then it may
+// run on logits where log-probabilities are meant.
+bool rules_only_ban(const Rules *rules, size_t count);
+
 // Temperature, top-k, top-p: for sampling only, after rules_process. What is cut becomes -infinity.
 void rules_warp(const Rules *rules, float *row);

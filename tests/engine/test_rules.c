@@ -2,6 +2,8 @@
 // Logits processors and warpers against Hugging Face's, float by float, on rows with and without equal scores.
 #include <math.h>
 
+#include "base/random.h"
+#include "engine/beam.h"
 #include "engine/golden_cases.h"
 #include "engine/rules.h"
 
@@ -70,4 +72,73 @@ START_TEST(test_eos_outside_vocabulary) {
 }
 END_TEST
 
-TEST_MAIN("engine/rules", test_rows_equal_reference, test_ends_and_why, test_eos_outside_vocabulary)
+static void check_ratings(const Beam *beam, const Candidate *expected, size_t index) {
+    const Ranking *rated = &beam->rated[index];
+    ck_assert_uint_eq(rated->count, beam->keep);
+    for (size_t i = 0; i < rated->count; i++) {
+        ck_assert_int_eq(rated->items[i].token, expected[i].token);
+        ck_assert_int_eq(rated->items[i].beam, expected[i].beam);
+        ck_assert(memcmp(&rated->items[i].value, &expected[i].value, sizeof(float)) == 0);
+    }
+}
+
+// From logits with bans on them a beam gets the candidates that it gets from the processed log-probabilities: with
+// ties, with scores of -1e9 that swallow all differences, under every instruction set.
+START_TEST(test_beams_rate_logits) {
+    enum { WORDS = 1000, BEAMS = 4 };
+    static float logits[WORDS], row[WORDS];
+    Error err;
+    Arena arena;
+    arena_init(&arena, 0);
+    GenerationOptions options = generation_defaults();
+    options.num_beams = BEAMS;
+    options.decoder_start_token_id = options.eos_token_ids[0] = 2;
+    options.eos_token_count = 1;
+    options.no_repeat_ngram_size = 1;
+    options.min_length = 5;
+    Rules rules;
+    rules_init(&rules, &options, NULL, 0, WORDS);
+    ck_assert(rules_only_ban(&rules, 1));
+    Beam *beam;
+    CHECK_OK(beam_make(&arena, &rules, &beam, &err));
+    Candidate expected[2 * BEAMS];
+    ck_assert_uint_eq(beam->keep, ARRAY_COUNT(expected));
+    Random random = {9};
+    for (int round = 0; round < 300; round++) {
+        Kernels kernels;
+        kernels_pick((CpuLevel)(round % CPU_LEVEL_COUNT), &kernels);
+        int32_t history[] = {2, (int32_t)random_below(&random, WORDS), (int32_t)random_below(&random, WORDS)};
+        size_t index = random_below(&random, BEAMS);
+        beam->scores[index] = index ? -1e9f : -(float)random_below(&random, 100) / 7;
+        for (size_t i = 0; i < WORDS; i++)
+            logits[i] = round % 3 ? (float)random_unit(&random) * 20 : (float)random_below(&random, 9);
+        kernels.log_softmax(logits, WORDS, row);
+        rules_process(&rules, history, 3, NULL, row);
+        beam_rate(beam, index, row);
+        memcpy(expected, beam->rated[index].items, sizeof expected);
+        LogNormalizer normalizer;
+        kernels.log_normalizer(logits, WORDS, &normalizer);
+        rules_process(&rules, history, 3, NULL, logits);
+        beam_rate_logits(beam, index, &kernels, logits, normalizer);
+        check_ratings(beam, expected, index);
+    }
+    arena_done(&arena);
+}
+END_TEST
+
+START_TEST(test_which_rules_only_ban) {
+    GenerationOptions options = generation_defaults();
+    options.forced_bos_token_id = options.forced_eos_token_id = 2;
+    options.max_length = 9;
+    options.no_repeat_ngram_size = 3;
+    Rules rules;
+    rules_init(&rules, &options, NULL, 0, VOCABULARY);
+    for (size_t count = 1; count < 9; count++)
+        ck_assert_int_eq(rules_only_ban(&rules, count), count > 1 && count < 8);
+    rules.options.repetition_penalty = 1.1;
+    ck_assert(!rules_only_ban(&rules, 3));
+}
+END_TEST
+
+TEST_MAIN("engine/rules", test_rows_equal_reference, test_ends_and_why, test_eos_outside_vocabulary,
+          test_beams_rate_logits, test_which_rules_only_ban)
