@@ -60,6 +60,24 @@ Status cpu_choose(const char *name, CpuLevel *ret_level, Error *err) {
     return FAIL(err, ERR_USAGE, "unknown kernel set '%s': expected ref, avx2, avx512, vnni or neon", name);
 }
 
+#if defined(__aarch64__)
+bool cpu_has_dotprod(void) {
+    return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
+}
+
+bool cpu_has_i8mm(void) {
+    return getauxval(AT_HWCAP2) & HWCAP2_I8MM;
+}
+#else
+bool cpu_has_dotprod(void) {
+    return false;
+}
+
+bool cpu_has_i8mm(void) {
+    return false;
+}
+#endif
+
 // The first number in a file of /sys or /proc; -1 when there is none.
 static long number_in(const char *path) {
     FILE *file = fopen(path, "r");

@@ -2,6 +2,8 @@
 // What this processor can do, and how much of it hone may use.
 #pragma once
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 // Kernel sets from weakest to strongest. x86: ref < avx2 < avx512 < vnni; aarch64: ref < neon.
@@ -16,6 +18,10 @@ CpuLevel cpu_detect(void);
 // The level called `name` (NULL: the detected one). ERR_USAGE for an unknown name, ERR_UNSUPPORTED for one that this
 // machine cannot run.
 MUST_CHECK Status cpu_choose(const char *name, CpuLevel *ret_level, Error *err);
+
+// Instructions that single kernels of the neon level use: SDOT (FEAT_DotProd), SMMLA (FEAT_I8MM). False elsewhere.
+bool cpu_has_dotprod(void);
+bool cpu_has_i8mm(void);
 
 // Physical cores this process may run on (from its affinity mask and the kernel's topology); at least 1.
 int cpu_cores(void);

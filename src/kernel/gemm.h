@@ -29,7 +29,7 @@ typedef enum WeightKind {
     WEIGHT_F32,
     WEIGHT_F16,  // widened to f32 exactly, then as WEIGHT_F32
     WEIGHT_BF16, // the same
-    WEIGHT_S8,   // s8 with one f32 scale per row; activations are s8 with one scale per token
+    WEIGHT_S8,   // s8 with one f32 scale per row; activations are s8 within +-127 with one scale per token
     WEIGHT_Q4, // 4-bit codes that stand for 16 s8 values, one f32 scale per group of `group` k's; activations as for S8
     WEIGHT_KIND_COUNT
 } WeightKind;

@@ -59,6 +59,9 @@ void kernels_pick(CpuLevel level, Kernels *ret) {
         kernels_fill_avx512(ret);
     if (level >= CPU_VNNI)
         kernels_fill_vnni(ret);
+#elif defined(__aarch64__)
+    if (level >= CPU_NEON)
+        kernels_fill_neon(ret);
 #else
     (void)level;
 #endif
@@ -102,6 +105,9 @@ size_t gemm_variants(CpuLevel level, WeightKind kind, const GemmKernel *ret_kern
         ret_kernels[count++] = s8 ? &avx512_gemm_s8 : q4 ? &avx512_gemm_q4 : &avx512_gemm_float[kind];
     if (level >= CPU_AVX2)
         ret_kernels[count++] = s8 ? &avx2_gemm_s8 : q4 ? &avx2_gemm_q4 : &avx2_gemm_float[kind];
+#elif defined(__aarch64__)
+    if (level >= CPU_NEON)
+        count = neon_gemm_variants(kind, ret_kernels);
 #else
     (void)level;
 #endif

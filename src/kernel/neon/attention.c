@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attention: simd/attention.inc on this set's vectors.
+#include "kernel/neon/v16.inc"
+
+#include "kernel/simd/attention.inc"
