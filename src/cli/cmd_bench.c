@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// hone bench: speed and memory of models over a workload, each in its own process, in turns.
-#include <stdlib.h>
+// hone bench: speed and memory of models over a workload, each in its own process, in turns; once, or point by point of
+// a sweep. The answer is written before anything is kept or drawn, so that nothing measured is lost.
 #include <string.h>
 
-#include "base/file.h"
+#include "base/cache.h"
 #include "base/memory.h"
-#include "base/random.h"
+#include "cli/bench_report.h"
 #include "cli/generation.h"
-#include "measure/bench.h"
-#include "measure/data.h"
-#include "measure/statistics.h"
 
 typedef struct Settings {
     GenerationFlags generation;
-    const char *workload;
-    int64_t batch, new_tokens, samples, warmup, runs;
+    const char *workload, *sweep, *svg, *history;
+    int64_t batch, new_tokens, source_tokens, samples, warmup, runs;
+    bool fill, no_history;
 } Settings;
 
 static const Option options[] = {
@@ -23,208 +21,200 @@ static const Option options[] = {
     {"batch", 0, "N", "sources in a call", OPTION_INT, offsetof(Settings, batch), .low = 1, .high = 4096},
     {"new-tokens", 0, "N", "force every output to exactly N tokens", OPTION_INT, offsetof(Settings, new_tokens),
      .low = 1, .high = 1e6},
+    {"source-tokens", 0, "N", "repeat or cut every source to N tokens", OPTION_INT, offsetof(Settings, source_tokens),
+     .low = 1, .high = 1e6},
+    {"fill", 0, NULL, "repeat the sources of a batch up to its longest, which costs what padding costs", OPTION_FLAG,
+     offsetof(Settings, fill)},
     {"samples", 0, "N", "only the first N of the workload", OPTION_INT, offsetof(Settings, samples), .low = 1,
      .high = 1e6},
     {"warmup", 0, "N", "calls before the clock counts", OPTION_INT, offsetof(Settings, warmup), .low = 0, .high = 1e6},
     {"runs", 0, "N", "timed calls, rounded up to whole passes over the workload", OPTION_INT, offsetof(Settings, runs),
      .low = 1, .high = 1e6},
+    {"sweep", 0, "KEY=V,V..V", "measure at each value of source-tokens, new-tokens, batch, beams or threads",
+     OPTION_TEXT, offsetof(Settings, sweep)},
+    {"svg", 0, "FILE", "draw the sweep", OPTION_TEXT, offsetof(Settings, svg)},
+    {"history", 0, "FILE", "append to this history (default: the one in the user's cache)", OPTION_TEXT,
+     offsetof(Settings, history)},
+    {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {0},
 };
 
-enum { RANDOM_SAMPLES = 16 };
+// What is measured at one point: the settings, one of them replaced by a sweep's value.
+typedef struct Point {
+    const Settings *settings;
+    int64_t batch, new_tokens, source_tokens, beams, threads; // beams 0: as the options have it
+    const Sweep *sweep;
+    int64_t value;
+} Point;
 
-// Pointers into one array of rows: equal lengths keep their order.
-static int by_length(const void *a, const void *b) {
-    const DataRow *x = *(const DataRow *const *)a, *y = *(const DataRow *const *)b;
-    if (x->id_count != y->id_count)
-        return x->id_count < y->id_count ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
-// What made-up sources may have for all models to take them: a model tells in its config.json, if it has one.
-static Status random_bounds(CommandRun *run, int64_t *positions, int64_t *vocabulary, Error *err) {
-    for (size_t m = 0; m < run->argument_count; m++) {
-        const char *model = run->arguments[m];
-        char *path = path_kind(model) == PATH_FILE
-                         ? arena_format(run->arena, err, "%.*sconfig.json", (int)(path_name(model) - model), model)
-                         : path_join(run->arena, model, "config.json", err);
-        TRY_NEW(path);
-        json_t *config = NULL;
-        if (path_kind(path) == PATH_FILE)
-            TRY(json_read(run->arena, path, true, &config, err));
-        int64_t there = *positions, ids = *vocabulary;
-        TRY(json_get_int(config, path, "max_position_embeddings", 1, INT32_MAX, &there, err));
-        TRY(json_get_int(config, path, "vocab_size", 1, INT32_MAX, &ids, err));
-        *positions = there < *positions ? there : *positions;
-        *vocabulary = ids < *vocabulary ? ids : *vocabulary;
-    }
-    return OK;
-}
-
-// Sources of 16 to 300 random tokens, fewer where a model takes no more, the same every time.
-static Status random_rows(CommandRun *run, DataSet *ret, Error *err) {
-    Arena *arena = run->arena;
-    DataSet set = {.count = RANDOM_SAMPLES};
-    int64_t most = 300, vocabulary = 60;
-    TRY(random_bounds(run, &most, &vocabulary, err));
-    TRY_NEW(set.rows = arena_array(arena, set.count, sizeof *set.rows, err));
-    Random random = {1};
-    for (size_t i = 0; i < set.count; i++) {
-        size_t count = 16 + random_below(&random, 285);
-        count = count < (size_t)most ? count : (size_t)most;
-        int32_t *ids = arena_array(arena, count, sizeof *ids, err);
-        TRY_NEW(ids);
-        for (size_t t = 0; t < count; t++)
-            ids[t] = (int32_t)(vocabulary > 4 ? 4 + random_below(&random, (uint32_t)vocabulary - 4) : 0);
-        set.rows[i] = (DataRow){.ids = ids, .id_count = count};
-    }
-    *ret = set;
-    return OK;
-}
-
-// The workload in the order of its batches: sorted by length when they hold more than one.
-static Status work_read(CommandRun *run, BenchWork *work, Error *err) {
+static Point point_of(const CommandRun *run, const Sweep *sweep, size_t index) {
     const Settings *settings = run->settings;
-    DataSet set;
-    if (settings->workload)
-        TRY(data_read(run->arena, settings->workload, (size_t)settings->samples, false, &set, err));
-    else
-        TRY(random_rows(run, &set, err));
-    if (settings->samples && (size_t)settings->samples < set.count)
-        set.count = (size_t)settings->samples;
-    const int32_t **sources = arena_array(run->arena, set.count, sizeof *sources, err);
-    TRY_NEW(sources);
-    size_t *lengths = arena_array(run->arena, set.count, sizeof *lengths, err);
-    TRY_NEW(lengths);
-    const DataRow **order = arena_array(run->arena, set.count, sizeof *order, err);
-    TRY_NEW(order);
-    for (size_t i = 0; i < set.count; i++) {
-        if (!set.rows[i].ids)
-            return FAIL(err, ERR_FORMAT, "file '%s': row %zu has no input_ids", settings->workload, i + 1);
-        order[i] = &set.rows[i];
-    }
-    if (settings->batch > 1)
-        qsort(order, set.count, sizeof *order, by_length);
-    for (size_t i = 0; i < set.count; i++) {
-        sources[i] = order[i]->ids;
-        lengths[i] = order[i]->id_count;
-    }
-    work->sources = sources;
-    work->lengths = lengths;
-    work->samples = set.count;
-    return OK;
+    Point point = {.settings = settings,
+                   .batch = settings->batch,
+                   .new_tokens = settings->new_tokens,
+                   .source_tokens = settings->source_tokens,
+                   .threads = run->common.threads,
+                   .sweep = sweep};
+    if (!sweep)
+        return point;
+    int64_t *const members[SWEEP_KEY_COUNT] = {[SWEEP_SOURCE] = &point.source_tokens,
+                                               [SWEEP_NEW] = &point.new_tokens,
+                                               [SWEEP_BATCH] = &point.batch,
+                                               [SWEEP_BEAMS] = &point.beams,
+                                               [SWEEP_THREADS] = &point.threads};
+    *members[sweep->key] = point.value = sweep->values[index];
+    return point;
 }
 
 static Status apply_options(const void *context, Arena *arena, GenerationOptions *generation, Error *err) {
-    const Settings *settings = context;
+    const Point *point = context;
     generation->num_beams = generation->num_return_sequences = 1;
     generation->do_sample = false;
-    TRY(generation_flags_apply(arena, &settings->generation, generation, err));
-    if (settings->new_tokens)
-        generation->min_new_tokens = generation->max_new_tokens = settings->new_tokens;
+    TRY(generation_flags_apply(arena, &point->settings->generation, generation, err));
+    if (point->beams)
+        generation->num_beams = point->beams;
+    if (point->new_tokens)
+        generation->min_new_tokens = generation->max_new_tokens = point->new_tokens;
     return OK;
 }
 
-typedef struct Measured {
-    Bench *bench;
-    double *ns;
-    BenchReport report;
-} Measured;
-
-static Status measure(CommandRun *run, const BenchWork *work, Measured *models, size_t passes, Error *err) {
-    const Settings *settings = run->settings;
-    size_t batches = bench_batches(work), calls = batches * passes;
+// All models in turn, call by call.
+static Status take_turns(CommandRun *run, Bench **benches, BenchResult *results, size_t warmup, Error *err) {
+    const BenchWork *work = results[0].work;
+    size_t batches = bench_batches(work), calls = batches * results[0].passes, models = run->argument_count;
+    for (size_t m = 0; m < models; m++) {
+        TRY_NEW(results[m].times_ns = arena_array(run->arena, calls, sizeof *results[m].times_ns, err));
+        TRY(bench_start(run->arguments[m], work, &benches[m], err));
+    }
     Progress progress;
-    for (size_t m = 0; m < run->argument_count; m++) {
-        TRY_NEW(models[m].ns = arena_array(run->arena, calls, sizeof *models[m].ns, err));
-        TRY(bench_start(run->arguments[m], work, &models[m].bench, err));
-    }
-    progress_init(&progress, "measuring", (calls + (size_t)settings->warmup) * run->argument_count, run->common.quiet);
-    for (size_t i = 0; i < (size_t)settings->warmup + calls; i++) {
-        bool timed = i >= (size_t)settings->warmup;
-        size_t index = timed ? i - (size_t)settings->warmup : i;
-        for (size_t m = 0; m < run->argument_count; m++) {
-            uint64_t ns;
-            TRY(bench_call(models[m].bench, index % batches, &ns, err));
-            if (timed)
-                models[m].ns[index] = (double)ns;
-            progress_step(&progress, i * run->argument_count + m + 1);
+    progress_init(&progress, "measuring", (calls + warmup) * models, run->common.quiet);
+    Status status = OK;
+    for (size_t i = 0; i < warmup + calls && status == OK; i++)
+        for (size_t m = 0; m < models && status == OK; m++) {
+            uint64_t ns = 0;
+            size_t index = i < warmup ? i : i - warmup;
+            status = bench_call(benches[m], index % batches, &ns, err);
+            if (i >= warmup)
+                results[m].times_ns[index] = (double)ns;
+            progress_step(&progress, i * models + m + 1);
         }
-    }
     progress_done(&progress);
-    for (size_t m = 0; m < run->argument_count; m++)
-        TRY(bench_finish(models[m].bench, &models[m].report, err));
-    return OK;
+    for (size_t m = 0; m < models && status == OK; m++)
+        status = bench_finish(benches[m], &results[m].report, err);
+    return status;
 }
 
-static json_t *report_json(CommandRun *run, const BenchWork *work, const char *path, Measured *model, size_t passes,
-                           int64_t beams) {
-    size_t calls = bench_batches(work) * passes, tokens = 0;
-    double total = statistics_mean(model->ns, calls) * (double)calls * 1e-6, samples = (double)(work->samples * passes);
-    LatencySummary latency = statistics_latency(model->ns, calls);
-    for (size_t i = 0; i < work->samples; i++)
-        tokens += work->lengths[i];
-    const BenchReport *r = &model->report;
-    json_t *lengths = json_array();
-    for (size_t i = 0; i < r->new_token_kinds; i++)
-        json_array_append_new(lengths, json_integer((json_int_t)r->new_tokens[i]));
-    return json_pack(
-        "{s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s}",
-        "engine", "hone", "model", path_name(path), "batch", (json_int_t)work->batch, "beams", (json_int_t)beams,
-        "threads", run->common.threads, "samples", (json_int_t)work->samples, "source_tokens", (json_int_t)tokens,
-        "new_tokens", lengths, "ms_per_sample", total / samples, "samples_per_s", samples / total * 1e3, "mean_ms",
-        latency.mean_ms, "p50_ms", latency.p50_ms, "p95_ms", latency.p95_ms, "p99_ms", latency.p99_ms, "weights_mb",
-        r->weights_mb, "rss_mb", r->rss_mb, "peak_rss_mb", r->peak_rss_mb, "load_ms", r->load_ms, "limit_ms",
-        r->limit_ms, "cpu", cpu_level_name(run->common.level), "digest", r->digest);
-}
-
-static double member(const json_t *object, const char *key) {
-    return json_number_value(json_object_get(object, key));
-}
-
-static void print_people(Buffer *text, const json_t *report, bool first) {
-    if (first)
-        buffer_format(text, "%-24s %10s %10s %10s %10s %10s %10s %9s %9s %9s %9s\n", "model", "ms/sample", "samples/s",
-                      "mean ms", "p50 ms", "p95 ms", "p99 ms", "limit ms", "weights", "rss MB", "peak MB");
-    buffer_format(text, "%-24s %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %9.2f %9.1f %9.1f %9.1f",
-                  json_string_value(json_object_get(report, "model")), member(report, "ms_per_sample"),
-                  member(report, "samples_per_s"), member(report, "mean_ms"), member(report, "p50_ms"),
-                  member(report, "p95_ms"), member(report, "p99_ms"), member(report, "limit_ms"),
-                  member(report, "weights_mb"), member(report, "rss_mb"), member(report, "peak_rss_mb"));
-}
-
-static Status report_all(CommandRun *run, const BenchWork *work, Measured *models, size_t passes, Error *err) {
+// Measures all models at one point into results[models].
+static Status measure(CommandRun *run, const Point *point, BenchResult *results, Error *err) {
+    const Settings *settings = run->settings;
+    BenchWork *work = arena_array(run->arena, 1, sizeof *work, err);
+    TRY_NEW(work);
+    work->options = apply_options;
+    work->context = point;
+    work->runtime =
+        (RuntimeSettings){.level = run->common.level, .threads = (int)point->threads, .batch = (size_t)point->batch};
+    // Hugging Face forces </s> as the last token where others do not: digests compare what comes before it.
+    work->digest_leaves_out = point->new_tokens ? 1 : 0;
+    BenchSources sources = {.workload = settings->workload,
+                            .samples = (size_t)settings->samples,
+                            .tokens = (size_t)point->source_tokens,
+                            .batch = (size_t)point->batch,
+                            .fill = settings->fill};
+    TRY(bench_work_read(run, &sources, work, err));
     GenerationOptions generation = generation_defaults();
-    TRY(apply_options(run->settings, run->arena, &generation, err));
+    TRY(apply_options(point, run->arena, &generation, err));
+    size_t batches = bench_batches(work);
+    for (size_t m = 0; m < run->argument_count; m++)
+        results[m] = (BenchResult){.model = run->arguments[m],
+                                   .work = work,
+                                   .passes = ((size_t)settings->runs + batches - 1) / batches,
+                                   .beams = generation.num_beams,
+                                   .sweep = point->sweep,
+                                   .value = point->value};
+    Bench **benches = arena_array(run->arena, run->argument_count, sizeof *benches, err);
+    TRY_NEW(benches);
+    Status status = take_turns(run, benches, results, (size_t)settings->warmup, err);
+    for (size_t m = 0; m < run->argument_count; m++)
+        bench_free(benches[m]);
+    return status;
+}
+
+static Status answer(CommandRun *run, const BenchResult *results, bool first, Error *err) {
     for (size_t m = 0; m < run->argument_count; m++) {
-        json_t *report = report_json(run, work, run->arguments[m], &models[m], passes, generation.num_beams);
-        if (!report)
-            return FAIL(err, ERR_MEMORY, "no memory for the report");
+        json_t *report = bench_report_json(run, &results[m], err);
+        TRY_NEW(report);
         if (!run->common.json)
-            print_people(&run->out.text, report, m == 0);
+            bench_report_people(&results[m], report, first && m == 0, &run->out.text);
         Status status = run->common.json ? output_json(&run->out, report, err) : output_line(&run->out, err);
         json_decref(report);
         TRY(status);
     }
+    return output_flush(&run->out, err);
+}
+
+// What was asked for, as the history keeps it: all that the report itself does not tell.
+static json_t *settings_json(const Settings *settings) {
+    json_t *object = json_pack("{s:I, s:I, s:b}", "warmup", (json_int_t)settings->warmup, "runs",
+                               (json_int_t)settings->runs, "fill", settings->fill);
+    if (object && settings->workload)
+        json_object_set_new(object, "workload", json_string(settings->workload));
+    if (object && settings->new_tokens)
+        json_object_set_new(object, "new_tokens", json_integer(settings->new_tokens));
+    if (object && settings->source_tokens)
+        json_object_set_new(object, "source_tokens", json_integer(settings->source_tokens));
+    for (size_t i = 0; object && generation_options[i].name; i++) {
+        const Option *option = &generation_options[i];
+        const char *value;
+        memcpy(&value, (const unsigned char *)&settings->generation + option->offset, sizeof value);
+        if (option->kind != OPTION_FLAG && value)
+            json_object_set_new(object, option->name, json_string(value));
+    }
+    return object;
+}
+
+// A history named on the command line has to take the results; without one, the user's own is tried.
+static Status keep(CommandRun *run, const BenchResult *results, size_t count, Error *err) {
+    const Settings *settings = run->settings;
+    if (settings->no_history)
+        return OK;
+    char *standard = NULL;
+    Status status = settings->history ? OK : cache_path(run->arena, "history.sqlite", &standard, err);
+    if (status == OK) {
+        json_t *asked = settings_json(settings);
+        status = bench_report_keep(run, settings->history ? settings->history : standard, results, count, asked, err);
+        json_decref(asked);
+    }
+    if (status == OK || settings->history)
+        return status;
+    if (!run->common.quiet)
+        fprintf(stderr, "hone: not kept in the history: %s\n", err->message);
     return OK;
 }
 
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
-    BenchWork work = {.batch = (size_t)settings->batch, .options = apply_options, .context = settings};
-    work.runtime = (RuntimeSettings){run->common.level, run->common.threads, (size_t)settings->batch};
-    // Hugging Face forces </s> as the last token where others do not: digests compare what comes before it.
-    work.digest_leaves_out = settings->new_tokens ? 1 : 0;
-    TRY(work_read(run, &work, err));
-    Measured *models = arena_array(run->arena, run->argument_count, sizeof *models, err);
-    TRY_NEW(models);
-    size_t batches = bench_batches(&work), passes = ((size_t)settings->runs + batches - 1) / batches;
-    Status status = measure(run, &work, models, passes, err);
-    for (size_t m = 0; m < run->argument_count; m++)
-        bench_free(models[m].bench);
+    Sweep swept, *sweep = settings->sweep ? &swept : NULL;
+    if (settings->svg && !sweep)
+        return FAIL(err, ERR_USAGE, "--svg draws a sweep, and there is no --sweep");
+    if (sweep)
+        TRY(sweep_parse(settings->sweep, sweep, err));
+    size_t points = sweep ? sweep->count : 1, models = run->argument_count;
+    BenchResult *results = arena_array(run->arena, points * models, sizeof *results, err);
+    TRY_NEW(results);
+    size_t done = 0;
+    Status status = OK;
+    for (; done < points && status == OK; done += status == OK) {
+        Point point = point_of(run, sweep, done);
+        status = measure(run, &point, results + done * models, err);
+        if (status == OK)
+            status = answer(run, results + done * models, done == 0, err);
+    }
+    Error kept_err;
+    Status kept = keep(run, results, done * models, status == OK ? err : &kept_err);
     TRY(status);
-    return report_all(run, &work, models, passes, err);
+    TRY(kept);
+    return settings->svg ? bench_report_draw(run, settings->svg, sweep, results, models, err) : OK;
 }
 
 const Command command_bench = {
@@ -234,7 +224,8 @@ const Command command_bench = {
     .help = "Measures models over a workload: each loads in a process of its own, and all take turns, call by call. A "
             "call\n"
             "is one batch, ids in to ids out; batches of more than one are sorted by length. limit_ms is what this\n"
-            "machine's read bandwidth and arithmetic peak allow at best.\n",
+            "machine's read bandwidth and arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ...\n"
+            "128. What is measured is kept in a history; 'hone history' lists it.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.batch = 1, .warmup = 10, .runs = 100},
     .options = options,

@@ -105,6 +105,7 @@ static Status load(Child *child, const char *model, Error *err) {
     TRY(runtime_new(model, &work->runtime, &child->runtime, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
     child->report.weights_mb = (double)child->runtime->info->weight_bytes / 1e6;
+    child->report.vocabulary = child->runtime->info->vocabulary;
     child->generation = *model_generation(child->runtime->model);
     TRY(work->options(work->context, &child->runtime->arena, &child->generation, err));
     TRY(generation_check(&child->generation, child->runtime->info->vocabulary, err));

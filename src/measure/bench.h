@@ -28,6 +28,7 @@ typedef struct Bench Bench;
 // What a model tells when it ends.
 typedef struct BenchReport {
     double load_ms, weights_mb, rss_mb, peak_rss_mb;
+    size_t vocabulary;
     double limit_ms;                        // per sample, as measure/limit.h has it
     size_t new_tokens[32], new_token_kinds; // distinct output lengths, ascending
     char digest[13];                        // of all outputs: sha256 of Python's json.dumps, first 12 digits

@@ -12,6 +12,8 @@ HONE=${HONE_PROGRAM:-$SOURCE/build/hone}
 export HONE SOURCE CASES LC_ALL=C
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+XDG_CACHE_HOME=$scratch/cache # what hone keeps for its user is not this user's
+export XDG_CACHE_HOME
 number=0 failed=0
 
 plain() { sed -e "s|$scratch/work|FOLDER|g" -e "s|$SOURCE|SOURCE|g" "$1"; }
