@@ -56,14 +56,8 @@ INLINE void vnni_micro(const GemmTile *tile, const Micro *at, const size_t R, co
         UNROLL(16)
         for (size_t c = 0; c < C; c++)
             w[c] = _mm512_loadu_si512(weights + c / GEMM_NV * bytes + k * NR + c % GEMM_NV * 64);
-        if (R <= 8) {
-            UNROLL(16)
-            for (size_t c = 0; c < C; c++)
-                __builtin_prefetch(weights + c / GEMM_NV * bytes + k * NR + c % GEMM_NV * 64 + 2048);
-        } else {
-            __builtin_prefetch(ahead, 0, 2);
-            ahead += at->ahead_bytes;
-        }
+        fetch_ahead(ahead, 4 * NR);
+        ahead += at->ahead_bytes;
         UNROLL(12)
         for (size_t r = 0; r < R; r++) {
             int32_t four;
@@ -91,7 +85,7 @@ static void vnni_dispatch(const GemmTile *tile, const Micro *at) {
 }
 
 static void vnni_run(const GemmTile *tile) {
-    PanelWalk walk = {vnni_panel_bytes(tile->k, 0), (tile->k + 3) / 4};
+    PanelWalk walk = {vnni_panel_bytes(tile->k, 0), (tile->k + 3) / 4, true};
     size_t chunk = rows_in_chunk(tile->k);
     for (size_t row = 0; row < tile->rows; row += chunk) {
         int32_t starts[CHUNK_ROWS];
