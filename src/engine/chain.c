@@ -9,6 +9,8 @@ Status chains_make(Arena *arena, const Rules *rules, size_t count, Chain **ret_c
     Random seeds = {rules->options.seed};
     for (size_t i = 0; i < count; i++) {
         TRY_NEW(chains[i].history = arena_array(arena, rules->max_length, sizeof *chains[i].history, err));
+        TRY_NEW(chains[i].log_probabilities =
+                    arena_array(arena, rules->max_length, sizeof *chains[i].log_probabilities, err));
         chains[i].history[0] = generation_start_token(&rules->options);
         chains[i].count = 1;
         chains[i].random.state = random_next(&seeds);
@@ -17,17 +19,17 @@ Status chains_make(Arena *arena, const Rules *rules, size_t count, Chain **ret_c
     return OK;
 }
 
-static void chain_append(Chain *chain, const Rules *rules, int32_t token, double log_probability) {
+void chain_append(Chain *chain, const Rules *rules, int32_t token, double log_probability) {
+    chain->log_probabilities[chain->count] = log_probability;
     chain->history[chain->count++] = token;
-    chain->score += log_probability;
     chain->done = rules_ends(rules, token, chain->count, &chain->finish);
 }
 
-void chains_extend_greedy(Chain *chains, size_t count, const Rules *rules, const Kernels *kernels, float *row) {
-    size_t token = kernels->argmax(row, rules->vocabulary);
-    kernels->log_softmax(row, rules->vocabulary, row);
-    for (size_t i = 0; i < count; i++)
-        chain_append(&chains[i], rules, (int32_t)token, (double)row[token]);
+double chain_score(const Chain *chain) {
+    double score = 0;
+    for (size_t i = 1; i < chain->count; i++)
+        score += chain->log_probabilities[i];
+    return score;
 }
 
 bool chains_extend_drawn(Chain *chains, size_t count, const Rules *rules, float *row) {

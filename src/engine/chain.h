@@ -8,7 +8,7 @@
 typedef struct Chain {
     int32_t *history; // [max_length], the start token first
     size_t count;
-    double score; // sum of log-probabilities of the tokens chosen
+    double *log_probabilities; // [max_length] of the tokens chosen, in their places
     bool done;
     Finish finish;
     Random random;
@@ -17,8 +17,10 @@ typedef struct Chain {
 // `count` chains; each gets random numbers of its own from the options' seed. `rules` must outlive them.
 MUST_CHECK Status chains_make(Arena *arena, const Rules *rules, size_t count, Chain **ret_chains, Error *err);
 
-// Appends the likeliest token of each chain's shared row [vocabulary], processed; the row becomes log-probabilities.
-void chains_extend_greedy(Chain *chains, size_t count, const Rules *rules, const Kernels *kernels, float *row);
+void chain_append(Chain *chain, const Rules *rules, int32_t token, double log_probability);
+
+// The sum of log-probabilities of the tokens chosen.
+double chain_score(const Chain *chain);
 
 // Appends a token drawn for each from a row, processed and warped. False when the row has nothing to draw.
 bool chains_extend_drawn(Chain *chains, size_t count, const Rules *rules, float *row);

@@ -6,34 +6,31 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "engine/flight.h"
+#include "engine/head.h"
 
 enum { PAGE_TOKENS = 16, USUAL_ROWS = 8, LEAST_ROWS = 64, USUAL_SOURCE_TOKENS = 4096 };
 static const size_t usual_kv_bytes = (size_t)1 << 30;
 
-// Which row of which flight a row of the step is.
-typedef struct RowWork {
-    Flight *flight;
-    size_t row;
-} RowWork;
-
 struct Engine {
     Arena arena;
-    const Kernels *kernels;
     Pool *pool;
     Session *session;
+    Head head;
     EngineSettings settings;
-    size_t vocabulary, total_pages;
+    FlightSettings flight_settings;
+    size_t total_pages;
     Flight *flights; // [most_requests]
     Flight **idle, **waiting, **running;
     size_t idle_count, waiting_count, running_count; // waiting and running in order of arrival
     size_t running_rows;
-    EncodeItem *items;  // [most_requests]
-    DecodeRow *rows;    // [most_rows]
-    RowWork *work;      // [most_rows]
-    size_t *first_rows; // [most_requests], where a running flight's rows begin in the step
-    bool *alive;        // [most_requests], of the running after a step
-    float *logits;      // of the step in progress
+    EncodeItem *items;   // [most_requests]
+    DecodeRow *rows;     // [most_rows]
+    RowWork *work;       // [most_rows]
+    size_t *first_rows;  // [most_requests], where a running flight's rows begin in the step
+    bool *alive;         // [most_requests], of the running after a step
+    float **logits;      // [most_rows], of the rows of the step in progress; NULL where none were needed
+    EngineCounts counts; // but for the head's
+    Error refusal;       // of the screen
 };
 
 // Pages for the worst case of all requests, within the budget, but for one request of the usual number of rows at
@@ -82,6 +79,7 @@ static Status make_lists(Engine *engine, Error *err) {
     TRY_NEW(engine->alive = arena_array(arena, requests, sizeof *engine->alive, err));
     TRY_NEW(engine->rows = arena_array(arena, engine->settings.most_rows, sizeof *engine->rows, err));
     TRY_NEW(engine->work = arena_array(arena, engine->settings.most_rows, sizeof *engine->work, err));
+    TRY_NEW(engine->logits = arena_array(arena, engine->settings.most_rows, sizeof *engine->logits, err));
     for (size_t i = requests; i-- > 0;) {
         arena_init(&engine->flights[i].arena, 0);
         engine->idle[engine->idle_count++] = &engine->flights[i];
@@ -89,7 +87,32 @@ static Status make_lists(Engine *engine, Error *err) {
     return OK;
 }
 
-static Status engine_build(Engine *engine, const SessionModel *model, Error *err) {
+// A head that cannot be screened runs as it is.
+static Status make_head(Engine *engine, const SessionModel *model, const Kernels *kernels, Error *err) {
+    Head *head = &engine->head;
+    *head = (Head){
+        .session = engine->session,
+        .kernels = kernels,
+        .pool = engine->pool,
+        .vocabulary = model->vocabulary,
+        .width = model->width,
+        .most_rows = engine->settings.most_rows,
+    };
+    if (engine->settings.lm_head_screen) {
+        Status status = screen_make(&engine->arena, model->head, kernels, engine->pool, head->most_rows, &head->screen,
+                                    &engine->refusal);
+        if (status != OK && status != ERR_UNSUPPORTED)
+            return *err = engine->refusal, status;
+    }
+    engine->flight_settings = (FlightSettings){.vocabulary = model->vocabulary,
+                                               .width = model->width,
+                                               .screens = head->screen != NULL,
+                                               .skips_scores = engine->settings.skips_scores,
+                                               .guesses = engine->settings.lookup_decoding};
+    return head_make(&engine->arena, head, err);
+}
+
+static Status engine_build(Engine *engine, const SessionModel *model, const Kernels *kernels, Error *err) {
     TRY(settle(model, &engine->settings, err));
     TRY(make_lists(engine, err));
     SessionLimits limits = {
@@ -98,18 +121,18 @@ static Status engine_build(Engine *engine, const SessionModel *model, Error *err
         .pages = choose_pages(model, &engine->settings),
         .kv_kind = engine->settings.kv_kind,
     };
-    TRY(session_new(model, engine->kernels, engine->pool, &limits, &engine->session, err));
+    TRY(session_new(model, kernels, engine->pool, &limits, &engine->session, err));
     engine->total_pages = session_free_pages(engine->session);
-    return OK;
+    return make_head(engine, model, kernels, err);
 }
 
 Status engine_new(const SessionModel *model, const Kernels *kernels, Pool *pool, const EngineSettings *settings,
                   Engine **ret_engine, Error *err) {
     Engine *engine = memory_new(1, sizeof *engine, err);
     TRY_NEW(engine);
-    *engine = (Engine){.kernels = kernels, .pool = pool, .settings = *settings, .vocabulary = model->vocabulary};
+    *engine = (Engine){.pool = pool, .settings = *settings};
     arena_init(&engine->arena, 0);
-    Status status = engine_build(engine, model, err);
+    Status status = engine_build(engine, model, kernels, err);
     if (status != OK) {
         engine_free(engine);
         return status;
@@ -138,20 +161,32 @@ Session *engine_session(Engine *engine) {
     return engine->session;
 }
 
+EngineCounts engine_counts(const Engine *engine) {
+    EngineCounts counts = engine->counts;
+    counts.screened_rows = engine->head.screen_rows;
+    counts.unproven_rows = engine->head.screen_failures;
+    counts.rescored_words = engine->head.screen_words;
+    return counts;
+}
+
+const char *engine_screen_refusal(const Engine *engine) {
+    return engine->settings.lm_head_screen && !engine->head.screen ? engine->refusal.message : NULL;
+}
+
 // What can be told without a model: ids, options, and lengths against the model's positions.
 static Status check_request(const Engine *engine, const Request *request, Error *err) {
-    size_t positions = engine->settings.most_positions;
+    size_t positions = engine->settings.most_positions, vocabulary = engine->flight_settings.vocabulary;
     if (request->count == 0)
         return FAIL(err, ERR_USAGE, "the source has no tokens, expected at least 1");
     if (request->count > positions)
         return FAIL(err, ERR_LIMIT, "the source has %zu tokens, but the model has %zu positions", request->count,
                     positions);
     for (size_t i = 0; i < request->count; i++) {
-        if (request->ids[i] < 0 || (size_t)request->ids[i] >= engine->vocabulary)
+        if (request->ids[i] < 0 || (size_t)request->ids[i] >= vocabulary)
             return FAIL(err, ERR_USAGE, "token %zu of the source is %d, but the model's vocabulary has ids 0 to %zu", i,
-                        request->ids[i], engine->vocabulary - 1);
+                        request->ids[i], vocabulary - 1);
     }
-    TRY(generation_check(&request->options, engine->vocabulary, err));
+    TRY(generation_check(&request->options, vocabulary, err));
     int64_t most_new = generation_max_length(&request->options) - 1; // the last new token takes no position
     if (most_new > (int64_t)positions)
         return FAIL(err, ERR_LIMIT, "up to %lld new tokens are wanted, but the model has %zu positions",
@@ -165,7 +200,7 @@ static Status check_request(const Engine *engine, const Request *request, Error 
 }
 
 static Status submit(Engine *engine, Flight *flight, const Request *request, Error *err) {
-    TRY(flight_prepare(flight, request, engine->vocabulary, err));
+    TRY(flight_prepare(flight, request, &engine->flight_settings, err));
     size_t pages = session_pages_needed(engine->session, flight->tokens, flight->most_slots);
     if (pages > engine->total_pages)
         return FAIL(err, ERR_LIMIT,
@@ -258,30 +293,37 @@ static size_t admit(Engine *engine, const Done *done) {
     return joined;
 }
 
+// Rows that no flight needs are there for guesses, first come first served.
 static size_t collect_rows(Engine *engine) {
-    size_t count = 0;
+    size_t count = 0, spare = engine->settings.most_rows - engine->running_rows;
     for (size_t i = 0; i < engine->running_count; i++) {
         Flight *flight = engine->running[i];
         size_t first = count;
         engine->first_rows[i] = first;
-        count += flight_rows(flight, engine->rows + count);
+        count += flight_rows(flight, spare, engine->rows + count);
+        spare -= flight->greedy ? count - first - 1 : 0;
         for (size_t row = first; row < count; row++)
             engine->work[row] = (RowWork){.flight = flight, .row = row - first};
     }
     return count;
 }
 
-static void work_on_row(void *context, size_t index) {
-    Engine *engine = context;
-    RowWork *work = &engine->work[index];
-    flight_work(work->flight, work->row, engine->kernels, engine->logits + index * engine->vocabulary);
-}
-
 // Tile `index` ends the step of running flight `index`.
 static void end_step(void *context, size_t index) {
     Engine *engine = context;
-    float *first = engine->logits + engine->first_rows[index] * engine->vocabulary;
-    engine->alive[index] = flight_advance(engine->running[index], first);
+    engine->alive[index] = flight_advance(engine->running[index], engine->logits[engine->first_rows[index]]);
+}
+
+// Answers a flight that has ended well, once its late log-probabilities are there.
+static void finish(Engine *engine, Flight *flight, const Done *done) {
+    Error error;
+    bool settled = head_settle(&engine->head, flight, &error) == OK;
+    if (flight->greedy) {
+        engine->counts.guessed += flight->guessed;
+        engine->counts.guessed_right += flight->guessed_right;
+        engine->counts.greedy_steps += flight->chains[0].count - 1 - flight->guessed_right;
+    }
+    answer(engine, flight, settled ? NULL : &error, done);
 }
 
 static void release_finished(Engine *engine, const Done *done) {
@@ -294,7 +336,7 @@ static void release_finished(Engine *engine, const Done *done) {
             continue;
         }
         engine->running_rows -= flight->hypotheses;
-        answer(engine, flight, NULL, done);
+        finish(engine, flight, done);
     }
     engine->running_count = kept;
 }
@@ -312,11 +354,10 @@ bool engine_step(Engine *engine, void (*call)(void *context, const Answer *answe
     size_t rows = collect_rows(engine);
     if (rows == 0)
         return true;
-    if (session_decode(engine->session, engine->rows, rows, &engine->logits, &error) != OK) {
+    if (head_step(&engine->head, engine->rows, engine->work, rows, engine->logits, &error) != OK) {
         fail_running(engine, &error, &done);
         return true;
     }
-    pool_run(engine->pool, rows, work_on_row, engine);
     pool_run(engine->pool, engine->running_count, end_step, engine);
     release_finished(engine, &done);
     return true;

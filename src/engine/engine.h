@@ -14,7 +14,8 @@ typedef enum Finish { FINISH_STOP, FINISH_LENGTH } Finish;
 typedef struct Sequence {
     const int32_t *ids; // as generate() returns them, without the decoder start token
     size_t count;
-    double score; // beam: sequences_scores; else the sum of log-probabilities after the processors
+    double score; // beam: sequences_scores; else the sum of log-probabilities after the processors; NaN where a screen
+                  // chose and the engine's scores are skipped
     Finish finish;
 } Sequence;
 
@@ -41,6 +42,9 @@ typedef struct EngineSettings {
     size_t most_positions;     // of a source or an output; 0: the model's
     KvKind kv_kind;            // how K and V are kept: 0 is f32
     size_t kv_bytes;           // of the K/V pages, beyond what one request may need; 0: 1 GiB
+    bool lm_head_screen;       // choose tokens by a screen of the head where that is proven (exec/screen.h)
+    bool lookup_decoding;      // guess what greedy sequences go on with (engine/lookup.h)
+    bool skips_scores;         // nobody reads the scores of greedy sequences: a screen need not find them
 } EngineSettings;
 
 // The session is made here, sized from the settings. `model` must outlive the engine.
@@ -60,3 +64,16 @@ MUST_CHECK Status engine_submit(Engine *engine, const Request *request, Error *e
 bool engine_step(Engine *engine, void (*done)(void *context, const Answer *answer), void *context);
 
 Session *engine_session(Engine *engine);
+
+// What the two levers that change no output did so far.
+typedef struct EngineCounts {
+    uint64_t screened_rows;          // that went through the screen
+    uint64_t unproven_rows;          // of those, the ones that needed the whole head in the end
+    uint64_t rescored_words;         // candidates of all the others
+    uint64_t greedy_steps;           // of each greedy sequence
+    uint64_t guessed, guessed_right; // tokens
+} EngineCounts;
+EngineCounts engine_counts(const Engine *engine);
+
+// Why the screen that was asked for is not there; NULL when it is, or was not asked for.
+const char *engine_screen_refusal(const Engine *engine);

@@ -3,6 +3,7 @@
 // share one row and one slot.
 #include "engine/flight.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -36,6 +37,10 @@ static Status drop_padding(Flight *flight, Error *err) {
     return OK;
 }
 
+static size_t most_rows(const Flight *flight) {
+    return flight->greedy && flight->settings.guesses ? 1 + LOOKUP_MOST : flight->hypotheses;
+}
+
 static Status make_lists(Flight *flight, Error *err) {
     Arena *arena = &flight->arena;
     size_t most;
@@ -47,23 +52,35 @@ static Status make_lists(Flight *flight, Error *err) {
     TRY_NEW(flight->slots = arena_array(arena, most, sizeof *flight->slots, err));
     flight->next_slots = NULL;
     flight->scratch = NULL;
+    flight->late = NULL;
+    flight->late_states = NULL;
     if (flight->beam)
         TRY_NEW(flight->next_slots = arena_array(arena, most, sizeof *flight->next_slots, err));
     if (flight->rules.options.repetition_penalty != 1.0)
-        TRY_NEW(flight->scratch = arena_array(arena, most, sizeof *flight->scratch, err));
+        TRY_NEW(flight->scratch =
+                    arena_array(arena, most_rows(flight) * flight->rules.max_length, sizeof *flight->scratch, err));
+    if (flight_screens(flight) && !flight->settings.skips_scores) {
+        TRY_NEW(flight->late = arena_array(arena, flight->rules.max_length, sizeof *flight->late, err));
+        TRY_NEW(flight->late_states = arena_array(arena, flight->rules.max_length,
+                                                  flight->settings.width * sizeof *flight->late_states, err));
+    }
     size_t sequences = (size_t)flight->rules.options.num_return_sequences;
     TRY_NEW(flight->sequences = arena_array(arena, sequences, sizeof *flight->sequences, err));
     return OK;
 }
 
-Status flight_prepare(Flight *flight, const Request *request, size_t vocabulary, Error *err) {
+Status flight_prepare(Flight *flight, const Request *request, const FlightSettings *settings, Error *err) {
     const GenerationOptions *options = &request->options;
     flight->request = *request;
     flight->source = NULL;
     flight->started = false;
     flight->beam = NULL;
     flight->chains = NULL;
-    rules_init(&flight->rules, options, request->ids, request->count, vocabulary);
+    flight->settings = *settings;
+    flight->greedy = options->num_beams == 1 && !options->do_sample;
+    flight->guess_most = 2;
+    flight->slots_taken = flight->guessed = flight->guessed_right = flight->late_count = 0;
+    rules_init(&flight->rules, options, request->ids, request->count, settings->vocabulary);
     TRY(drop_padding(flight, err));
     bool beams = options->num_beams > 1;
     flight->hypotheses = (size_t)(beams ? options->num_beams : options->num_return_sequences);
@@ -83,7 +100,38 @@ static const int32_t *history_of(const Flight *flight, size_t hypothesis, size_t
     return flight->beam ? beam_history(flight->beam, hypothesis) : flight->chains[hypothesis].history;
 }
 
-size_t flight_rows(Flight *flight, DecodeRow *rows) {
+bool flight_screens(const Flight *flight) {
+    return flight->greedy && flight->settings.screens && flight->rules.options.repetition_penalty == 1.0;
+}
+
+// A greedy sequence's last token and guesses of what follows, each a row. Position p keeps one slot, right or wrong.
+static size_t greedy_rows(Flight *flight, size_t spare, DecodeRow *rows) {
+    Chain *chain = &flight->chains[0];
+    size_t room = flight->rules.max_length - 1 - chain->count; // places that may still need a slot
+    size_t most = flight->settings.guesses ? flight->guess_most : 0;
+    most = most < spare ? most : spare;
+    most = most < room ? most : room;
+    size_t guesses = lookup_guess(flight->request.ids, flight->request.count, chain->history, chain->count, most,
+                                  chain->history + chain->count);
+    for (size_t r = 0; r <= guesses; r++) {
+        size_t position = chain->count - 1 + r;
+        for (; flight->slots_taken <= position; flight->slots_taken++)
+            flight->slots[flight->slots_taken] = source_take_slot(flight->source);
+        rows[r] = (DecodeRow){
+            .source = flight->source,
+            .token = chain->history[position],
+            .position = (int32_t)position,
+            .past_slots = flight->slots,
+            .past_count = position + 1,
+            .wants_logits = true,
+        };
+    }
+    return flight->row_count = 1 + guesses;
+}
+
+size_t flight_rows(Flight *flight, size_t spare, DecodeRow *rows) {
+    if (flight->greedy)
+        return greedy_rows(flight, spare, rows);
     size_t stride = flight->rules.max_length;
     size_t rows_now = flight->started ? flight->hypotheses : 1;
     flight->row_count = 0;
@@ -120,7 +168,45 @@ static void rate_logits(Flight *flight, size_t first, size_t together, const Ker
         beam_rate_logits(flight->beam, h, kernels, logits, normalizer);
 }
 
+static float *penalty_scratch(const Flight *flight, size_t row) {
+    return flight->scratch ? flight->scratch + row * flight->rules.max_length : NULL;
+}
+
+// Processes the row that follows the history and its first `row` guesses.
+static void greedy_process(const Flight *flight, size_t row, float *scores) {
+    const Chain *chain = &flight->chains[0];
+    rules_process(&flight->rules, chain->history, chain->count + row, penalty_scratch(flight, row), scores);
+}
+
+void flight_screen(Flight *flight, size_t row, float *scores) {
+    greedy_process(flight, row, scores);
+}
+
+void flight_take(Flight *flight, size_t row, int32_t token, const float *state) {
+    flight->picks[row] = (Pick){token, NAN, state};
+}
+
+static void greedy_work(Flight *flight, size_t row, const Kernels *kernels, float *logits) {
+    size_t vocabulary = flight->rules.vocabulary;
+    greedy_process(flight, row, logits);
+    size_t token = kernels->argmax(logits, vocabulary);
+    kernels->log_softmax(logits, vocabulary, logits);
+    flight->picks[row] = (Pick){(int32_t)token, (double)logits[token], NULL};
+}
+
+void flight_settle(Flight *flight, size_t index, const Kernels *kernels, float *logits) {
+    Chain *chain = &flight->chains[0];
+    size_t place = (size_t)flight->late[index];
+    rules_process(&flight->rules, chain->history, place, NULL, logits);
+    kernels->log_softmax(logits, flight->rules.vocabulary, logits);
+    chain->log_probabilities[place] = (double)logits[chain->history[place]];
+}
+
 void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logits) {
+    if (flight->greedy) {
+        greedy_work(flight, row, kernels, logits);
+        return;
+    }
     const Rules *rules = &flight->rules;
     size_t first = (size_t)flight->row_of[row];
     size_t together = flight->started ? 1 : flight->hypotheses;
@@ -130,16 +216,13 @@ void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logi
         rate_logits(flight, first, together, kernels, logits);
         return;
     }
-    float *scratch = flight->scratch ? flight->scratch + first * rules->max_length : NULL;
     if (flight->beam)
         kernels->log_softmax(logits, rules->vocabulary, logits);
-    rules_process(rules, history, count, scratch, logits);
+    rules_process(rules, history, count, penalty_scratch(flight, first), logits);
     if (rules->options.do_sample)
         rules_warp(rules, logits);
-    if (flight->chains && rules->options.do_sample)
+    if (flight->chains)
         flight->stuck[first] = !chains_extend_drawn(flight->chains + first, together, rules, logits);
-    else if (flight->chains)
-        chains_extend_greedy(flight->chains + first, together, rules, kernels, logits);
     else if (!rules->options.do_sample)
         for (size_t h = first; h < first + together; h++)
             beam_rate(flight->beam, h, logits);
@@ -158,7 +241,32 @@ static void follow_parents(Flight *flight) {
     flight->next_slots = slots;
 }
 
+// The tokens found, up to the first that is not what the next row had guessed.
+static bool greedy_advance(Flight *flight) {
+    Chain *chain = &flight->chains[0];
+    size_t row = 0;
+    for (;; row++) {
+        const Pick *pick = &flight->picks[row];
+        int32_t guess = chain->history[chain->count]; // of the next row, if there is one
+        if (pick->state && flight->late_states) {
+            size_t width = flight->settings.width;
+            memcpy(flight->late_states + flight->late_count * width, pick->state, width * sizeof *pick->state);
+            flight->late[flight->late_count++] = (int32_t)chain->count;
+        }
+        chain_append(chain, &flight->rules, pick->token, pick->log_probability);
+        if (chain->done || row + 1 == flight->row_count || pick->token != guess)
+            break;
+    }
+    size_t guesses = flight->row_count - 1;
+    flight->guessed += guesses;
+    flight->guessed_right += row;
+    flight->guess_most = lookup_next(flight->guess_most, guesses, row);
+    return !chain->done;
+}
+
 bool flight_advance(Flight *flight, float *logits) {
+    if (flight->greedy)
+        return greedy_advance(flight);
     bool one_row = !flight->started;
     flight->started = true;
     if (flight->beam) {
@@ -192,7 +300,7 @@ Status flight_answer(Flight *flight, Error *err) {
             *sequence = (Sequence){best->ids, best->count, (double)best->score, best->finish};
         } else {
             const Chain *chain = &flight->chains[i];
-            *sequence = (Sequence){chain->history + 1, chain->count - 1, chain->score, chain->finish};
+            *sequence = (Sequence){chain->history + 1, chain->count - 1, chain_score(chain), chain->finish};
         }
     }
     return OK;

@@ -7,6 +7,22 @@
 
 #include "engine/beam.h"
 #include "engine/chain.h"
+#include "engine/lookup.h"
+
+// What the engine can do for a greedy sequence.
+typedef struct FlightSettings {
+    size_t vocabulary, width; // width: of a state
+    bool screens;             // tokens may be chosen without the log-probabilities
+    bool skips_scores;        // which nobody reads then
+    bool guesses;             // several tokens in a step (engine/lookup.h)
+} FlightSettings;
+
+// What a row of a greedy sequence found.
+typedef struct Pick {
+    int32_t token;
+    double log_probability;
+    const float *state; // not NULL: the log-probability is still to be found, from this
+} Pick;
 
 typedef struct Flight {
     Arena arena; // of this request; its newest chunk stays for the next one
@@ -15,26 +31,46 @@ typedef struct Flight {
     const int32_t *ids, *positions; // to encode, without padding; positions NULL: 0, 1, 2, ..
     size_t tokens;
     Source *source;    // NULL while waiting
-    size_t hypotheses; // rows it may have in a step: beams, or sequences to sample
+    size_t hypotheses; // rows it has in a step: beams, or sequences to sample
     size_t most_slots;
     bool started;
     size_t row_count; // of the step in progress
     int32_t *row_of;  // [hypotheses], the hypothesis of each of its rows
     int32_t *slots;   // [hypotheses, max_length]
     int32_t *next_slots;
-    float *scratch;      // [hypotheses, max_length], or NULL without a repetition penalty
+    float *scratch;      // [rows, max_length], or NULL without a repetition penalty
     bool *stuck;         // [hypotheses], nothing could be drawn
     Beam *beam;          // either this
     Chain *chains;       // or [hypotheses]
     Random random;       // of a beam search that samples
     Sequence *sequences; // [num_return_sequences]
+    // Of a greedy sequence. In a step that guesses, row r follows the history and its first r guesses, which lie behind
+    // it; slots of guesses that were wrong are written again.
+    FlightSettings settings;
+    bool greedy;
+    Pick picks[1 + LOOKUP_MOST];
+    size_t guess_most, slots_taken;
+    size_t guessed, guessed_right; // so far
+    size_t late_count;             // tokens without log-probabilities yet
+    int32_t *late;                 // [max_length] their places
+    float *late_states;            // [max_length, width], NULL where nobody asks
 } Flight;
 
 // Readies a flight (arena initialised, empty) for a request whose options have been checked.
-MUST_CHECK Status flight_prepare(Flight *flight, const Request *request, size_t vocabulary, Error *err);
+MUST_CHECK Status flight_prepare(Flight *flight, const Request *request, const FlightSettings *settings, Error *err);
 
-// Writes its rows of the next step (at most `hypotheses`) and takes their slots.
-size_t flight_rows(Flight *flight, DecodeRow *rows);
+// Writes its rows of the next step, at most `hypotheses` and `spare` for guesses, and takes their slots.
+size_t flight_rows(Flight *flight, size_t spare, DecodeRow *rows);
+
+// Whether its tokens can be chosen by a screen: greedy ones, as long as nothing but bans changes their scores.
+bool flight_screens(const Flight *flight);
+
+// Instead of flight_work: bans on the scores of row `row`, and what was chosen then. `state` stays until the next step.
+void flight_screen(Flight *flight, size_t row, float *scores);
+void flight_take(Flight *flight, size_t row, int32_t token, const float *state);
+
+// The log-probability of the `index`-th late token, from the logits of its late state.
+void flight_settle(Flight *flight, size_t index, const Kernels *kernels, float *logits);
 
 // Processes row `row` of its rows of this step. Different rows may be worked on by different threads.
 void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logits);
