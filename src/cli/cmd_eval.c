@@ -9,6 +9,7 @@
 #include "measure/evaluate.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     GenerationFlags generation;
     const char *baseline, *predictions, *tokenizer, *types;
     int64_t limit, batch;
@@ -25,6 +26,7 @@ static const Option options[] = {
     {"tokenizer", 0, "NAME", "how texts become words: default, unicode or char", OPTION_TEXT,
      offsetof(Settings, tokenizer), .choices = "default|unicode|char"},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -57,9 +59,9 @@ static Status on_output(void *context, size_t index, const int32_t *ids, size_t 
 static Status evaluate_model(CommandRun *run, const char *path, const DataSet *data, Outputs *outputs, Evaluation *ret,
                              Error *err) {
     const Settings *settings = run->settings;
-    RuntimeSettings runtime_settings = {run->common.level, run->common.threads, (size_t)settings->batch};
+    RuntimeSettings opened = runtime_settings(run, &settings->runtime, (size_t)settings->batch);
     Runtime *runtime;
-    TRY(runtime_new(path, &runtime_settings, &runtime, err));
+    TRY(runtime_new(path, &opened, &runtime, err));
     EvaluateSettings evaluation = {.batch = (size_t)settings->batch};
     evaluation.rouge.stem = settings->stem;
     evaluation.on_output = on_output;

@@ -6,6 +6,7 @@
 #include "graph/print.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     int64_t source_tokens, steps, rows; // 0: not given
 } Settings;
 
@@ -18,6 +19,7 @@ static const Option options[] = {
      .high = 1e6},
     {"rows", 0, "N", "rows of a decode step (beams of the source)", OPTION_INT, offsetof(Settings, rows), .low = 1,
      .high = 512},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -116,6 +118,17 @@ static Status plan_print(CommandRun *run, const char *name, const Plan *plan, si
     return output_line(&run->out, err);
 }
 
+static Status kv_print(CommandRun *run, const RuntimeFlags *flags, const Session *session, Error *err) {
+    KvKind kind = runtime_settings(run, flags, 1).kv_kind;
+    double token = (double)session_page_bytes(session_model(session), kind) / KV_BLOCK_TOKENS;
+    double pool = (double)session_memory(session).kv_bytes;
+    buffer_format(&run->out.text,
+                  run->common.json ? "{\"kv_type\":\"%s\",\"kv_token_kb\":%.3f,\"kv_pool_mb\":%.1f}"
+                                   : "K/V: %s, %.3f kB a token in all layers, a pool of %.1f MB",
+                  kv_kind_name(kind), token / 1e3, pool / 1e6);
+    return output_line(&run->out, err);
+}
+
 // What was not asked for is as usual, or what a small model can take.
 static void choose(int64_t *value, int64_t usual, size_t most) {
     if (!*value)
@@ -126,7 +139,7 @@ static Status run(CommandRun *run, Error *err) {
     Settings asked = *(const Settings *)run->settings;
     Runtime *runtime;
     size_t rows = (size_t)asked.rows;
-    TRY(command_runtime(run, run->arguments[0], (rows + 7) / 8, &runtime, err));
+    TRY(command_runtime(run, &asked.runtime, run->arguments[0], (rows + 7) / 8, &runtime, err));
     Session *session = engine_session(runtime->engine);
     size_t most = runtime->info->most_positions;
     choose(&asked.source_tokens, SOURCE_TOKENS, most);
@@ -139,7 +152,8 @@ static Status run(CommandRun *run, Error *err) {
     TRY(drive(run, &asked, session, err));
     TRY(plan_print(run, "encode", session_encode_plan(session), tokens, tokens, err));
     TRY(plan_print(run, "decode", session_decode_plan(session), rows, tokens, err));
-    return plan_print(run, "head", session_head_plan(session), rows, tokens, err);
+    TRY(plan_print(run, "head", session_head_plan(session), rows, tokens, err));
+    return kv_print(run, &asked.runtime, session, err);
 }
 
 const Command command_explain = {

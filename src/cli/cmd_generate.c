@@ -10,6 +10,7 @@
 #include "measure/data.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     GenerationFlags generation;
     int64_t batch;
     bool truncate;
@@ -20,6 +21,7 @@ static const Option options[] = {
     {"batch", 0, "N", "requests in flight", OPTION_INT, offsetof(Settings, batch), .low = 1, .high = 4096},
     {"truncate", 0, NULL, "cut texts that are longer than the model's positions", OPTION_FLAG,
      offsetof(Settings, truncate)},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -130,7 +132,7 @@ static Status serve(Generate *g, Lines *lines, Arena *arena, Error *err) {
 
 static Status run(CommandRun *run, Error *err) {
     Generate g = {.run = run, .settings = run->settings};
-    TRY(command_runtime(run, run->arguments[0], (size_t)g.settings->batch, &g.runtime, err));
+    TRY(command_runtime(run, &g.settings->runtime, run->arguments[0], (size_t)g.settings->batch, &g.runtime, err));
     TRY(generation_choose(run->arena, &g.settings->generation, g.runtime, &g.generation, err));
     TRY(stream_new(g.runtime->engine, 4 * (size_t)g.settings->batch, sink, &g, &g.stream, err));
     Arena arena;

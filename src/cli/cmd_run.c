@@ -7,13 +7,14 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
-#include "cli/command.h"
+#include "cli/runtime.h"
 #include "exec/session.h"
 #include "format/npy/npy.h"
 #include "format/tensor_file.h"
 #include "model/model.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     TextList inputs;
     const char *out, *graph;
 } Settings;
@@ -23,6 +24,7 @@ static const Option options[] = {
      offsetof(Settings, inputs)},
     {"out", 0, "DIR", "folder for the outputs, NAME.npy", OPTION_TEXT, offsetof(Settings, out)},
     {"graph", 0, "NAME", "which graph (default: forward)", OPTION_TEXT, offsetof(Settings, graph)},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -200,6 +202,7 @@ static Status forward(CommandRun *run, const Model *model, const Ids inputs[INPU
                     f.target->length, m->most_positions);
     TRY(forward_buffers(run->arena, &f, err));
     SessionLimits limits = {.most_rows = f.target->length, .most_source_tokens = f.source->length};
+    limits.kv_kind = runtime_settings(run, &((const Settings *)run->settings)->runtime, 1).kv_kind;
     limits.pages = f.source->length / KV_BLOCK_TOKENS + f.target->length / KV_BLOCK_TOKENS + 2;
     TRY(session_new(m, kernels, pool, &limits, &f.session, err));
     Status status = forward_all(&f, err);

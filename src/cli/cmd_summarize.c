@@ -11,6 +11,7 @@
 #include "measure/data.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     GenerationFlags generation;
     int64_t batch;
 } Settings;
@@ -18,6 +19,7 @@ typedef struct Settings {
 static const Option options[] = {
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {"batch", 0, "N", "texts in flight", OPTION_INT, offsetof(Settings, batch), .low = 1, .high = 4096},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -121,7 +123,7 @@ static Status push_inputs(Summarize *s, Error *err) {
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     Summarize s = {.run = run};
-    TRY(command_runtime(run, run->arguments[0], (size_t)settings->batch, &s.runtime, err));
+    TRY(command_runtime(run, &settings->runtime, run->arguments[0], (size_t)settings->batch, &s.runtime, err));
     TRY(generation_choose(run->arena, &settings->generation, s.runtime, &s.generation, err));
     TRY(stream_new(s.runtime->engine, 4 * (size_t)settings->batch, sink, &s, &s.stream, err));
     Status status = push_inputs(&s, err);

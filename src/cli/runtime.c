@@ -2,12 +2,26 @@
 // A command's runtime.
 #include "cli/runtime.h"
 
+const Option runtime_options[] = {
+    {"kv-type", 0, "TYPE", "keep keys and values as f32 (default), f16 or int8", OPTION_TEXT,
+     offsetof(RuntimeFlags, kv_type), .choices = "f32|f16|int8"},
+    {0},
+};
+
+RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch) {
+    RuntimeSettings settings = {.level = run->common.level, .threads = run->common.threads, .batch = batch};
+    if (flags->kv_type)
+        kv_kind_from_name(flags->kv_type, &settings.kv_kind);
+    return settings;
+}
+
 static void runtime_done(void *object) {
     runtime_free(object);
 }
 
-Status command_runtime(CommandRun *run, const char *path, size_t batch, Runtime **ret_runtime, Error *err) {
-    RuntimeSettings settings = {run->common.level, run->common.threads, batch};
+Status command_runtime(CommandRun *run, const RuntimeFlags *flags, const char *path, size_t batch,
+                       Runtime **ret_runtime, Error *err) {
+    RuntimeSettings settings = runtime_settings(run, flags, batch);
     Runtime *runtime;
     TRY(runtime_new(path, &settings, &runtime, err));
     TRY(arena_on_free(run->arena, runtime_done, runtime, err));

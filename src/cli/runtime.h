@@ -5,5 +5,16 @@
 #include "cli/command.h"
 #include "engine/runtime.h"
 
+// What commands that run models take besides the common options: an OPTION_TABLE of RuntimeFlags.
+typedef struct RuntimeFlags {
+    const char *kv_type; // NULL: f32
+} RuntimeFlags;
+
+extern const Option runtime_options[];
+
+// The settings for `batch` requests in flight.
+RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch);
+
 // Opens a model and an engine for `batch` requests in flight; nothing to free.
-MUST_CHECK Status command_runtime(CommandRun *run, const char *path, size_t batch, Runtime **ret_runtime, Error *err);
+MUST_CHECK Status command_runtime(CommandRun *run, const RuntimeFlags *flags, const char *path, size_t batch,
+                                  Runtime **ret_runtime, Error *err);

@@ -21,7 +21,7 @@ static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *se
     runtime->info = model_info(runtime->model);
     if (model_tokenizer(runtime->model))
         TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
-    EngineSettings engine = {.most_requests = settings->batch};
+    EngineSettings engine = {.most_requests = settings->batch, .kv_kind = settings->kv_kind};
     return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, &engine, &runtime->engine, err);
 }
 

@@ -10,6 +10,7 @@ typedef struct RuntimeSettings {
     CpuLevel level; // kernels no stronger than this
     int threads;    // at least 1
     size_t batch;   // requests in flight
+    KvKind kv_kind; // how K and V are kept
 } RuntimeSettings;
 
 typedef struct Runtime {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request's ids and the bits of its score are the same alone, in any batch, with any number of threads and under
 // every instruction set, with FP32 and with INT8 weights.
+#include <math.h>
+
 #include "stack/stack.h"
 
 enum { REQUESTS = 24, MOST_SOURCE = 60, MOST_ANSWER = 4 * 64 };
@@ -90,13 +92,17 @@ static void record(void *context, const Answer *answer) {
     recording->count++;
 }
 
+static KvKind kv_kind; // of all that is recorded
+
 static void record_all(const Model *model, Fixed *requests, CpuLevel level, int threads, size_t batch, Recording *ret) {
     Error err;
     Arena arena;
     arena_init(&arena, 0);
     memset(ret, 0, sizeof *ret);
     recording = ret;
-    Stack *stack = stack_make(&arena, model, level, threads, (EngineSettings){.most_requests = batch});
+    Stack *stack =
+        stack_make(&arena, model, level, threads, (EngineSettings){.most_requests = batch, .kv_kind = kv_kind});
+    size_t pages = session_free_pages(engine_session(stack->engine));
     for (size_t i = 0; i < REQUESTS; i++) {
         Request request = {requests[i].ids, requests[i].count, requests[i].options, &requests[i]};
         CHECK_OK(engine_submit(stack->engine, &request, &err));
@@ -106,6 +112,7 @@ static void record_all(const Model *model, Fixed *requests, CpuLevel level, int 
     while (engine_step(stack->engine, record, requests)) {
     }
     ck_assert_uint_eq(ret->count, REQUESTS);
+    ck_assert_uint_eq(session_free_pages(engine_session(stack->engine)), pages);
     stack_done(stack);
     arena_done(&arena);
 }
@@ -144,6 +151,36 @@ START_TEST(test_int8) {
     Scratch scratch = scratch_make();
     check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_BART), "bart"));
     check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_MBART), "mbart"));
+    scratch_done(&scratch);
+}
+END_TEST
+
+// Whatever K and V are kept as, and what they are kept as changes some scores a little and none much.
+START_TEST(test_kv_kinds) {
+    static Fixed requests[REQUESTS];
+    static Recording exact;
+    Scratch scratch = scratch_make();
+    const char *path = source_path(&scratch.arena, TINY_BART);
+    const Model *model = model_of(&scratch.arena, path, true);
+    requests_fill(model, requests);
+    record_all(model, requests, cpu_detect(), 1, 1, &exact);
+    for (kv_kind = KV_F16; kv_kind < KV_KIND_COUNT; kv_kind++) {
+        check_company(path);
+        size_t moved = 0, same = 0;
+        for (size_t i = 0; i < REQUESTS; i++) {
+            const Recorded *a = &alone.answers[i], *b = &exact.answers[i];
+            if (memcmp(a->ids, b->ids, sizeof a->ids) != 0)
+                continue;
+            same++;
+            moved += a->scores[0] != b->scores[0];
+            ck_assert_double_le(fabs(a->scores[0] - b->scores[0]), kv_kind == KV_F16 ? 1e-2 : 0.1);
+        }
+        printf("# K and V as %s: %zu of %d answers have the f32 ids, %zu of them other scores\n", kv_kind_name(kv_kind),
+               same, REQUESTS, moved);
+        ck_assert_uint_ge(same, REQUESTS / 2);
+        ck_assert_uint_ge(moved, same / 2);
+    }
+    kv_kind = KV_F32;
     scratch_done(&scratch);
 }
 END_TEST
@@ -200,4 +237,4 @@ START_TEST(test_mixed_schemes) {
 }
 END_TEST
 
-TEST_MAIN("stack/company", test_fp32, test_int8, test_mixed_schemes, test_requests_differ)
+TEST_MAIN("stack/company", test_fp32, test_int8, test_kv_kinds, test_mixed_schemes, test_requests_differ)

@@ -73,7 +73,7 @@ static Status runtime_use(Runtime *runtime, Heard *ret_heard, Error *err) {
 static Status open_and_generate(const char *path, Heard *ret_heard, Error *err) {
     *ret_heard = (Heard){0};
     Runtime *runtime;
-    TRY(runtime_new(path, &(RuntimeSettings){cpu_detect(), 1, 2}, &runtime, err));
+    TRY(runtime_new(path, &(RuntimeSettings){.level = cpu_detect(), .threads = 1, .batch = 2}, &runtime, err));
     Status status = runtime_use(runtime, ret_heard, err);
     runtime_free(runtime);
     return status;
