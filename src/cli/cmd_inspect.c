@@ -6,6 +6,7 @@
 #include "format/checkpoint.h"
 #include "model/model.h"
 #include "op/op.h"
+#include "tensor/four_bits.h"
 
 typedef struct Settings {
     bool tensors;
@@ -62,6 +63,26 @@ static Status tensors_describe(json_t *report, const Bundle *bundle, bool rows, 
     return OK;
 }
 
+// Weights of 4 bits, and those of them that are computed as f32 since their blocks do not fit their rows.
+static void four_bits_describe(json_t *report, const Model *model) {
+    const Bundle *bundle = model_tensors(model);
+    const Graph *graphs[] = {model_session(model)->encode, model_session(model)->decode};
+    json_int_t all = 0, dense = 0;
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *tensor = &bundle->tensors[i];
+        if (four_bits_form(bundle, tensor) == FOUR_BITS_NONE)
+            continue;
+        const Constant *constant = graph_find_constant(graphs[0], tensor->name);
+        constant = constant ? constant : graph_find_constant(graphs[1], tensor->name);
+        all += constant != NULL;
+        dense += constant && constant->scheme == SCHEME_DENSE;
+    }
+    if (all)
+        json_object_set_new(report, "four_bit_weights", json_integer(all));
+    if (dense)
+        json_object_set_new(report, "four_bit_weights_as_f32", json_integer(dense));
+}
+
 static Status model_describe(json_t *report, const Model *model, Error *err) {
     const ModelInfo *info = model_info(model);
     TRY(op_verify(model_session(model)->encode, err));
@@ -81,6 +102,7 @@ static Status model_describe(json_t *report, const Model *model, Error *err) {
                   (json_int_t)info->most_positions, "quantization", info->quantization, "tokenizer", tokenizer != NULL);
     int failed = json_object_update(report, sizes);
     json_decref(sizes);
+    four_bits_describe(report, model);
     return failed ? FAIL(err, ERR_MEMORY, "no memory to describe the model") : OK;
 }
 

@@ -9,18 +9,22 @@
 typedef struct Settings {
     const char *output, *scheme, *embeddings;
     TextList keep;
-    bool loadable;
+    int64_t group;
+    bool double_quant, loadable;
 } Settings;
 
 static const Option options[] = {
     {"output", 'o', "FOLDER", "where to write; new, empty, or written by hone", OPTION_TEXT,
      offsetof(Settings, output)},
-    {"scheme", 0, "SCHEME", "fp16, bf16 or int8", OPTION_TEXT, offsetof(Settings, scheme)},
-    {"embeddings", 0, "SCHEME", "the word table and the head: fp32, fp16, bf16 or int8 (default: as the scheme)",
-     OPTION_TEXT, offsetof(Settings, embeddings)},
+    {"scheme", 0, "SCHEME", "fp16, bf16, int8, int4 or nf4", OPTION_TEXT, offsetof(Settings, scheme)},
+    {"group", 0, "N", "columns to a scale of int4: 32, 64 or 128 (default: 128)", OPTION_INT, offsetof(Settings, group),
+     .low = 32, .high = 128},
+    {"double-quant", 0, NULL, "quantize the scales of nf4 too", OPTION_FLAG, offsetof(Settings, double_quant)},
+    {"embeddings", 0, "SCHEME", "the word table and the head: another scheme than the layers'", OPTION_TEXT,
+     offsetof(Settings, embeddings)},
     {"keep", 0, "PATTERN=SCHEME", "other weights than the scheme's where a name matches", OPTION_LIST,
      offsetof(Settings, keep)},
-    {"loadable", 0, NULL, "write only what transformers loads too: fp16 tables beside int8 layers", OPTION_FLAG,
+    {"loadable", 0, NULL, "write only what transformers loads too: fp16 tables beside packed layers", OPTION_FLAG,
      offsetof(Settings, loadable)},
     {0},
 };
@@ -132,7 +136,9 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     if (!settings->output)
         return FAIL(err, ERR_USAGE, "expected -o FOLDER, the place for the quantized model");
     if (!settings->scheme)
-        return FAIL(err, ERR_USAGE, "expected --scheme fp16, bf16 or int8");
+        return FAIL(err, ERR_USAGE, "expected --scheme fp16, bf16, int8, int4 or nf4");
+    if (settings->group & (settings->group - 1))
+        return FAIL(err, ERR_USAGE, "--group is %lld, expected 32, 64 or 128", (long long)settings->group);
     TRY(weight_scheme_parse("--scheme", settings->scheme, &ret_options->scheme, err));
     if (settings->embeddings)
         TRY(weight_scheme_parse("--embeddings", settings->embeddings, &ret_options->embeddings, err));
@@ -143,6 +149,8 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     ret_options->keeps = rules;
     ret_options->keep_count = settings->keep.count;
     ret_options->loadable = settings->loadable;
+    ret_options->group = (size_t)settings->group;
+    ret_options->double_quant = settings->double_quant;
     return OK;
 }
 
@@ -173,9 +181,11 @@ const Command command_quantize = {
     .least = 1,
     .most = 1,
     .help =
-        "Writes a model again with smaller weights: fp16 or bf16 for every real tensor, or int8 by row for the\n"
-        "linears of the layers, the word table and the head. The folder has Hugging Face's layout; int8 layers are in\n"
-        "compressed-tensors' W8A8 form, int8 tables in one that only hone reads (see --loadable).\n"
+        "Writes a model again with smaller weights: fp16 or bf16 for every real tensor, or codes for the linears of\n"
+        "the layers, the word table and the head: int8 by row, int4 by groups, nf4 by blocks of 64. The folder has\n"
+        "Hugging Face's layout; int8 and int4 layers are compressed-tensors' W8A8 and W4A16, nf4 layers "
+        "bitsandbytes',\n"
+        "tables of codes are in a form that only hone reads (see --loadable), as are nf4 and int in one model.\n"
         "\n"
         "A PATTERN is a glob, or a regular expression after \"re:\"; it has to match a tensor's whole name, or its\n"
         "module's, with or without \"model.\" before it: --keep '*.fc2=fp16' --keep 're:decoder.*attn.*=fp32'. The "

@@ -15,8 +15,9 @@ static void print_json(Buffer *out, const VerifyReport *report) {
                   "{\"verified\":%s,\"made_by_hone\":%s,\"quantization\":", report->problems.count ? "false" : "true",
                   report->made_by_hone ? "true" : "false");
     add_text(out, report->info->quantization);
-    buffer_format(out, ",\"files_hashed\":%zu,\"real_tensors\":%zu,\"int8_tensors\":%zu,\"problems\":[", report->files,
-                  report->real_tensors, report->int8_tensors);
+    buffer_format(
+        out, ",\"files_hashed\":%zu,\"real_tensors\":%zu,\"int8_tensors\":%zu,\"four_bit_tensors\":%zu,\"problems\":[",
+        report->files, report->real_tensors, report->int8_tensors, report->four_bit_tensors);
     for (size_t i = 0; i < report->problems.count; i++) {
         buffer_add_text(out, i ? "," : "");
         add_text(out, report->problems.texts[i]);
@@ -39,7 +40,8 @@ static void print_people(Buffer *out, const VerifyReport *report) {
         buffer_format(out, "%zu files as hone.json tells of them, ", report->files);
     else
         buffer_add_text(out, "no hone.json to compare with, ");
-    buffer_format(out, "%zu real and %zu int8 tensors read\n", report->real_tensors, report->int8_tensors);
+    buffer_format(out, "%zu real, %zu int8 and %zu 4-bit tensors read\n", report->real_tensors, report->int8_tensors,
+                  report->four_bit_tensors);
     for (size_t i = 0; i < LOADER_COUNT; i++) {
         const Loader *loader = &report->loaders[i];
         buffer_format(out, "%s%-36s %-4s %s", i ? "\n" : "", loader->name, loader->takes ? "yes" : "no",

@@ -3,10 +3,14 @@
 #include <string.h>
 
 #include "compress/quantize.h"
+#include "tensor/four_bits.h"
+#include "tensor/quantize4.h"
+
+enum { DEFAULT_GROUP = 128 }; // compressed-tensors' own
 
 const char *weight_scheme(const Weight *weight) {
-    if (weight->int8_row)
-        return weight_scheme_name(STORE_INT8);
+    if (weight->packed)
+        return weight_scheme_name(weight->packed);
     for (WeightScheme s = STORE_FP32; s < STORE_INT8; s++)
         if (weight_scheme_dtype(s) == weight->dtype)
             return weight_scheme_name(s);
@@ -17,27 +21,28 @@ static bool is_real(DType dtype) {
     return dtype == DTYPE_F64 || dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16;
 }
 
-// Tables that follow int8 without being able to be it lose nothing in half precision; what has 16 bits already stays.
+// Tables that follow a packed scheme without being able to be it lose nothing in half precision; what has 16 bits
+// already stays.
 static WeightScheme half(const Tensor *tensor) {
     return dtype_bytes(tensor->dtype) == 2 ? STORE_AS_IS : STORE_FP16;
 }
 
-// Positions are a few rows, read as they lie: int8 would save one percent of a model and cost their precision.
+// Positions are a few rows, read as they lie: packing would save one percent of a model and cost their precision.
 static WeightScheme default_scheme(const QuantizeOptions *options, TensorRole role, const Tensor *tensor) {
-    bool told = options->embeddings != STORE_AS_IS;
+    bool told = options->embeddings != STORE_AS_IS, packs = weight_scheme_packs(options->scheme);
     switch (role) {
     case ROLE_LINEAR:
         return options->scheme;
     case ROLE_EMBEDDING:
         if (told)
             return options->embeddings;
-        return options->scheme == STORE_INT8 && options->loadable ? half(tensor) : options->scheme;
+        return packs && options->loadable ? half(tensor) : options->scheme;
     case ROLE_POSITIONS:
-        if (told && options->embeddings != STORE_INT8)
+        if (told && !weight_scheme_packs(options->embeddings))
             return options->embeddings;
-        return told || options->scheme == STORE_INT8 ? half(tensor) : options->scheme;
+        return told || packs ? half(tensor) : options->scheme;
     default:
-        return options->scheme == STORE_INT8 ? STORE_AS_IS : options->scheme;
+        return packs ? STORE_AS_IS : options->scheme;
     }
 }
 
@@ -46,7 +51,7 @@ static Status scheme_choose(const QuantizeOptions *options, TensorRole role, con
     for (size_t i = 0; i < options->keep_count; i++) {
         bool matches;
         TRY(keep_rule_matches(&options->keeps[i], tensor->name, &matches, err));
-        if (!matches || (options->keeps[i].scheme == STORE_INT8 && !role_is_weight(role)))
+        if (!matches || (weight_scheme_packs(options->keeps[i].scheme) && !role_is_weight(role)))
             continue;
         matched[i] = true;
         *ret_scheme = options->keeps[i].scheme;
@@ -67,9 +72,30 @@ static bool is_alias(const Bundle *bundle, const TensorRole *roles, const Tensor
     return false;
 }
 
-static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole role, WeightScheme scheme,
-                          Weight *ret_weight, Error *err) {
+// Codes are whole groups of a row.
+static Status group_check(const Weight *weight, Error *err) {
+    if (weight->packed == STORE_INT4 && weight->columns % weight->group)
+        return FAIL(err, ERR_USAGE, "tensor '%s' has %zu columns, no multiple of the group of %zu: %s",
+                    weight->source->name, weight->columns, weight->group,
+                    weight->columns % 32 ? "use nf4, or keep it by --keep" : "give a smaller --group");
+    return OK;
+}
+
+static void weight_pack(const QuantizeOptions *options, WeightScheme scheme, Weight *weight) {
+    weight->packed = scheme;
+    weight->group = scheme == STORE_INT8   ? weight->columns
+                    : scheme == STORE_INT4 ? (options->group ? options->group : DEFAULT_GROUP)
+                                           : NF4_BLOCK;
+    weight->nested = scheme == STORE_NF4 && options->double_quant;
+}
+
+static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole role, const QuantizeOptions *options,
+                          WeightScheme scheme, Weight *ret_weight, Error *err) {
     Weight weight = {.source = tensor, .role = role, .dtype = tensor->dtype, .original_bytes = tensor->bytes};
+    FourBitForm form = role_is_weight(role) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;
+    if (form != FOUR_BITS_NONE)
+        return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is %s already: quantize the model it was made from",
+                    tensor->name, four_bits_name(form));
     weight.source_scales = role_is_weight(role) ? scales_of(bundle, tensor) : NULL;
     if (weight.source_scales && scheme != STORE_INT8)
         return FAIL(err, ERR_UNSUPPORTED,
@@ -79,11 +105,13 @@ static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole
         weight.original_bytes += weight.source_scales->bytes;
     if (is_real(tensor->dtype) && scheme != STORE_AS_IS)
         weight.dtype = weight_scheme_dtype(scheme);
-    weight.int8_row = weight.source_scales || (weight.dtype == DTYPE_I8 && is_real(tensor->dtype));
     size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
     weight.rows = tensor->shape.rank == 2 ? (size_t)tensor->shape.dims[0] : 1;
     weight.columns = weight.rows ? elements / weight.rows : 0;
-    weight.bytes = elements * dtype_bytes(weight.dtype) + (weight.int8_row ? weight.rows * sizeof(float) : 0);
+    if (weight.source_scales || (is_real(tensor->dtype) && weight_scheme_packs(scheme)))
+        weight_pack(options, scheme, &weight);
+    weight.bytes = elements * dtype_bytes(weight.dtype);
+    TRY(group_check(&weight, err));
     *ret_weight = weight;
     return OK;
 }
@@ -91,9 +119,9 @@ static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole
 static Status check_loadable(const WeightList *list, Error *err) {
     for (size_t i = 0; i < list->count; i++) {
         const Weight *weight = &list->items[i];
-        if (weight->int8_row && weight->role != ROLE_LINEAR)
-            return FAIL(err, ERR_USAGE, "--loadable: '%s' cannot be int8, which only hone reads in a table",
-                        weight->source->name);
+        if (weight->packed && weight->role != ROLE_LINEAR)
+            return FAIL(err, ERR_USAGE, "--loadable: '%s' cannot be %s, which only hone reads in a table",
+                        weight->source->name, weight_scheme(weight));
     }
     return OK;
 }
@@ -113,7 +141,7 @@ Status weights_assign(Arena *arena, const Model *model, const QuantizeOptions *o
             continue;
         WeightScheme scheme;
         TRY(scheme_choose(options, roles[i], tensor, matched, &scheme, err));
-        TRY(weight_fill(bundle, tensor, roles[i], scheme, &list.items[list.count++], err));
+        TRY(weight_fill(bundle, tensor, roles[i], options, scheme, &list.items[list.count++], err));
     }
     for (size_t i = 0; i < options->keep_count; i++)
         if (!matched[i])

@@ -71,53 +71,6 @@ static const char *torch_dtype(const WeightList *list, WeightScheme scheme) {
     return scheme == STORE_FP16 ? "\"float16\"" : "\"bfloat16\"";
 }
 
-// Module names that "targets": ["Linear"] would take and that are not int8.
-static Status ignore_list(Arena *arena, const WeightList *list, Buffer *text, Error *err) {
-    bool head_named = false;
-    buffer_add_text(text, "[");
-    const char *comma = "";
-    for (size_t i = 0; i < list->count; i++) {
-        const Weight *weight = &list->items[i];
-        if (weight->int8_row || weight->role != ROLE_LINEAR)
-            continue;
-        char *module = module_name(arena, weight->source->name, err);
-        TRY_NEW(module);
-        buffer_add_text(text, comma);
-        buffer_add_json(text, module, strlen(module));
-        head_named |= strcmp(module, "lm_head") == 0;
-        comma = ", ";
-    }
-    buffer_format(text, "%s]", head_named ? "" : *comma ? ", \"lm_head\"" : "\"lm_head\"");
-    return OK;
-}
-
-static Status quantization_config(Arena *arena, const WeightList *list, Buffer *text, Error *err) {
-    bool linears = false, tables = false;
-    for (size_t i = 0; i < list->count; i++) {
-        linears |= list->items[i].int8_row && list->items[i].role == ROLE_LINEAR;
-        tables |= list->items[i].int8_row && list->items[i].role != ROLE_LINEAR;
-    }
-    if (!linears && !tables)
-        return OK;
-    static const char arguments[] = "{\"num_bits\": 8, \"type\": \"int\", \"symmetric\": true, \"strategy\": \"%s\", "
-                                    "\"dynamic\": %s}";
-    buffer_add_text(text, "{\n    \"config_groups\": {\n      \"group_0\": {\n        \"targets\": [\"Linear\"],\n"
-                          "        \"weights\": ");
-    buffer_format(text, arguments, "channel", "false");
-    buffer_add_text(text, ",\n        \"input_activations\": ");
-    buffer_format(text, arguments, "token", "true");
-    buffer_add_text(text, ",\n        \"output_activations\": null");
-    if (tables)
-        buffer_add_text(text, ",\n        \"hone_int8_tables\": true");
-    buffer_add_text(text,
-                    "\n      }\n    },\n    \"format\": \"int-quantized\",\n    \"global_compression_ratio\": null,\n"
-                    "    \"ignore\": ");
-    TRY(ignore_list(arena, list, text, err));
-    buffer_add_text(text, ",\n    \"kv_cache_scheme\": null,\n    \"quant_method\": \"compressed-tensors\",\n"
-                          "    \"quantization_status\": \"compressed\"\n  }");
-    return buffer_status(text, err);
-}
-
 // Sets one member of *text, in memory of the arena.
 static Status member_set(Arena *arena, const char *key, const char *value, Bytes *text, Error *err) {
     Buffer out = {0};
@@ -145,7 +98,7 @@ Status config_text_make(Arena *arena, const char *name, Bytes text, const Weight
     if (dtype && new)
         TRY(member_set(arena, "dtype", dtype, &text, err));
     Buffer quantization = {0};
-    Status status = quantization_config(arena, list, &quantization, err);
+    Status status = quantization_config_add(arena, list, &quantization, err);
     if (status == OK && quantization.bytes)
         status = member_set(arena, "quantization_config", quantization.data, &text, err);
     buffer_done(&quantization);

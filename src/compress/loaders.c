@@ -2,27 +2,47 @@
 // The judgement, one program after another. tools/parity/quantized.py holds it against transformers.
 #include "compress/loaders.h"
 
-#define TABLES "its tables are int8 by row, a form of hone's own; quantize with --loadable for one that others read"
+#include <stddef.h>
+
+// Why nobody but hone takes a form; NULL: somebody may.
+static const char *own_form(WeightForm form) {
+    if (form.tables)
+        return "its tables are packed, a form of hone's own; quantize with --loadable for one that others read";
+    if (form.blocks && (form.int8 || form.int4))
+        return "its linears are partly nf4, partly not: a form of hone's own";
+    if (!form.described)
+        return "its packed tensors are another program's; config.json has no quantization_config for them";
+    return NULL;
+}
 
 void loaders_judge(WeightForm form, Loader ret_loaders[LOADER_COUNT]) {
-    bool plain = !form.int8_linears && !form.int8_tables;
-    bool stranger = !plain && !form.described; // int8 by another program's convention
-    const char *strange = "its int8 tensors are another program's; config.json has no quantization_config for them";
+    bool plain = !form.int8 && !form.int4 && !form.blocks && !form.tables;
+    const char *nothing = "nothing is quantized", *own = own_form(form);
     ret_loaders[0] = (Loader){"hone", true, "read, checked and built"};
     ret_loaders[1] = (Loader){"transformers", plain,
-                              plain              ? "plain safetensors or PyTorch weights"
-                              : stranger         ? strange
-                              : form.int8_tables ? TABLES
-                                                 : "its linears are int8: install compressed-tensors too"};
-    ret_loaders[2] = (Loader){"transformers + compressed-tensors", !form.int8_tables && !stranger,
-                              plain              ? "nothing is quantized"
-                              : stranger         ? strange
-                              : form.int8_tables ? TABLES
-                                                 : "compressed-tensors int-quantized, which it runs as reals"};
-    ret_loaders[3] = (Loader){"vllm-format", !form.int8_tables && !stranger,
-                              plain              ? "nothing is quantized"
-                              : stranger         ? strange
-                              : form.int8_tables ? TABLES
-                                                 : "compressed-tensors W8A8 with dynamic activations; vLLM itself runs "
-                                                   "BART only through a plugin"};
+                              plain         ? "plain safetensors or PyTorch weights"
+                              : own         ? own
+                              : form.blocks ? "its linears are bitsandbytes': install bitsandbytes too"
+                              : form.int4   ? "its linears are compressed-tensors': install compressed-tensors too"
+                                            : "its linears are int8: install compressed-tensors too"};
+    bool compressed = plain || (!own && !form.blocks);
+    const char *blocks = "its linears are bitsandbytes'";
+    ret_loaders[2] = (Loader){"transformers + compressed-tensors", compressed,
+                              plain         ? nothing
+                              : own         ? own
+                              : form.blocks ? blocks
+                              : form.int4   ? "compressed-tensors pack-quantized, which it runs as reals"
+                                            : "compressed-tensors int-quantized, which it runs as reals"};
+    ret_loaders[3] = (Loader){"vllm-format", compressed,
+                              plain         ? nothing
+                              : own         ? own
+                              : form.blocks ? blocks
+                              : form.int4   ? "compressed-tensors W4A16; vLLM itself runs BART only through a plugin"
+                                            : "compressed-tensors W8A8 with dynamic activations; vLLM itself runs BART "
+                                              "only through a plugin"};
+    ret_loaders[4] = (Loader){"transformers + bitsandbytes", plain || (!own && !form.int8 && !form.int4),
+                              plain                    ? nothing
+                              : own                    ? own
+                              : form.int8 || form.int4 ? "its linears are compressed-tensors'"
+                                                       : "bitsandbytes 4 bits, computed in fp16"};
 }

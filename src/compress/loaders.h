@@ -6,8 +6,9 @@
 
 // What of a model's weights decides it.
 typedef struct WeightForm {
-    bool int8_linears, int8_tables;
-    bool described; // config.json has the quantization_config that tells of the int8 weights
+    bool int8, int4, blocks; // linears in each; blocks: bitsandbytes' nf4 and fp4
+    bool tables;             // packed tables, in whatever form
+    bool described;          // config.json has the quantization_config that tells of the packed weights
 } WeightForm;
 
 typedef struct Loader {
@@ -16,7 +17,8 @@ typedef struct Loader {
     const char *reason;
 } Loader;
 
-enum { LOADER_COUNT = 4 };
+enum { LOADER_COUNT = 5 };
 
-// hone, transformers, transformers with compressed-tensors, and the tensor format that vLLM reads.
+// hone, transformers, transformers with compressed-tensors, the tensor format that vLLM reads, and transformers with
+// bitsandbytes.
 void loaders_judge(WeightForm form, Loader ret_loaders[LOADER_COUNT]);

@@ -44,6 +44,10 @@ static void add_recipe(Buffer *out, const QuantizeOptions *options) {
                   weight_scheme_name(options->scheme));
     if (options->embeddings != STORE_AS_IS)
         buffer_format(out, ", \"embeddings\": \"%s\"", weight_scheme_name(options->embeddings));
+    if (options->group)
+        buffer_format(out, ", \"group\": %zu", options->group);
+    if (options->double_quant)
+        buffer_add_text(out, ", \"double_quant\": true");
     buffer_add_text(out, ", \"keep\": [");
     for (size_t i = 0; i < options->keep_count; i++) {
         buffer_add_text(out, i ? ", {\"pattern\": " : "{\"pattern\": ");

@@ -81,22 +81,12 @@ static Status weights_put(Work *w, Error *err) {
     return file_record(w, "model.safetensors", path, &w->report.quantized_bytes, err);
 }
 
-static void form_judge(Work *w) {
-    WeightForm form = {.described = true};
-    for (size_t i = 0; i < w->report.weights.count; i++) {
-        const Weight *weight = &w->report.weights.items[i];
-        form.int8_linears |= weight->int8_row && weight->role == ROLE_LINEAR;
-        form.int8_tables |= weight->int8_row && weight->role != ROLE_LINEAR;
-    }
-    loaders_judge(form, w->report.loaders);
-}
-
 static Status folder_fill(Work *w, Bytes config, Error *err) {
     TRY(weights_scan(w->arena, w->info, &w->report.weights, &w->meter, err));
     TRY(config_put(w, config, err));
     TRY(companions_copy(w, err));
     TRY(weights_put(w, err));
-    form_judge(w);
+    loaders_judge(config_form(&w->report.weights), w->report.loaders);
     for (size_t i = 0; i < w->info->file_count; i++)
         file_record_fill(path_name(w->info->files[i]), w->info->contents[i], &w->meter,
                          &w->sources.items[w->sources.count++]);

@@ -2,9 +2,9 @@
 // Writing a model again with smaller weights, as a folder in Hugging Face layout:
 //
 //     config.json         the source's, with quantization_config or torch_dtype where they changed
-//     model.safetensors   real tensors as F16, BF16 or F32; int8 ones as I8 "X" beside F32 "X_scale" [rows, 1], which
-//     is
-//                         compressed-tensors' W8A8 (activations per token, at run time)
+//     model.safetensors   real tensors as F16, BF16 or F32; packed ones as encode.h has them, which is
+//                         compressed-tensors' W8A8 (activations per token, at run time) and W4A16, and bitsandbytes'
+//                         NF4
 //     hone.json           how it was made, and hashes (compress/manifest.h)
 //     all else            tokenizer files and settings, byte for byte
 //
@@ -17,11 +17,13 @@
 #include "compress/weights.h"
 
 struct QuantizeOptions {
-    WeightScheme scheme;     // of the linears in the layers; of every real tensor where it is not int8
+    WeightScheme scheme;     // of the linears in the layers; of every real tensor where it packs none
     WeightScheme embeddings; // of the word table and the head; STORE_AS_IS: they follow `scheme`
     const KeepRule *keeps;   // the first that matches a tensor decides it
     size_t keep_count;
-    bool loadable; // nothing that transformers cannot load: tables of an int8 model as fp16
+    size_t group;      // of int4: 32, 64 or 128; 0: 128
+    bool double_quant; // of nf4's scales
+    bool loadable;     // nothing that transformers cannot load: tables of a packed model as fp16
     WorkMeter meter;
 };
 
@@ -33,6 +35,6 @@ typedef struct QuantizeReport {
 
 // Reads the MODEL `path` and writes `output`, which must not exist, or be empty, or have been written by hone. The
 // report lives in `arena`. Besides errors of opening and writing: ERR_FORMAT for weights that are not finite, ERR_USAGE
-// for rules that match nothing, ERR_UNSUPPORTED for a source that is int8 already where it would have to change.
+// for rules that match nothing, ERR_UNSUPPORTED for a source that is packed already where it would have to change.
 MUST_CHECK Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
                                  QuantizeReport *ret_report, Error *err);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "tensor/four_bits.h"
+
 static void role_set(const Bundle *bundle, TensorRole *roles, const Constant *constant, TensorRole role) {
     const Tensor *tensor = constant ? bundle_find(bundle, constant->name) : NULL;
     if (tensor && role > roles[tensor - bundle->tensors]) // a table that is also the head stays a table
@@ -51,6 +53,8 @@ Status roles_find(Arena *arena, const Model *model, TensorRole **ret_roles, Erro
     graph_read(model_session(model)->decode, bundle, roles);
     graph_read(model_session(model)->head, bundle, roles);
     for (size_t i = 0; i < bundle->count; i++) {
+        if (four_bits_owner(bundle, &bundle->tensors[i]))
+            roles[i] = ROLE_SCALES;
         const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, &bundle->tensors[i]) : NULL;
         if (scales)
             roles[scales - bundle->tensors] = ROLE_SCALES;

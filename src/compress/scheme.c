@@ -11,7 +11,8 @@ static const struct {
     DType dtype;
 } schemes[STORE_COUNT] = {
     [STORE_AS_IS] = {"stored", DTYPE_COUNT}, [STORE_FP32] = {"fp32", DTYPE_F32}, [STORE_FP16] = {"fp16", DTYPE_F16},
-    [STORE_BF16] = {"bf16", DTYPE_BF16},     [STORE_INT8] = {"int8", DTYPE_I8},
+    [STORE_BF16] = {"bf16", DTYPE_BF16},     [STORE_INT8] = {"int8", DTYPE_I8},  [STORE_INT4] = {"int4", DTYPE_I32},
+    [STORE_NF4] = {"nf4", DTYPE_U8},
 };
 
 const char *weight_scheme_name(WeightScheme scheme) {
@@ -22,18 +23,20 @@ DType weight_scheme_dtype(WeightScheme scheme) {
     return schemes[scheme].dtype;
 }
 
+bool weight_scheme_packs(WeightScheme scheme) {
+    return scheme >= STORE_INT8 && scheme < STORE_COUNT;
+}
+
 Status weight_scheme_parse(const char *option, const char *name, WeightScheme *ret_scheme, Error *err) {
-    static const char *const refused[] = {"int8-static", "int4", "nf4"};
     for (WeightScheme s = STORE_FP32; s < STORE_COUNT; s++)
         if (strcmp(schemes[s].name, name) == 0) {
             *ret_scheme = s;
             return OK;
         }
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
-        if (strcmp(refused[i], name) == 0)
-            return FAIL(err, ERR_UNSUPPORTED, "%s: scheme '%s' is not supported; fp32, fp16, bf16 and int8 are", option,
-                        name);
-    return FAIL(err, ERR_USAGE, "%s: '%s' is no scheme, expected fp32, fp16, bf16 or int8", option, name);
+    if (strcmp(name, "int8-static") == 0)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: scheme '%s' is not supported; fp32, fp16, bf16, int8, int4 and nf4 are",
+                    option, name);
+    return FAIL(err, ERR_USAGE, "%s: '%s' is no scheme, expected fp32, fp16, bf16, int8, int4 or nf4", option, name);
 }
 
 Status keep_rule_parse(Arena *arena, const char *text, KeepRule *ret_rule, Error *err) {

@@ -12,11 +12,14 @@ typedef enum WeightScheme {
     STORE_FP16,
     STORE_BF16,
     STORE_INT8, // per output row, symmetric (tensor/quantize.h)
+    STORE_INT4, // groups of columns, symmetric (tensor/quantize4.h)
+    STORE_NF4,  // blocks of 64 over the flattened tensor (tensor/quantize4.h)
     STORE_COUNT
 } WeightScheme;
 
 const char *weight_scheme_name(WeightScheme scheme);
-DType weight_scheme_dtype(WeightScheme scheme); // of the elements; not for STORE_AS_IS
+DType weight_scheme_dtype(WeightScheme scheme); // of the tensor's elements in the file; not for STORE_AS_IS
+bool weight_scheme_packs(WeightScheme scheme);  // codes with scales beside them
 
 // ERR_USAGE for a name that means nothing, ERR_UNSUPPORTED for a scheme that cannot be written; `option` ("--scheme")
 // begins the message.

@@ -7,6 +7,7 @@
 
 #include "compress/manifest.h"
 #include "op/op.h"
+#include "tensor/four_bits.h"
 
 enum { PIECE = 1 << 12 };
 
@@ -115,15 +116,21 @@ static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, 
     WeightForm form = {.described = strcmp(report->info->quantization, "none") != 0};
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *tensor = &bundle->tensors[i];
+        FourBitForm four = role_is_weight(roles[i]) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;
         const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, tensor) : NULL;
         bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
                     tensor->dtype == DTYPE_BF16;
-        if (scales)
+        if (four != FOUR_BITS_NONE)
+            report->four_bit_tensors++; // model_open has read its scales
+        else if (scales)
             TRY(int8_check(arena, tensor, scales, report, err));
         else if (real && roles[i] != ROLE_SCALES)
             TRY(real_check(arena, tensor, report, err));
-        form.int8_linears |= scales && roles[i] == ROLE_LINEAR;
-        form.int8_tables |= scales && roles[i] != ROLE_LINEAR;
+        bool linear = roles[i] == ROLE_LINEAR;
+        form.int8 |= scales && linear;
+        form.int4 |= four == FOUR_BITS_INT4 && linear;
+        form.blocks |= (four == FOUR_BITS_NF4 || four == FOUR_BITS_FP4) && linear;
+        form.tables |= (scales || four != FOUR_BITS_NONE) && !linear;
         model_bytes_forget(report->info, tensor->data, tensor->bytes);
         meter_add(meter, tensor->bytes);
     }

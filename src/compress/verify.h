@@ -8,11 +8,12 @@
 
 typedef struct VerifyReport {
     const ModelInfo *info;
-    Notes problems;      // sentences; none: verified
-    bool made_by_hone;   // there is a hone.json
-    size_t files;        // hashed and compared
-    size_t real_tensors; // with every value looked at
-    size_t int8_tensors; // with every value and scale looked at
+    Notes problems;          // sentences; none: verified
+    bool made_by_hone;       // there is a hone.json
+    size_t files;            // hashed and compared
+    size_t real_tensors;     // with every value looked at
+    size_t int8_tensors;     // with every value and scale looked at
+    size_t four_bit_tensors; // with every scale looked at; any code is a value
     Loader loaders[LOADER_COUNT];
 } VerifyReport;
 

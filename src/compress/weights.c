@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compress/encode.h"
 #include "format/safetensors/safetensors.h"
-#include "tensor/quantize.h"
 
 enum {
     PIECE = 1 << 16,      // elements converted at once, or one row where that is longer
@@ -42,7 +42,7 @@ typedef struct Pieces {
 static Status pieces_make(Arena *arena, const ModelInfo *info, const WeightList *list, Pieces *ret_pieces, Error *err) {
     Pieces pieces = {.room = PIECE, .info = info};
     for (size_t i = 0; i < list->count; i++)
-        if (list->items[i].int8_row && list->items[i].columns > pieces.room)
+        if (list->items[i].packed && list->items[i].columns > pieces.room)
             pieces.room = list->items[i].columns;
     TRY_NEW(pieces.wide = arena_array(arena, pieces.room, sizeof *pieces.wide, err));
     TRY_NEW(pieces.small = arena_array(arena, pieces.room, sizeof *pieces.small, err));
@@ -68,11 +68,11 @@ static Status not_finite(const Tensor *tensor, size_t element, float value, Erro
                 shape_text(&place, text));
 }
 
-// The largest magnitude; scales too where the tensor becomes int8. Pieces are whole rows then.
+// The largest magnitude; scales too where the tensor is packed. Pieces are whole rows or blocks then.
 static Status values_scan(Weight *weight, Pieces *pieces, float *ret_absmax, Error *err) {
     const Tensor *tensor = weight->source;
     size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
-    size_t step = weight->int8_row ? pieces->room / weight->columns * weight->columns : pieces->room;
+    size_t step = encode_step(weight, pieces->room), bytes;
     float absmax = 0;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
@@ -83,9 +83,8 @@ static Status values_scan(Weight *weight, Pieces *pieces, float *ret_absmax, Err
             float magnitude = fabsf(pieces->wide[i]);
             absmax = magnitude > absmax ? magnitude : absmax;
         }
-        if (weight->int8_row)
-            TRY(quantize_int8_rows(tensor->name, DTYPE_F32, pieces->wide, count / weight->columns, weight->columns,
-                                   pieces->small, weight->scales + first / weight->columns, err));
+        if (weight->packed)
+            TRY(encode_piece(weight, pieces->wide, first, count, pieces->small, &bytes, err));
     }
     *ret_absmax = absmax;
     return OK;
@@ -103,10 +102,12 @@ static Status scales_take(Weight *weight, Error *err) {
 
 static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *notes, Error *err) {
     const Tensor *tensor = weight->source;
-    if (weight->int8_row)
-        TRY_NEW(weight->scales = arena_array(arena, weight->rows, sizeof *weight->scales, err));
-    if (weight->source_scales)
-        return scales_take(weight, err);
+    if (weight->packed)
+        TRY_NEW(weight->scales = arena_array(arena, encode_scales(weight), sizeof *weight->scales, err));
+    if (weight->source_scales) {
+        TRY(scales_take(weight, err));
+        return encode_sides(arena, weight, err);
+    }
     bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
                 tensor->dtype == DTYPE_BF16;
     float absmax = 0;
@@ -118,7 +119,7 @@ static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *n
         return notes_add(notes, arena, err, "tensor '%s' stays fp32: it holds %g and fp16 ends at %g", tensor->name,
                          (double)absmax, (double)F16_LARGEST);
     }
-    return OK;
+    return weight->packed ? encode_sides(arena, weight, err) : OK;
 }
 
 Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err) {
@@ -170,30 +171,45 @@ static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *s
     return OK;
 }
 
-static Status rows_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
-    size_t step = pieces->room / weight->columns;
-    for (size_t first = 0; first < weight->rows; first += step) {
-        size_t rows = weight->rows - first < step ? weight->rows - first : step;
-        piece_widen(weight->source, first * weight->columns, rows * weight->columns, pieces);
-        TRY(quantize_int8_rows(weight->source->name, DTYPE_F32, pieces->wide, rows, weight->columns, pieces->small,
-                               weight->scales + first, err)); // the same scales again
-        TRY(safetensors_put(sink, pieces->small, rows * weight->columns, err));
+static Status codes_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    size_t elements = weight->rows * weight->columns, step = encode_step(weight, pieces->room), bytes;
+    for (size_t first = 0; first < elements; first += step) {
+        size_t count = elements - first < step ? elements - first : step;
+        piece_widen(weight->source, first, count, pieces);
+        TRY(encode_piece(weight, pieces->wide, first, count, pieces->small, &bytes, err)); // the same scales again
+        TRY(safetensors_put(sink, pieces->small, bytes, err));
     }
     return OK;
 }
 
+typedef struct NameKey {
+    const char *text;
+    size_t length;
+} NameKey;
+
 static int by_name(const void *key, const void *item) {
-    return strcmp(key, ((const Weight *)item)->source->name);
+    const NameKey *name = key;
+    const char *other = ((const Weight *)item)->source->name;
+    int order = strncmp(name->text, other, name->length);
+    return order ? order : -(int)(other[name->length] != '\0');
+}
+
+// The weight that a tensor of the file holds: of its name, or of that without "_packed".
+static const Weight *weight_of(const WeightList *list, const Tensor *tensor) {
+    NameKey key = {tensor->name, strlen(tensor->name)};
+    const Weight *weight = bsearch(&key, list->items, list->count, sizeof *weight, by_name);
+    key.length -= encode_ending(tensor->name);
+    return weight ? weight : bsearch(&key, list->items, list->count, sizeof *weight, by_name);
 }
 
 static Status produce(void *context, const Tensor *tensor, SafetensorsSink *sink, Error *err) {
     Writing *w = context;
-    const Weight *weight = bsearch(tensor->name, w->list->items, w->list->count, sizeof *weight, by_name);
+    const Weight *weight = weight_of(w->list, tensor);
     const Tensor *source = weight->source;
     if (weight->dtype == source->dtype)
         TRY(bytes_put(source, &w->pieces, sink, err));
-    else if (weight->int8_row)
-        TRY(rows_put(weight, &w->pieces, sink, err));
+    else if (weight->packed)
+        TRY(codes_put(weight, &w->pieces, sink, err));
     else
         TRY(dense_put(weight, &w->pieces, sink, err));
     model_bytes_forget(w->pieces.info, source->data, source->bytes); // pages that pieces share
@@ -205,18 +221,14 @@ Status weights_write(Arena *arena, const ModelInfo *info, const char *path, cons
                      Error *err) {
     Writing writing = {.list = list, .meter = meter};
     TRY(pieces_make(arena, info, list, &writing.pieces, err));
-    Tensor *tensors = arena_array(arena, 2 * list->count, sizeof *tensors, err);
+    Tensor *tensors = arena_array(arena, (1 + ENCODE_MOST_SIDES) * list->count, sizeof *tensors, err);
     TRY_NEW(tensors);
     size_t count = 0;
     for (size_t i = 0; i < list->count; i++) {
         const Weight *weight = &list->items[i];
-        tensors[count++] =
-            (Tensor){.name = weight->source->name, .dtype = weight->dtype, .shape = weight->source->shape};
-        if (!weight->int8_row)
-            continue;
-        Tensor *scales = &tensors[count++];
-        *scales = (Tensor){.dtype = DTYPE_F32, .shape = {2, {(int64_t)weight->rows, 1}}, .data = weight->scales};
-        TRY_NEW(scales->name = arena_format(arena, err, "%s_scale", weight->source->name));
+        TRY(encode_tensor(arena, weight, &tensors[count++], err));
+        for (size_t s = 0; s < weight->side_count; s++)
+            tensors[count++] = weight->sides[s];
     }
     return safetensors_write(path, tensors, count, produce, &writing, err);
 }

@@ -13,11 +13,15 @@ typedef struct Weight {
     const Tensor *source;
     const Tensor *source_scales; // where the source is int8 already
     TensorRole role;
-    DType dtype;   // of the elements to write
-    bool int8_row; // I8 with scales beside it
-    float *scales; // [rows], filled by weights_scan
+    DType dtype;         // of the elements to write
+    WeightScheme packed; // STORE_INT8 and on: codes with scales beside them; else STORE_AS_IS
+    size_t group;        // elements to a scale where packed
+    bool nested;         // STORE_NF4 under double quantization
     size_t rows, columns;
-    size_t original_bytes, bytes; // scales included
+    float *scales; // by row, group or block; filled, as what follows, by weights_scan
+    Tensor *sides; // what stands beside the codes
+    size_t side_count;
+    size_t original_bytes, bytes; // sides included
 } Weight;
 
 // Sorted by name. Further names of a tied table are left out, scales belong to their tensor.
@@ -36,16 +40,17 @@ typedef struct WorkMeter {
 
 void meter_add(WorkMeter *meter, uint64_t bytes);
 
-// "fp32", "fp16", "bf16", "int8", or the dtype's name.
+// "fp32", "fp16", "bf16", "int8", "int4", "nf4", or the dtype's name.
 const char *weight_scheme(const Weight *weight);
 
-// Decides what every tensor becomes. ERR_USAGE for a keep rule that matches nothing and for int8 tables that
-// `options->loadable` forbids; ERR_UNSUPPORTED for an int8 tensor that is asked to become something else.
+// Decides what every tensor becomes. ERR_USAGE for a keep rule that matches nothing and for packed tables that
+// `options->loadable` forbids, as for groups that do not divide a weight's columns; ERR_UNSUPPORTED for a packed tensor
+// that is asked to become something else.
 MUST_CHECK Status weights_assign(Arena *arena, const Model *model, const QuantizeOptions *options, WeightList *ret_list,
                                  Error *err);
 
 // Reads every value once: ERR_FORMAT names the tensor and the place of one that is not finite. Tensors that do not fit
-// into half precision become f32, with a note. Fills the scales.
+// into half precision become f32, with a note. Fills scales and sides.
 MUST_CHECK Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err);
 
 // Writes them as one safetensors file, tensor by tensor; only one piece of one tensor is in memory at a time.

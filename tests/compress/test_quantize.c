@@ -192,8 +192,8 @@ START_TEST(keep_decides_by_name) {
     rules[3] = (KeepRule){"*.bias", STORE_INT8};
     CHECK_FAILS(quantize_model(&scratch.arena, model, out, &options, &report, &err), ERR_USAGE, "that can be int8");
     CHECK_FAILS(keep_rule_parse(&scratch.arena, "*.fc3", &rules[0], &err), ERR_USAGE, "expected PATTERN=SCHEME");
-    CHECK_FAILS(keep_rule_parse(&scratch.arena, "x=nf4", &rules[0], &err), ERR_UNSUPPORTED,
-                "scheme 'nf4' is not supported; fp32, fp16, bf16 and int8 are");
+    CHECK_FAILS(keep_rule_parse(&scratch.arena, "x=int8-static", &rules[0], &err), ERR_UNSUPPORTED,
+                "scheme 'int8-static' is not supported; fp32, fp16, bf16, int8, int4 and nf4 are");
     CHECK_FAILS(keep_rule_parse(&scratch.arena, "x=int", &rules[0], &err), ERR_USAGE, "'int' is no scheme");
     scratch_done(&scratch);
 }
@@ -255,15 +255,17 @@ START_TEST(bad_weights_are_refused_by_name) {
     float *values = tiny_values(&tiny, "model.decoder.layers.0.fc1.weight");
     char *out = scratch_path(&scratch, "out");
     QuantizeReport report;
-    for (WeightScheme s = STORE_FP16; s < STORE_COUNT; s++) {
-        QuantizeOptions options = with(s);
+    static const WeightScheme all[] = {STORE_FP16, STORE_BF16, STORE_INT8, STORE_NF4};
+    static const char *const names[] = {"n1", "n2", "n3", "n4"};
+    for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
+        QuantizeOptions options = with(all[i]);
         values[3 * TINY_WIDTH + 5] = NAN;
-        char *model = tiny_write(&tiny, &scratch, s == STORE_FP16 ? "n1" : s == STORE_BF16 ? "n2" : "n3", tiny_config);
+        char *model = tiny_write(&tiny, &scratch, names[i], tiny_config);
         CHECK_FAILS(quantize_model(&scratch.arena, model, out, &options, &report, &err), ERR_FORMAT,
                     "tensor 'model.decoder.layers.0.fc1.weight' is nan at [3,5], and weights must be finite");
         values[3 * TINY_WIDTH + 5] = 0;
     }
-    ck_assert_uint_eq(scratch_count(&scratch), 3); // the models, and nothing of the output
+    ck_assert_uint_eq(scratch_count(&scratch), 4); // the models, and nothing of the output
     CHECK_FAILS(quantize_model(&scratch.arena, scratch_path(&scratch, "nowhere"), out, &(QuantizeOptions){STORE_INT8},
                                &report, &err),
                 ERR_IO, "there is no model at");

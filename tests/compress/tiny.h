@@ -9,7 +9,10 @@
 #include "base/scratch.h"
 #include "format/safetensors/safetensors.h"
 
-enum { TINY_WIDTH = 16, TINY_FFN = 24, TINY_WORDS = 40, TINY_PLACES = 14, TINY_MOST = 64 };
+#ifndef TINY_SCALE
+#define TINY_SCALE 1 // 4: d_model 64, 96 in the middle, for codes in groups
+#endif
+enum { TINY_WIDTH = 16 * TINY_SCALE, TINY_FFN = 24 * TINY_SCALE, TINY_WORDS = 40, TINY_PLACES = 14, TINY_MOST = 64 };
 
 typedef struct Tiny {
     Tensor tensors[TINY_MOST];

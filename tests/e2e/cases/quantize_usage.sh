@@ -4,7 +4,8 @@ model=$SOURCE/demo/model
 try() { "$HONE" quantize "$@" > /dev/null 2> err; echo "exit $? $(sed 's,[.][0-9]*[.]part,.PID.part,' err)"; }
 try "$model" --scheme int8
 try "$model" -o out
-try "$model" -o out --scheme nf4
+try "$model" -o out --scheme int8-static
+try "$model" -o out --scheme int4 --group 48
 try "$model" -o out --scheme int3
 try "$model" -o out --scheme int8 --keep '*.fc3=fp16'
 try "$model" -o out --scheme int8 --keep '*.fc2'
