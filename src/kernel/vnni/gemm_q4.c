@@ -4,13 +4,13 @@
 
 #include "kernel/sets.h"
 
-// In assembly for the reason given in vnni/gemm_s8.c.
-INLINE I16 i16_dot_four(I16 acc, I16 weights, I16 x) {
+// acc + four u8 * s8 products in each lane. In assembly for the reason given in vnni/gemm_s8.c.
+INLINE Reg reg_dot_four(Reg acc, Reg weights, Reg x) {
     __asm__("vpdpbusd %2, %1, %0" : "+v"(acc) : "v"(weights), "v"(x));
     return acc;
 }
 
-#define Q4_STEP 4
+#define Q4_OFFSET 128
 #define Q4_ROWS 8
 #define Q4_NAME "vnni q4 8x32"
 #define Q4_KERNEL vnni_gemm_q4
