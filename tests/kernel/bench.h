@@ -9,47 +9,54 @@
 
 enum { BENCH_RUNS = 7 };
 
-// Nanoseconds of the best of BENCH_RUNS passes over `copies` packed copies of the weights, per product.
+// Nanoseconds of one product: the best of many windows of at least a third of a millisecond, 25 ms in all, in which the
+// `copies` packed copies of the weights take turns.
 static inline double time_product(const GemmKernel *kernel, const GemmTile *tile, const char *packed, size_t bytes,
                                   size_t copies) {
     double best = 1e30;
-    for (int run = 0; run < BENCH_RUNS; run++) {
-        uint64_t start = clock_ns();
-        for (size_t copy = 0; copy < copies; copy++) {
+    size_t copy = 0;
+    for (uint64_t begin = clock_ns(), now = begin; now - begin < 25000000;) {
+        size_t runs = 0;
+        uint64_t start = now;
+        do {
             GemmTile one = *tile;
-            one.panels = packed + copy * bytes;
+            one.panels = packed + copy++ % copies * bytes;
             kernel->run(&one);
-        }
-        double took = (double)(clock_ns() - start) / (double)copies;
+            runs++;
+            now = clock_ns();
+        } while (now - start < 333333);
+        double took = (double)(now - start) / (double)runs;
         best = took < best ? took : best;
     }
     return best;
 }
 
-static inline void bench_product(const Kernels *kernels, WeightKind kind, size_t n, size_t k, const size_t *rows,
-                                 size_t rows_count) {
+static inline void bench_product(const GemmKernel *kernel, WeightKind kind, size_t n, size_t k, size_t group,
+                                 const size_t *rows, size_t rows_count) {
     Error err;
-    const GemmKernel *kernel = &kernels->gemm[kind];
-    size_t bytes = gemm_packed_bytes(kernel, n, k, 0), largest = rows[rows_count - 1], stride = padded_k(kind, k);
+    size_t bytes = gemm_packed_bytes(kernel, n, k, group), largest = rows[rows_count - 1], stride = padded_k(kind, k);
     size_t copies = bytes > (96u << 20) ? 1 : (96u << 20) / bytes;
+    size_t scales_count = (n > largest ? n : largest) * (group ? k / group : 1);
     char *packed = memory_map(bytes * copies, &err);
     char *weights = memory_map(n * k * element_bytes(kind), &err);
     float *x = memory_map(largest * stride * 4, &err), *y = memory_map(largest * n * 4, &err);
-    float *scales = memory_map((n > largest ? n : largest) * 4, &err);
+    float *scales = memory_map(scales_count * 4, &err);
     if (!packed || !weights || !x || !y || !scales) {
         printf("not enough memory for %zu x %zu\n", n, k);
         exit(EXIT_FAILURE);
     }
     Random random = {1};
     random_weights(&random, kind, STYLE_PLAIN, weights, n * k);
-    random_fill(&random, STYLE_PLAIN, scales, n > largest ? n : largest);
-    if (kind == WEIGHT_S8)
-        random_weights(&random, kind, STYLE_PLAIN, x, largest * stride);
+    random_fill(&random, STYLE_PLAIN, scales, scales_count);
+    int8_t codes[16];
+    random_codes(&random, STYLE_PLAIN, codes);
+    if (takes_s8(kind))
+        random_weights(&random, WEIGHT_S8, STYLE_PLAIN, x, largest * stride);
     else
         random_fill(&random, STYLE_PLAIN, x, largest * stride);
-    for (size_t copy = 0; copy < copies; copy++)
-        gemm_pack(kernel, kind, &(GemmRows){weights, k, n, k, scales, 0}, 0, gemm_panels(kernel, n),
-                  packed + copy * bytes);
+    gemm_pack(kernel, kind, &(GemmRows){weights, k, n, k, scales, group}, 0, gemm_panels(kernel, n), packed);
+    for (size_t copy = 1; copy < copies; copy++)
+        memcpy(packed + copy * bytes, packed, bytes);
     for (size_t i = 0; i < rows_count; i++) {
         GemmTile tile = {.rows = rows[i],
                          .columns = n,
@@ -57,19 +64,36 @@ static inline void bench_product(const Kernels *kernels, WeightKind kind, size_t
                          .x = x,
                          .x_stride = stride,
                          .x_scales = scales,
+                         .group = group,
+                         .codes = codes,
                          .bias = NULL,
                          .y = y,
                          .y_stride = n};
         double ns = time_product(kernel, &tile, packed, bytes, copies);
         double work = 2.0 * (double)rows[i] * (double)n * (double)k;
-        printf("%-18s %5zu -> %-5zu m %-4zu %8.1f GFLOP/s %7.1f GB/s\n", kernel->name, k, n, rows[i], work / ns,
-               (double)bytes / ns);
+        printf("%-18s group %-4zu %5zu -> %-5zu m %-4zu %8.1f GFLOP/s %7.1f GB/s\n", kernel->name, group, k, n, rows[i],
+               work / ns, (double)bytes / ns);
     }
     memory_unmap(packed, bytes * copies);
     memory_unmap(weights, n * k * element_bytes(kind));
     memory_unmap(x, largest * stride * 4);
     memory_unmap(y, largest * n * 4);
-    memory_unmap(scales, (n > largest ? n : largest) * 4);
+    memory_unmap(scales, scales_count * 4);
+}
+
+// Every variant of every kind; 4-bit weights in groups of 32, 64 and 128.
+static inline void bench_products(void) {
+    static const size_t shapes[][2] = {{768, 768}, {768, 3072}, {3072, 768}, {768, 50265}};
+    static const size_t rows[] = {1, 2, 4, 8, 32, 128, 512};
+    for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
+        const GemmKernel *variants[GEMM_MOST_VARIANTS];
+        size_t count = gemm_variants(cpu_detect(), kind, variants);
+        for (size_t i = 0; i < count; i++)
+            for (size_t s = 0; s < ARRAY_COUNT(shapes); s++)
+                for (size_t group = kind == WEIGHT_Q4 ? 32 : 0; group <= 128; group += group ? group : 129)
+                    bench_product(variants[i], kind, shapes[s][1], shapes[s][0], group, rows,
+                                  ARRAY_COUNT(rows) - (shapes[s][1] > 10000));
+    }
 }
 
 // Row kernels on a row of `n`: million elements a second.
@@ -210,8 +234,7 @@ static inline void bench_top(const Kernels *kernels) {
 }
 
 static inline int bench_kernels(void) {
-    static const size_t shapes[][2] = {{768, 768}, {768, 3072}, {3072, 768}, {768, 50265}};
-    static const size_t rows[] = {1, 4, 8, 32, 256};
+    bench_products();
     for (CpuLevel level = CPU_AVX2; level < CPU_LEVEL_COUNT; level++) {
         Kernels kernels;
         kernels_pick(level, &kernels);
@@ -219,9 +242,6 @@ static inline int bench_kernels(void) {
             printf("skipped: %s\n", cpu_level_name(level));
             continue;
         }
-        for (WeightKind kind = level == CPU_VNNI ? WEIGHT_S8 : 0; kind < WEIGHT_Q4; kind++)
-            for (size_t i = 0; i < ARRAY_COUNT(shapes); i++)
-                bench_product(&kernels, kind, shapes[i][1], shapes[i][0], rows, ARRAY_COUNT(rows));
         if (level == CPU_VNNI)
             continue;
         bench_rows(&kernels, 768);
