@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "cli/generation.h"
+#include "cli/levers.h"
 #include "cli/runtime.h"
 #include "measure/evaluate.h"
 
@@ -68,6 +69,8 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
     evaluation.context = outputs;
     Status status = generation_choose(run->arena, &settings->generation, runtime, &evaluation.generation, err);
     if (status == OK)
+        status = levers_check(&settings->runtime, &evaluation.generation, err);
+    if (status == OK)
         status = rouge_types_parse(settings->types, &evaluation.rouge, err);
     if (settings->tokenizer)
         evaluation.rouge.tokenizer = rouge_tokenizer_find(settings->tokenizer);
@@ -78,6 +81,8 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
             status = error_context(err, "file '%s'", run->arguments[1]);
     }
     progress_done(&outputs->progress);
+    if (status == OK && (!run->common.json || engine_screen_refusal(runtime->engine)))
+        levers_tell(run, &settings->runtime, &ret->counts, engine_screen_refusal(runtime->engine));
     runtime_free(runtime);
     return status;
 }
@@ -96,7 +101,7 @@ static json_t *loss_json(const double *baseline, const double *candidate, size_t
                      "high", number_or_null(loss.high));
 }
 
-static json_t *evaluation_json(const Evaluation *e) {
+static json_t *evaluation_json(const RuntimeFlags *flags, const Evaluation *e) {
     json_t *report = json_pack("{s:I}", "samples", (json_int_t)e->samples);
     if (e->labelled) {
         json_object_set_new(
@@ -111,6 +116,7 @@ static json_t *evaluation_json(const Evaluation *e) {
                             interval_json(rouge_aggregate_interval(&e->rouge, k, ROUGE_FMEASURE, BOOTSTRAP_SEED)));
     json_object_set_new(report, "ms_per_sample", json_real(e->ms_per_sample));
     json_object_set_new(report, "outputs_sha256", json_string(e->outputs_sha256));
+    levers_report(flags, &e->counts, report);
     return report;
 }
 
@@ -157,9 +163,10 @@ static void print_people(Buffer *text, const json_t *report) {
 }
 
 static Status report_write(CommandRun *run, const Evaluation *e, const Evaluation *base, Error *err) {
-    json_t *report = evaluation_json(e);
+    const RuntimeFlags *flags = &((const Settings *)run->settings)->runtime;
+    json_t *report = evaluation_json(flags, e);
     if (base) {
-        json_object_set_new(report, "baseline", evaluation_json(base));
+        json_object_set_new(report, "baseline", evaluation_json(flags, base));
         json_object_set_new(report, "loss", losses_json(base, e));
     }
     Status status;

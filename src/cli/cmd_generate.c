@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cli/generation.h"
+#include "cli/levers.h"
 #include "cli/lines.h"
 #include "cli/runtime.h"
 #include "measure/data.h"
@@ -134,6 +135,7 @@ static Status run(CommandRun *run, Error *err) {
     Generate g = {.run = run, .settings = run->settings};
     TRY(command_runtime(run, &g.settings->runtime, run->arguments[0], (size_t)g.settings->batch, &g.runtime, err));
     TRY(generation_choose(run->arena, &g.settings->generation, g.runtime, &g.generation, err));
+    TRY(levers_check(&g.settings->runtime, &g.generation, err));
     TRY(stream_new(g.runtime->engine, 4 * (size_t)g.settings->batch, sink, &g, &g.stream, err));
     Arena arena;
     arena_init(&arena, 0);
@@ -146,6 +148,8 @@ static Status run(CommandRun *run, Error *err) {
     stream_free(g.stream);
     buffer_done(&g.text);
     TRY(status);
+    EngineCounts counts = engine_counts(g.runtime->engine);
+    levers_tell(run, &g.settings->runtime, &counts, engine_screen_refusal(g.runtime->engine));
     return lines_verdict(g.bad, count, err);
 }
 
@@ -158,7 +162,7 @@ const Command command_generate = {
         "named like generation options. Answers {\"ids\",\"text\",\"score\",\"finish\",\"source_tokens\"} lines in\n"
         "their order.\n",
     .settings_bytes = sizeof(Settings),
-    .defaults = &(const Settings){.batch = 8},
+    .defaults = &(const Settings){.batch = 8, .runtime.needs_scores = true},
     .options = options,
     .run = run,
 };

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cli/generation.h"
+#include "cli/levers.h"
 #include "cli/lines.h"
 #include "cli/runtime.h"
 #include "measure/data.h"
@@ -125,11 +126,14 @@ static Status run(CommandRun *run, Error *err) {
     Summarize s = {.run = run};
     TRY(command_runtime(run, &settings->runtime, run->arguments[0], (size_t)settings->batch, &s.runtime, err));
     TRY(generation_choose(run->arena, &settings->generation, s.runtime, &s.generation, err));
+    TRY(levers_check(&settings->runtime, &s.generation, err));
     TRY(stream_new(s.runtime->engine, 4 * (size_t)settings->batch, sink, &s, &s.stream, err));
     Status status = push_inputs(&s, err);
     stream_free(s.stream);
     buffer_done(&s.text);
     TRY(status);
+    EngineCounts counts = engine_counts(s.runtime->engine);
+    levers_tell(run, &settings->runtime, &counts, engine_screen_refusal(s.runtime->engine));
     return lines_verdict(s.bad, s.count, err);
 }
 

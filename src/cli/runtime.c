@@ -5,11 +5,20 @@
 const Option runtime_options[] = {
     {"kv-type", 0, "TYPE", "keep keys and values as f32 (default), f16 or int8", OPTION_TEXT,
      offsetof(RuntimeFlags, kv_type), .choices = "f32|f16|int8"},
+    {"lm-head-screen", 0, NULL, "choose greedy tokens by a 4-bit copy of the head, where that is proven right",
+     OPTION_FLAG, offsetof(RuntimeFlags, lm_head_screen)},
+    {"lookup-decoding", 0, NULL, "guess greedy tokens from the source, several in a step", OPTION_FLAG,
+     offsetof(RuntimeFlags, lookup_decoding)},
     {0},
 };
 
 RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch) {
-    RuntimeSettings settings = {.level = run->common.level, .threads = run->common.threads, .batch = batch};
+    RuntimeSettings settings = {.level = run->common.level,
+                                .threads = run->common.threads,
+                                .batch = batch,
+                                .lm_head_screen = flags->lm_head_screen,
+                                .lookup_decoding = flags->lookup_decoding,
+                                .skips_scores = !flags->needs_scores};
     if (flags->kv_type)
         kv_kind_from_name(flags->kv_type, &settings.kv_kind);
     return settings;

@@ -21,7 +21,11 @@ static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *se
     runtime->info = model_info(runtime->model);
     if (model_tokenizer(runtime->model))
         TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
-    EngineSettings engine = {.most_requests = settings->batch, .kv_kind = settings->kv_kind};
+    EngineSettings engine = {.most_requests = settings->batch,
+                             .kv_kind = settings->kv_kind,
+                             .lm_head_screen = settings->lm_head_screen,
+                             .lookup_decoding = settings->lookup_decoding,
+                             .skips_scores = settings->skips_scores};
     return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, &engine, &runtime->engine, err);
 }
 

@@ -7,10 +7,11 @@
 #include "model/model.h"
 
 typedef struct RuntimeSettings {
-    CpuLevel level; // kernels no stronger than this
-    int threads;    // at least 1
-    size_t batch;   // requests in flight
-    KvKind kv_kind; // how K and V are kept
+    CpuLevel level;                                     // kernels no stronger than this
+    int threads;                                        // at least 1
+    size_t batch;                                       // requests in flight
+    KvKind kv_kind;                                     // how K and V are kept
+    bool lm_head_screen, lookup_decoding, skips_scores; // EngineSettings'
 } RuntimeSettings;
 
 typedef struct Runtime {
