@@ -23,16 +23,37 @@ static bool has_f16c(void) {
     unsigned a, b, c, d;
     return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
 }
+
+static bool has_avx2(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+}
+
+bool cpu_has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+bool cpu_has_avx_vnni(void) {
+    unsigned a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 4);
+}
+#else
+bool cpu_has_avx512(void) {
+    return false;
+}
+
+bool cpu_has_avx_vnni(void) {
+    return false;
+}
 #endif
 
 CpuLevel cpu_detect(void) {
 #if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
+    if (!has_avx2())
         return CPU_REF;
-    if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
-        !__builtin_cpu_supports("avx512dq") || !__builtin_cpu_supports("avx512vl"))
-        return CPU_AVX2;
+    if (!cpu_has_avx512())
+        return cpu_has_avx_vnni() ? CPU_VNNI : CPU_AVX2;
     return __builtin_cpu_supports("avx512vnni") ? CPU_VNNI : CPU_AVX512;
 #elif defined(__aarch64__)
     return CPU_NEON;
@@ -51,7 +72,7 @@ Status cpu_choose(const char *name, CpuLevel *ret_level, Error *err) {
         if (strcmp(name, level_names[level]) != 0)
             continue;
         bool same_family = level == CPU_REF || (level == CPU_NEON) == (best == CPU_NEON);
-        if (!same_family || level > best)
+        if (!same_family || level > best || (level == CPU_AVX512 && !cpu_has_avx512()))
             return FAIL(err, ERR_UNSUPPORTED, "this processor has no %s; its best kernels are %s", name,
                         level_names[best]);
         *ret_level = level;

@@ -12,8 +12,13 @@ typedef enum CpuLevel { CPU_REF, CPU_AVX2, CPU_AVX512, CPU_VNNI, CPU_NEON, CPU_L
 // "ref", "avx2", ...
 const char *cpu_level_name(CpuLevel level);
 
-// The strongest level this machine runs: avx2 needs AVX2+FMA+F16C; avx512 F+BW+DQ+VL besides; vnni AVX512_VNNI besides.
+// The strongest level this machine runs: avx2 needs AVX2+FMA+F16C; avx512 F+BW+DQ+VL besides; vnni AVX512_VNNI besides,
+// or, without AVX-512, AVX-VNNI besides avx2.
 CpuLevel cpu_detect(void);
+
+// AVX-512 with F+BW+DQ+VL; AVX-VNNI. False on other processors than x86.
+bool cpu_has_avx512(void);
+bool cpu_has_avx_vnni(void);
 
 // The level called `name` (NULL: the detected one). ERR_USAGE for an unknown name, ERR_UNSUPPORTED for one that this
 // machine cannot run.

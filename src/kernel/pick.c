@@ -55,7 +55,7 @@ void kernels_pick(CpuLevel level, Kernels *ret) {
         level = best;
     if (level >= CPU_AVX2)
         kernels_fill_avx2(ret);
-    if (level >= CPU_AVX512)
+    if (level >= CPU_AVX512 && cpu_has_avx512())
         kernels_fill_avx512(ret);
     if (level >= CPU_VNNI)
         kernels_fill_vnni(ret);
@@ -99,9 +99,12 @@ size_t gemm_variants(CpuLevel level, WeightKind kind, const GemmKernel *ret_kern
     CpuLevel best = cpu_detect();
     level = level > best ? best : level;
     const bool s8 = kind == WEIGHT_S8, q4 = kind == WEIGHT_Q4;
-    if (level >= CPU_VNNI && (s8 || q4))
+    const bool vnni = level >= CPU_VNNI && (s8 || q4), wide = cpu_has_avx512();
+    if (vnni && wide)
         ret_kernels[count++] = s8 ? &vnni_gemm_s8 : &vnni_gemm_q4;
-    if (level >= CPU_AVX512)
+    if (vnni && cpu_has_avx_vnni())
+        ret_kernels[count++] = s8 ? &avxvnni_gemm_s8 : &avxvnni_gemm_q4;
+    if (level >= CPU_AVX512 && wide)
         ret_kernels[count++] = s8 ? &avx512_gemm_s8 : q4 ? &avx512_gemm_q4 : &avx512_gemm_float[kind];
     if (level >= CPU_AVX2)
         ret_kernels[count++] = s8 ? &avx2_gemm_s8 : q4 ? &avx2_gemm_q4 : &avx2_gemm_float[kind];

@@ -67,6 +67,15 @@ __attribute__((target("avx512f,avx512bw"))) static void s8_avx512(void) {
 __attribute__((target("avx512f,avx512bw,avx512vnni"))) static void s8_vnni(void) {
     PEAK_LOOP(__m512i, _mm512_setzero_si512(), _mm512_set1_epi8(1), "v", _mm512_dpbusd_epi32(sum, x, x));
 }
+
+__attribute__((target("avx2"))) static inline __m256i dot_four(__m256i sum, __m256i x) {
+    __asm__("%{vex%} vpdpbusd %1, %1, %0" : "+x"(sum) : "x"(x)); // AVX-VNNI
+    return sum;
+}
+
+__attribute__((target("avx2"))) static void s8_avx_vnni(void) {
+    PEAK_LOOP(__m256i, _mm256_setzero_si256(), _mm256_set1_epi8(1), "x", dot_four(sum, x));
+}
 #elif defined(__aarch64__)
 static void f32_neon(void) {
     PEAK_LOOP(float32x4_t, vdupq_n_f32(0), vdupq_n_f32(0.999f), "w", vfmaq_f32(sum, x, x));
@@ -79,12 +88,14 @@ static void s8_neon(void) {
 #endif
 
 // The loops of each level, and the operations of one step: two for each lane and product.
-static const struct {
+typedef struct Peak {
     void (*f32)(void);
     double f32_ops;
     void (*s8)(void);
     double s8_ops;
-} peaks[CPU_LEVEL_COUNT] = {
+} Peak;
+
+static const Peak peaks[CPU_LEVEL_COUNT] = {
     [CPU_REF] = {f32_ref, 2, s8_ref, 2},
 #if defined(__x86_64__)
     [CPU_AVX2] = {f32_avx2, 16, s8_avx2, 64},
@@ -94,6 +105,14 @@ static const struct {
     [CPU_NEON] = {f32_neon, 8, s8_neon, 16},
 #endif
 };
+
+static Peak peak_of(CpuLevel level) {
+#if defined(__x86_64__)
+    if (level == CPU_VNNI && !cpu_has_avx512())
+        return (Peak){f32_avx2, 16, s8_avx_vnni, 64};
+#endif
+    return peaks[level];
+}
 
 typedef struct Work {
     void (*loop)(void);   // or NULL: read
@@ -143,10 +162,11 @@ Status machine_measure(CpuLevel level, Pool *pool, MachineSpeed *ret_speed, Erro
     MachineSpeed speed = {.read_bytes_per_s = (double)(work.words * 8 * threads) / best_seconds(pool, &work)};
     memory_unmap(data, bytes);
     double steps = (double)ROUNDS * SUMS * (double)threads;
-    work.loop = peaks[level].f32;
-    speed.f32_ops_per_s = steps * peaks[level].f32_ops / best_seconds(pool, &work);
-    work.loop = peaks[level].s8;
-    speed.s8_ops_per_s = steps * peaks[level].s8_ops / best_seconds(pool, &work);
+    Peak peak = peak_of(level);
+    work.loop = peak.f32;
+    speed.f32_ops_per_s = steps * peak.f32_ops / best_seconds(pool, &work);
+    work.loop = peak.s8;
+    speed.s8_ops_per_s = steps * peak.s8_ops / best_seconds(pool, &work);
     pool_run_last(pool, 0, work_tile, &work); // the threads may sleep
     *ret_speed = speed;
     return OK;
