@@ -64,18 +64,19 @@ typedef struct AttentionBlocks {
 
 enum { ATTENTION_QUERY_ROWS = 16 };
 
-// Attention of one query over keys > 0 held as rows in any order (the decoder's own past, one list of slots per beam):
-//   score_j = scale * dot16(q, k_j), the 16-lane sum of products by fma; the rest as above.
+// Attention of one query over keys > 0 held as rows in any order (the decoder's own past, one list of slots per beam),
+// for one to ATTENTION_QUERY_ROWS neighbouring heads, so that a slot is read in one go:
+//   score_j = scale * dot16(q, k_j), the 16-lane sum of products by fma; the rest as above, head by head.
 typedef struct AttentionRows {
     KvKind kind;
-    size_t keys, head_dim;
+    size_t heads, keys, head_dim;
     float scale;
-    const float *q;       // [head_dim]
-    const void *base;     // the row of key j starts at base + slots[j] * slot_bytes
+    const float *q;       // [heads, head_dim]
+    const void *base;     // the first head's row of key j starts at base + slots[j] * slot_bytes
     const int32_t *slots; // [keys]
     size_t slot_bytes;
-    float *y;       // [head_dim]
-    float *scratch; // keys rounded up to 16 floats
+    float *y;       // [heads, head_dim]
+    float *scratch; // heads * (keys rounded up to 16) floats
 } AttentionRows;
 
 // Storing `tokens` rows of K and V as blocks: token t goes to place t % 16 of page blocks[t / 16]; places of the last

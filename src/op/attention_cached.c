@@ -6,29 +6,51 @@
 
 typedef struct Job {
     const OpRun *run;
-    size_t heads, head_dim;
+    size_t heads, head_dim, group; // heads of an item
     float scale;
     unsigned char *layer; // of the pool
 } Job;
 
+static size_t groups_of(const Job *job) {
+    return (job->heads + job->group - 1) / job->group;
+}
+
 static void attend_item(void *context, size_t item, float *scratch) {
     const Job *job = context;
     const KvPool *kv = job->run->step->kv;
-    size_t row = item / job->heads, column = item % job->heads * job->head_dim;
+    size_t row = item / groups_of(job), head = item % groups_of(job) * job->group, column = head * job->head_dim;
     const DecodeSpan *span = &job->run->step->rows[row];
     AttentionRows args = {
         .kind = kv->kind,
+        .heads = job->heads - head < job->group ? job->heads - head : job->group,
         .keys = span->past_count,
         .head_dim = job->head_dim,
         .scale = job->scale,
         .q = slab_row(&job->run->inputs[0], row) + column,
-        .base = job->layer + item % job->heads * kv_head_bytes(kv->kind, job->head_dim),
+        .base = job->layer + head * kv_head_bytes(kv->kind, job->head_dim),
         .slots = span->past_slots,
         .slot_bytes = kv->slot_bytes,
         .y = slab_row(&job->run->outputs[0], row) + column,
         .scratch = scratch,
     };
     job->run->kernels->attention_rows(&args);
+}
+
+static void store_item(void *context, size_t row) {
+    const Job *job = context;
+    const KvPool *kv = job->run->step->kv;
+    const DecodeSpan *span = &job->run->step->rows[row];
+    job->run->kernels->store_row(kv->kind, slab_row(&job->run->inputs[1], row), slab_row(&job->run->inputs[2], row),
+                                 job->heads, job->head_dim,
+                                 job->layer + (size_t)span->past_slots[span->past_count - 1] * kv->slot_bytes);
+}
+
+// Heads of an item: all of a row, so that its slots are read in one go, unless that leaves threads without work.
+static size_t choose_group(size_t heads, size_t rows, const Pool *pool) {
+    size_t threads = pool ? (size_t)pool_threads(pool) : 1,
+           split = rows < 2 * threads ? (2 * threads + rows - 1) / rows : 1;
+    size_t group = (heads + split - 1) / split;
+    return group < ATTENTION_QUERY_ROWS ? group : ATTENTION_QUERY_ROWS;
 }
 
 static void run(const OpRun *args) {
@@ -42,15 +64,15 @@ static void run(const OpRun *args) {
     size_t keys = 0, most_keys = 0;
     for (size_t r = 0; r < step->row_count; r++) {
         const DecodeSpan *span = &step->rows[r];
-        args->kernels->store_row(kv->kind, slab_row(&args->inputs[1], r), slab_row(&args->inputs[2], r), job.heads,
-                                 job.head_dim,
-                                 job.layer + (size_t)span->past_slots[span->past_count - 1] * kv->slot_bytes);
         keys += span->past_count;
         most_keys = span->past_count > most_keys ? span->past_count : most_keys;
     }
-    // Less than some 50,000 products (a few microseconds) stays on this thread.
+    // Less than some 50,000 products, or some 50 kB to store (a few microseconds), stays on this thread.
     Pool *pool = keys * kv->width < 50000 ? NULL : args->pool;
-    attend_run(pool, step->row_count * job.heads, attend_item, &job, args->scratch, attend_worker_bytes(most_keys));
+    job.group = choose_group(job.heads, step->row_count, pool);
+    pool_run(step->row_count * kv->width < 12000 ? NULL : args->pool, step->row_count, store_item, &job);
+    attend_run(pool, step->row_count * groups_of(&job), attend_item, &job, args->scratch,
+               attend_worker_bytes(most_keys));
 }
 
 const OpDef op_attention_cached = {

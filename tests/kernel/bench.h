@@ -188,6 +188,7 @@ static inline void bench_attention(const Kernels *kernels, KvKind kind) {
                               .y_stride = BENCH_DIM,
                               .scratch = scratch};
     AttentionRows rows = {.kind = kind,
+                          .heads = 1,
                           .keys = BENCH_KEYS,
                           .head_dim = BENCH_DIM,
                           .scale = 0.125f,

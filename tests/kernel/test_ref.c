@@ -344,7 +344,7 @@ END_TEST
 START_TEST(test_attention_by_slots) {
     enum { HEADS = 2, DIM = 25, WIDTH = HEADS * DIM, KEYS = 30, SLOTS_HERE = 40 };
     static float q[WIDTH], all_k[SLOTS_HERE * WIDTH], all_v[SLOTS_HERE * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH];
-    static float y[WIDTH], scratch[32], pool[SLOTS_HERE * 2 * WIDTH];
+    static float y[WIDTH], scratch[HEADS * 32], pool[SLOTS_HERE * 2 * WIDTH];
     int32_t slots[KEYS];
     Kernels ref = reference();
     Random random = {16};
@@ -360,17 +360,18 @@ START_TEST(test_attention_by_slots) {
             memcpy(k + j * WIDTH, all_k + slots[j] * WIDTH, sizeof q);
             memcpy(v + j * WIDTH, all_v + slots[j] * WIDTH, sizeof q);
         }
+        ref.attention_rows(&(AttentionRows){.kind = kind,
+                                            .heads = HEADS,
+                                            .keys = KEYS,
+                                            .head_dim = DIM,
+                                            .scale = 0.5f,
+                                            .q = q,
+                                            .base = pool,
+                                            .slots = slots,
+                                            .slot_bytes = slot_bytes,
+                                            .y = y,
+                                            .scratch = scratch});
         for (size_t h = 0; h < HEADS; h++) {
-            ref.attention_rows(&(AttentionRows){.kind = kind,
-                                                .keys = KEYS,
-                                                .head_dim = DIM,
-                                                .scale = 0.5f,
-                                                .q = q + h * DIM,
-                                                .base = (char *)pool + h * head_bytes,
-                                                .slots = slots,
-                                                .slot_bytes = slot_bytes,
-                                                .y = y + h * DIM,
-                                                .scratch = scratch});
             double exact[DIM];
             exact_attention(q + h * DIM, k + h * DIM, v + h * DIM, WIDTH, KEYS, DIM, 0.5, exact);
             for (size_t d = 0; d < DIM; d++)

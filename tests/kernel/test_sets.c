@@ -623,24 +623,27 @@ static void check_rows(Guard *guard, Random *random, const Kernels *ref, const K
         set->store_row(a->kind, k, v, heads, a->head_dim, slot);
         check_stored(name, a, slot, pool + j * heads * head_bytes, heads * head_bytes);
     }
-    float *q = guard_place(guard, 5, a->head_dim * 4, true);
-    random_fill(random, a->style, q, a->head_dim);
-    float *expected = guard_place(guard, 6, a->head_dim * 4, true), *got = guard_place(guard, 7, a->head_dim * 4, true);
+    heads = 1 + random_below(random, 2); // the last one or both
+    size_t n = heads * a->head_dim;
+    float *q = guard_place(guard, 5, n * 4, true);
+    random_fill(random, a->style, q, n);
+    float *expected = guard_place(guard, 6, n * 4, true), *got = guard_place(guard, 7, n * 4, true);
     AttentionRows args = {.kind = a->kind,
+                          .heads = heads,
                           .keys = keys,
                           .head_dim = a->head_dim,
                           .scale = 0.125f,
                           .q = q,
-                          .base = pool + head_bytes,
+                          .base = pool + (2 - heads) * head_bytes,
                           .slots = slots,
-                          .slot_bytes = heads * head_bytes,
+                          .slot_bytes = 2 * head_bytes,
                           .y = expected,
-                          .scratch = guard_place(guard, 8, (keys + 15) / 16 * 16 * 4, true)};
+                          .scratch = guard_place(guard, 8, heads * ((keys + 15) / 16 * 16) * 4, true)};
     ref->attention_rows(&args);
     args.y = got;
     set->attention_rows(&args);
-    CHECK_SAME(got, expected, a->head_dim, "%s attention_rows %s keys %zu dim %zu style %d", name,
-               kv_kind_name(a->kind), keys, a->head_dim, a->style);
+    CHECK_SAME(got, expected, n, "%s attention_rows %s keys %zu dim %zu style %d", name, kv_kind_name(a->kind), keys,
+               a->head_dim, a->style);
     guard_check(guard, name);
 }
 

@@ -78,14 +78,13 @@ void ref_attention_blocks(const AttentionBlocks *args) {
         attend_row(args, args->q + row * args->q_stride, args->y + row * args->y_stride);
 }
 
-void ref_attention_rows(const AttentionRows *args) {
+static void attend_head(const AttentionRows *args, const char *base, const float *q, float *y) {
     size_t k_offset = kv_scale_bytes(args->kind), v_offset = k_offset + args->head_dim * kv_element_bytes(args->kind);
-    const char *base = args->base;
     for (size_t j = 0; j < args->keys; j++) {
         const char *row = base + (size_t)args->slots[j] * args->slot_bytes;
         float lanes[16] = {0};
         for (size_t d = 0; d < args->head_dim; d++)
-            lanes[d % 16] = fmaf(args->q[d], kv_read(args->kind, row + k_offset, d), lanes[d % 16]);
+            lanes[d % 16] = fmaf(q[d], kv_read(args->kind, row + k_offset, d), lanes[d % 16]);
         args->scratch[j] = args->scale * fold_sum(lanes);
         if (args->kind == KV_S8)
             args->scratch[j] *= kv_read(KV_F32, row, 0);
@@ -98,8 +97,14 @@ void ref_attention_rows(const AttentionRows *args) {
         for (size_t j = 0; j < args->keys; j++)
             sum = fmaf(args->scratch[j],
                        kv_read(args->kind, base + (size_t)args->slots[j] * args->slot_bytes + v_offset, d), sum);
-        args->y[d] = sum * factor;
+        y[d] = sum * factor;
     }
+}
+
+void ref_attention_rows(const AttentionRows *args) {
+    for (size_t h = 0; h < args->heads; h++)
+        attend_head(args, (const char *)args->base + h * kv_head_bytes(args->kind, args->head_dim),
+                    args->q + h * args->head_dim, args->y + h * args->head_dim);
 }
 
 // One token of one head into place `lane` of a block.
