@@ -11,7 +11,7 @@
 typedef struct Settings {
     GenerationFlags generation;
     const char *workload, *sweep, *svg, *history;
-    int64_t batch, new_tokens, source_tokens, samples, warmup, runs;
+    int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes;
     bool fill, no_history;
 } Settings;
 
@@ -29,6 +29,8 @@ static const Option options[] = {
      .high = 1e6},
     {"warmup", 0, "N", "calls before the clock counts", OPTION_INT, offsetof(Settings, warmup), .low = 0, .high = 1e6},
     {"runs", 0, "N", "timed calls, rounded up to whole passes over the workload", OPTION_INT, offsetof(Settings, runs),
+     .low = 1, .high = 1e6},
+    {"passes", 0, "N", "timed passes over the workload, in place of --runs", OPTION_INT, offsetof(Settings, passes),
      .low = 1, .high = 1e6},
     {"sweep", 0, "KEY=V,V..V", "measure at each value of source-tokens, new-tokens, batch, beams or threads",
      OPTION_TEXT, offsetof(Settings, sweep)},
@@ -128,7 +130,8 @@ static Status measure(CommandRun *run, const Point *point, BenchResult *results,
     for (size_t m = 0; m < run->argument_count; m++)
         results[m] = (BenchResult){.model = run->arguments[m],
                                    .work = work,
-                                   .passes = ((size_t)settings->runs + batches - 1) / batches,
+                                   .passes = settings->passes ? (size_t)settings->passes
+                                                              : ((size_t)settings->runs + batches - 1) / batches,
                                    .beams = generation.num_beams,
                                    .sweep = point->sweep,
                                    .value = point->value};
@@ -157,6 +160,8 @@ static Status answer(CommandRun *run, const BenchResult *results, bool first, Er
 static json_t *settings_json(const Settings *settings) {
     json_t *object = json_pack("{s:I, s:I, s:b}", "warmup", (json_int_t)settings->warmup, "runs",
                                (json_int_t)settings->runs, "fill", settings->fill);
+    if (object && settings->passes)
+        json_object_set_new(object, "passes", json_integer(settings->passes));
     if (object && settings->workload)
         json_object_set_new(object, "workload", json_string(settings->workload));
     if (object && settings->new_tokens)

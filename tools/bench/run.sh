@@ -1,10 +1,22 @@
 #!/bin/sh
-# Measures build/hone against other engines on the same work, in turns. Run it alone on the machine. Arguments go to bart_base.py.
+# Measures build/hone. `./dev bench` runs everything; `./dev bench WORD ...` one part, with its own options (--help tells them):
+#   bars       against PyTorch and CTranslate2 on the same work, with the bars
+#   sweeps     how cost grows with source, output, batch, beams, vocabulary and threads
+#   waterfall  from PyTorch's time to hone's, lever by lever
+#   tokenizer  against the PyPI package tokenizers
+#   page       docs/performance.md from what was stored
+# `./dev bench --against REV` tells whether the working tree got slower than a revision. Run it alone on the machine.
 set -eu
 cd "$(dirname "$0")/../.."
-shared=$PWD/../shared/bench
-[ -d "$shared" ] || { echo "bench: skipped: $shared is not here" >&2; exit 0; }
+case ${1:-} in
+--against) shift; exec python3 tools/bench/against.py "$@" ;;
+page) shift; exec python3 tools/bench/page.py "$@" ;;
+esac
+[ -d ../shared/bench ] || { echo "bench: skipped: ../shared/bench is not here" >&2; exit 0; }
 python=$(sh tools/oracle.sh ctranslate2==4.8.5)
-work=${XDG_CACHE_HOME:-$HOME/.cache}/hone/bench
-mkdir -p "$work"
-exec "$python" tools/bench/bart_base.py "$PWD/build/hone" "$shared" "$work" "$@"
+case ${1:-} in
+bars | sweeps | waterfall | tokenizer) part=$1; shift; exec "$python" "tools/bench/$part.py" "$@" ;;
+'') for part in bars sweeps waterfall tokenizer; do "$python" "tools/bench/$part.py"; done
+    echo "bench: now './dev bench page' writes docs/performance.md" >&2 ;;
+*) sed -n '2,8s/^# //p' "$0" >&2; exit 2 ;;
+esac
