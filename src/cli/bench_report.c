@@ -54,13 +54,15 @@ json_t *bench_report_json(const CommandRun *run, const BenchResult *result, Erro
     for (size_t i = 0; i < r->new_token_kinds; i++)
         json_array_append_new(lengths, json_integer((json_int_t)r->new_tokens[i]));
     json_t *line = json_pack(
-        "{s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:s}",
+        "{s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:f, "
+        "s:s, s:s}",
         "engine", "hone", "model", path_name(result->model), "batch", (json_int_t)work->batch, "beams",
         (json_int_t)result->beams, "threads", work->runtime.threads, "samples", (json_int_t)work->samples,
         "source_tokens", (json_int_t)tokens, "new_tokens", lengths, "ms_per_sample", ms_per_sample, "samples_per_s",
         1e3 / ms_per_sample, "mean_ms", latency.mean_ms, "p50_ms", latency.p50_ms, "p95_ms", latency.p95_ms, "p99_ms",
         latency.p99_ms, "weights_mb", r->weights_mb, "rss_mb", r->rss_mb, "peak_rss_mb", r->peak_rss_mb, "load_ms",
-        r->load_ms, "limit_ms", r->limit_ms, "cpu", cpu_level_name(run->common.level), "digest", r->digest);
+        r->load_ms, "limit_ms", r->limit_ms, "kv_type", kv_kind_name(work->runtime.kv_kind), "kv_token_kb",
+        r->kv_token_kb, "cpu", cpu_level_name(run->common.level), "digest", r->digest);
     bool good = line && json_object_set_new(line, "vocabulary", json_integer((json_int_t)r->vocabulary)) == 0;
     if (good && result->sweep)
         good = json_object_set_new(line, "sweep", json_string(sweep_key_name(result->sweep->key))) == 0 &&

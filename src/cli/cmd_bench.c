@@ -7,8 +7,10 @@
 #include "base/memory.h"
 #include "cli/bench_report.h"
 #include "cli/generation.h"
+#include "cli/runtime.h"
 
 typedef struct Settings {
+    RuntimeFlags runtime;
     GenerationFlags generation;
     const char *workload, *sweep, *svg, *history;
     int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes;
@@ -39,6 +41,7 @@ static const Option options[] = {
      offsetof(Settings, history)},
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
+    {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
 
@@ -114,8 +117,8 @@ static Status measure(CommandRun *run, const Point *point, BenchResult *results,
     TRY_NEW(work);
     work->options = apply_options;
     work->context = point;
-    work->runtime =
-        (RuntimeSettings){.level = run->common.level, .threads = (int)point->threads, .batch = (size_t)point->batch};
+    work->runtime = runtime_settings(run, &settings->runtime, (size_t)point->batch);
+    work->runtime.threads = (int)point->threads;
     // Hugging Face forces </s> as the last token where others do not: digests compare what comes before it.
     work->digest_leaves_out = point->new_tokens ? 1 : 0;
     BenchSources sources = {.workload = settings->workload,

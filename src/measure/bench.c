@@ -105,6 +105,8 @@ static Status load(Child *child, const char *model, Error *err) {
     TRY(runtime_new(model, &work->runtime, &child->runtime, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
     child->report.weights_mb = (double)child->runtime->info->weight_bytes / 1e6;
+    child->report.kv_token_kb =
+        (double)session_page_bytes(model_session(child->runtime->model), work->runtime.kv_kind) / KV_BLOCK_TOKENS / 1e3;
     child->report.vocabulary = child->runtime->info->vocabulary;
     child->generation = *model_generation(child->runtime->model);
     TRY(work->options(work->context, &child->runtime->arena, &child->generation, err));

@@ -28,6 +28,7 @@ typedef struct Bench Bench;
 // What a model tells when it ends.
 typedef struct BenchReport {
     double load_ms, weights_mb, rss_mb, peak_rss_mb;
+    double kv_token_kb; // K and V of one token, all layers
     size_t vocabulary;
     double limit_ms;                        // per sample, as measure/limit.h has it
     size_t new_tokens[32], new_token_kinds; // distinct output lengths, ascending
