@@ -4,7 +4,7 @@
 
 #include "kernel/sets.h"
 
-#define Q4_STEP 4
+#define Q4_OFFSET 128
 #define Q4_ROWS 6
 #define Q4_NAME "avxvnni q4 6x16"
 #define Q4_KERNEL avxvnni_gemm_q4
