@@ -99,6 +99,16 @@ bool cpu_has_i8mm(void) {
 }
 #endif
 
+bool cpu_has_sha(void) {
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    bool base = __get_cpuid(1, &a, &b, &c, &d) && (c & bit_SSSE3) && (c & bit_SSE4_1);
+    return base && __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
+#else
+    return false;
+#endif
+}
+
 // The first number in a file of /sys or /proc; -1 when there is none.
 static long number_in(const char *path) {
     FILE *file = fopen(path, "r");

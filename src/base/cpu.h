@@ -28,6 +28,9 @@ MUST_CHECK Status cpu_choose(const char *name, CpuLevel *ret_level, Error *err);
 bool cpu_has_dotprod(void);
 bool cpu_has_i8mm(void);
 
+// The instructions of SHA-256 on x86. False elsewhere.
+bool cpu_has_sha(void);
+
 // Physical cores this process may run on (from its affinity mask and the kernel's topology); at least 1.
 int cpu_cores(void);
 

@@ -4,7 +4,10 @@
 
 #include <string.h>
 
-static const uint32_t rounds[64] = {
+#include "base/cpu.h"
+#include "base/hash_rounds.h"
+
+const uint32_t sha256_rounds[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -31,7 +34,7 @@ static void block_add(uint32_t state[8], const unsigned char *block) {
     memcpy(s, state, sizeof s);
     for (int i = 0; i < 64; i++) {
         uint32_t a = rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25);
-        uint32_t one = s[7] + a + ((s[4] & s[5]) ^ (~s[4] & s[6])) + rounds[i] + w[i];
+        uint32_t one = s[7] + a + ((s[4] & s[5]) ^ (~s[4] & s[6])) + sha256_rounds[i] + w[i];
         uint32_t b = rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22);
         uint32_t two = b + ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
         memmove(s + 1, s, 7 * sizeof *s);
@@ -42,8 +45,14 @@ static void block_add(uint32_t state[8], const unsigned char *block) {
         state[i] += s[i];
 }
 
+void sha256_blocks_plain(uint32_t state[8], const unsigned char *blocks, size_t count) {
+    for (; count; count--, blocks += 64)
+        block_add(state, blocks);
+}
+
 void sha256_init(Sha256 *hash) {
     *hash = (Sha256){
+        .blocks = cpu_has_sha() ? sha256_blocks_x86 : sha256_blocks_plain,
         .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
@@ -53,9 +62,9 @@ void sha256_add(Sha256 *hash, const void *data, size_t bytes) {
     hash->bytes += bytes;
     while (bytes) {
         if (filled == 0 && bytes >= 64) {
-            block_add(hash->state, p);
-            p += 64;
-            bytes -= 64;
+            hash->blocks(hash->state, p, bytes / 64);
+            p += bytes / 64 * 64;
+            bytes %= 64;
             continue;
         }
         size_t take = 64 - filled < bytes ? 64 - filled : bytes;
@@ -64,7 +73,7 @@ void sha256_add(Sha256 *hash, const void *data, size_t bytes) {
         bytes -= take;
         filled = (filled + take) % 64;
         if (filled == 0)
-            block_add(hash->state, hash->block);
+            hash->blocks(hash->state, hash->block, 1);
     }
 }
 

@@ -2,6 +2,8 @@
 // The examples of FIPS 180-2, appendix B, and every way of cutting an input.
 #include "base/hash.h"
 
+#include "base/cpu.h"
+#include "base/random.h"
 #include "check.h"
 
 static void expect(const void *data, size_t bytes, const char *digest) {
@@ -44,4 +46,23 @@ START_TEST(pieces_do_not_matter) {
 }
 END_TEST
 
-TEST_MAIN("hash", published_vectors, pieces_do_not_matter)
+// The processor's instructions against the plain code: states and blocks of all kinds.
+START_TEST(instructions_agree) {
+    if (!cpu_has_sha())
+        CHECK_SKIP("this processor has no instructions for SHA-256");
+    unsigned char blocks[64 * 9 + 1];
+    Random random = {8};
+    for (int round = 0; round < 500; round++) {
+        uint32_t plain[8], fast[8];
+        for (size_t i = 0; i < sizeof blocks; i++)
+            blocks[i] = round == 0 ? 0 : round == 1 ? 0xFF : (unsigned char)(random_next(&random) >> 56);
+        for (int i = 0; i < 8; i++)
+            plain[i] = fast[i] = (uint32_t)(random_next(&random) >> 32);
+        sha256_blocks_plain(plain, blocks + round % 2, (size_t)round % 10);
+        sha256_blocks_x86(fast, blocks + round % 2, (size_t)round % 10);
+        ck_assert_mem_eq(plain, fast, sizeof plain);
+    }
+}
+END_TEST
+
+TEST_MAIN("hash", published_vectors, pieces_do_not_matter, instructions_agree)

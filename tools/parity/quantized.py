@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds what `hone quantize` writes against torch, transformers (4.57) and compressed-tensors.
+"""Holds what `hone quantize` writes against torch, transformers (4.57), compressed-tensors (0.20) and bitsandbytes (0.50).
 
     tools/parity/quantized.py HONE MODEL
 
@@ -9,8 +9,10 @@ tensor has the bits of torch's .half() or .bfloat16(). For int8 with --loadable:
 loads it; its weights are exactly int8 times scale, within half a step of the original; and the logits of `hone run` are
 those of W8A8's definition in torch. There float noise now and then makes an activation round the other way, a whole step
 that changes all that follows: so many tiny inputs are run, of which half have to agree to 1e-5, and none may differ by
-more than int8 itself costs. Without --loadable: transformers refuses the folder. `hone verify` has to have said all this
-beforehand. Exits 1 where anything differs.
+more than int8 itself costs. For int4 and nf4 with --loadable, and for int8 and int4 mixed: the codes and scales are those of
+compressed-tensors and bitsandbytes, transformers with either loads the folder, its weights are what hone computes with (for
+nf4 up to the codebook's rounding), and its logits lie as near to fp32's as hone's do. Without --loadable: transformers refuses
+the folder. `hone verify` has to have said all this beforehand. Exits 1 where anything differs.
 """
 import argparse
 import json
@@ -163,17 +165,118 @@ def check_dequantized(loaded, written, layers):
     check(same == len(layers), f"int8: {same} of {len(layers)} weights in transformers are int8 times scale, to the bit")
 
 
-def check_refused(hone, model, folder):
-    out = folder / "tables"
-    _, takes = quantize(hone, model, out, "int8")
-    check(not takes["transformers"] and not takes["transformers + compressed-tensors"],
-          "int8 tables: verify says that transformers does not take them")
+NF4_STEP = 1 / 112  # hone's codebook: integers over 112
+
+
+def four_bit_layers(original):
+    return [name for name in original if ".layers." in name and original[name].dim() == 2]
+
+
+def check_nf4_bytes(written, original, layers, nested):
+    """bitsandbytes' own quantizer on the same weights: codes and absmax to the byte; under double quantization absmax to half a
+    step of its map (its CPU path looks codes up in a table and may miss the nearest)."""
+    from bitsandbytes import functional
+
+    codes = scales = 0
+    worst = 0.0
+    for name in layers:
+        packed, state = functional.quantize_4bit(original[name].float(), blocksize=64, quant_type="nf4")
+        codes += torch.equal(packed, written[name])
+        if nested:
+            told = json.loads(bytes(written[name + ".quant_state.bitsandbytes__nf4"].tolist()))
+            ours = functional.dequantize_blockwise(
+                written[name + ".absmax"], absmax=written[name + ".nested_absmax"], code=written[name + ".nested_quant_map"],
+                blocksize=256) + told["nested_offset"]
+            step = written[name + ".nested_absmax"].max() * 0.0071
+            worst = max(worst, float((ours - state.absmax).abs().max() / step))
+        scales += nested or torch.equal(state.absmax, written[name + ".absmax"])
+    check(codes == len(layers), f"nf4: codes of {codes} of {len(layers)} weights are bitsandbytes', to the byte")
+    check(scales == len(layers) and worst <= 1.01, f"nf4: absmax {'within %.2f half steps' % worst if nested else 'equal'}")
+
+
+def check_int4_bytes(written, original, layers, group):
+    """The packed codes are compressed-tensors' for the scales in the file."""
+    from compressed_tensors.compressors.pack_quantized.helpers import pack_to_int32
+    from compressed_tensors.quantization import QuantizationArgs
+    from compressed_tensors.quantization.lifecycle.forward import quantize as encode
+
+    args, same = QuantizationArgs(num_bits=4, type="int", symmetric=True, strategy="group", group_size=group), 0
+    for name in layers:
+        scale, weight = written[name + "_scale"], original[name].float()
+        near = (weight.unflatten(1, (-1, group)).abs().amax(-1) / 7.5).half()
+        zero = torch.zeros_like(scale, dtype=torch.int8)
+        codes = encode(x=weight, scale=scale.float(), zero_point=zero, args=args, dtype=torch.int8)
+        same += torch.equal(pack_to_int32(codes, 4), written[name + "_packed"]) and torch.equal(near[near > 0], scale[near > 0])
+    check(same == len(layers), f"int4: codes and scales of {same} of {len(layers)} weights are compressed-tensors', to the byte")
+
+
+def dense_weight(module):
+    if hasattr(module, "weight") and hasattr(module.weight, "quant_state"):
+        from bitsandbytes import functional
+
+        return functional.dequantize_4bit(module.weight.data, module.weight.quant_state).float()
+    weight = module.weight.detach()
+    if weight.dtype == torch.int8:
+        weight = weight * module.weight_scale.detach()
+    return weight.float()
+
+
+def check_four_bits(hone, model, folder, original, inputs, scheme, options, loader, tolerance):
+    """Loads the folder with transformers and `loader`, and puts its weights, as loaded, into a plain model: that hone's logits lie
+    near it shows that both read the same numbers. hone also quantizes activations, which costs about what int8 does."""
+    out = folder / "-".join([scheme, *options]).replace("=", "-").replace("*", "x")
+    _, takes = quantize(hone, model, out, scheme, "--loadable", *options)
+    check(takes[loader], f"{scheme}: verify promises {loader}")
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(out, dtype=torch.float32)
+    if "compressed-tensors" in loader:
+        torch_logits(loaded, *inputs[0])  # it unpacks at the first call, where bitsandbytes packs anew
+    reals = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    plain = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    theirs, modules = dict(loaded.named_modules()), dict(plain.named_modules())
+    for name in four_bit_layers(original):
+        module = name.removesuffix(".weight")
+        modules[module].weight.data = dense_weight(theirs[module])
+    found, cost, direct = [], [], []
+    for source, target in inputs:
+        base = torch_logits(reals, source, target)
+        ours, unpacked = hone_logits(hone, out, folder, source, target), torch_logits(plain, source, target)
+        found.append(spread(ours - unpacked, base))
+        cost.append(spread(unpacked - base, base))
+        direct.append(spread(torch_logits(loaded, source, target) - unpacked, base))
+    found, cost, direct = (float(numpy.mean(x)) for x in (found, cost, direct))
+    check(found < tolerance * cost and direct < tolerance * cost,
+          f"{scheme} {' '.join(options)}: {loader} loads it; 4 bits cost {cost:.1e} of the logits' spread, hone is {found:.1e} "
+          f"from the loaded weights, transformers itself {direct:.1e}")
+    return load_file(out / "model.safetensors")
+
+
+def check_all_four_bits(hone, model, folder, original, inputs):
+    layers = four_bit_layers(original)
+    tensors, bits = "transformers + compressed-tensors", "transformers + bitsandbytes"
+    fits = next((g for g in (128, 64, 32) if all(original[name].shape[1] % g == 0 for name in layers)), None)
+    for options in ([], ["--double-quant"]):
+        written = check_four_bits(hone, model, folder, original, inputs, "nf4", options, bits, 0.5)
+        check_nf4_bytes(written, original, layers, bool(options))
+    if not fits:
+        print(f"        int4 skipped: no group divides the columns of {model}")
+        return
+    written = check_four_bits(hone, model, folder, original, inputs, "int4", ["--group", "32"], tensors, 0.5)
+    check_int4_bytes(written, original, layers, 32)
+    check_four_bits(hone, model, folder, original, inputs, "int4", ["--group", str(fits), "--keep", "*.fc1=int8", "--keep",
+                                                                    "*.encoder.*.q_proj=fp16"], tensors, 0.5)
+
+
+def check_refused(hone, model, folder, scheme, *options):
+    out = folder / ("tables-" + "-".join([scheme, *options]).replace("=", "-").replace("*", "x"))
+    name = " ".join([scheme, *options])
+    _, takes = quantize(hone, model, out, scheme, *options)
+    check(not any(takes[other] for other in takes if other != "hone"), f"{name}: verify says that none but hone takes it")
     try:
         AutoModelForSeq2SeqLM.from_pretrained(out, dtype=torch.float32)
-        check(False, "int8 tables: transformers refuses the folder")
+        check(False, f"{name}: transformers refuses the folder")
     except Exception as error:  # noqa: BLE001 # whatever it calls it
         last = [line for line in str(error).splitlines() if line.strip()]
-        check(True, f"int8 tables: transformers refuses the folder: {type(error).__name__}: {last[0][:70] if last else ''}")
+        check(True, f"{name}: transformers refuses the folder: {type(error).__name__}: {last[0][:70] if last else ''}")
 
 
 def main():
@@ -191,7 +294,11 @@ def main():
         check_half(options.hone, options.model, folder, "fp16", torch.float16, original)
         check_half(options.hone, options.model, folder, "bf16", torch.bfloat16, original)
         check_int8(options.hone, options.model, folder, original, inputs)
-        check_refused(options.hone, options.model, folder)
+        check_all_four_bits(options.hone, options.model, folder, original, inputs)
+        for words in (["int8"], ["nf4"], ["int4", "--group", "32"], ["nf4", "--keep", "*.fc1=int8"],
+                      ["fp16", "--embeddings", "nf4"]):
+            if words[0] != "int4" or config["d_model"] % 32 == 0:
+                check_refused(options.hone, options.model, folder, *words)
     print(f"{len(failures)} differences")
     sys.exit(1 if failures else 0)
 
