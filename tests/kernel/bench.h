@@ -215,6 +215,65 @@ static inline void bench_attention(const Kernels *kernels, KvKind kind) {
     print_attention(kernels, "attention_rows", kind, 1, ns);
 }
 
+// K and V from memory, as in a step, whose weights have driven them out of the caches: one row of twelve heads of 64,
+// 216 tokens of the source (blocks, one call a head) and 40 of its own past (rows, one call for all heads). Each call
+// has other pages of a pool of 192 MB, in a shuffled order.
+static inline void bench_attention_cold(const Kernels *kernels, KvKind kind) {
+    enum { TOKENS = 216, PAST = 40, WIDTH = BENCH_HEADS * BENCH_DIM, POOL = 192 << 20, CALLS = 150 };
+    static float q[WIDTH], y[WIDTH], scratch[ATTENTION_QUERY_ROWS * BENCH_KEYS];
+    static int32_t order[BENCH_KEYS];
+    Error err;
+    char *pool = memory_map(POOL, &err);
+    if (!pool) {
+        printf("not enough memory for a pool of K and V\n");
+        exit(EXIT_FAILURE);
+    }
+    memset(pool, 1, POOL);
+    Random random = {1};
+    random_fill(&random, STYLE_PLAIN, q, WIDTH);
+    size_t head_bytes = kv_head_bytes(kind, BENCH_DIM), slot_bytes = BENCH_HEADS * head_bytes;
+    for (int by_rows = 0; by_rows < 2; by_rows++) {
+        size_t place_bytes = by_rows ? slot_bytes : 16 * slot_bytes, tokens = by_rows ? PAST : TOKENS;
+        double best = 1e30;
+        for (size_t call = 0, at = 0; call < CALLS; call++) {
+            for (size_t i = 0; i < (by_rows ? PAST : (TOKENS + 15) / 16); i++, at++)
+                order[i] = (int32_t)((at * 7919) % (POOL / place_bytes));
+            AttentionBlocks blocks = {.kind = kind,
+                                      .queries = 1,
+                                      .keys = TOKENS,
+                                      .head_dim = BENCH_DIM,
+                                      .scale = 0.125f,
+                                      .blocks = order,
+                                      .block_bytes = place_bytes,
+                                      .scratch = scratch};
+            uint64_t start = clock_ns();
+            if (by_rows)
+                kernels->attention_rows(&(AttentionRows){.kind = kind,
+                                                         .heads = BENCH_HEADS,
+                                                         .keys = PAST,
+                                                         .head_dim = BENCH_DIM,
+                                                         .scale = 0.125f,
+                                                         .q = q,
+                                                         .base = pool,
+                                                         .slots = order,
+                                                         .slot_bytes = place_bytes,
+                                                         .y = y,
+                                                         .scratch = scratch});
+            for (size_t h = 0; h < BENCH_HEADS && !by_rows; h++) {
+                blocks.q = q + h * BENCH_DIM, blocks.y = y + h * BENCH_DIM;
+                blocks.base = pool + h * 16 * head_bytes;
+                kernels->attention_blocks(&blocks);
+            }
+            double took = (double)(clock_ns() - start);
+            best = took < best ? took : best;
+        }
+        printf("%-7s %-16s %-4s 12 heads keys %zu from memory %8.2f us %7.1f GB/s\n", cpu_level_name(kernels->level),
+               by_rows ? "attention_rows" : "attention_blocks", kv_kind_name(kind), tokens, best * 1e-3,
+               (double)(tokens * slot_bytes) / best);
+    }
+    memory_unmap(pool, POOL);
+}
+
 // A beam's end of a step over BART's words: what top_log_softmax takes the place of, and itself.
 static inline void bench_top(const Kernels *kernels) {
     enum { WORDS = 50265, MOST = 8 };
@@ -249,7 +308,7 @@ static inline int bench_kernels(void) {
         bench_rows(&kernels, 50265);
         bench_top(&kernels);
         for (KvKind kv_kind = 0; kv_kind < KV_KIND_COUNT; kv_kind++)
-            bench_attention(&kernels, kv_kind);
+            bench_attention(&kernels, kv_kind), bench_attention_cold(&kernels, kv_kind);
     }
     return EXIT_SUCCESS;
 }
