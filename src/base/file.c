@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -129,12 +130,14 @@ Status file_create(const char *path, FileWriter **ret_writer, Error *err) {
     size_t length = strlen(path);
     if (path_kind(path) == PATH_FOLDER) // the rename at the end would say so too, after all the work
         return FAIL(err, ERR_IO, "file '%s' cannot be created: it is a folder", path);
-    FileWriter *writer = memory_new(1, sizeof *writer + 2 * length + 32, err);
+    FileWriter *writer = memory_new(1, sizeof *writer + 2 * length + 40, err);
     TRY_NEW(writer);
     writer->path = (char *)(writer + 1);
     memcpy(writer->path, path, length + 1);
     writer->temporary = writer->path + length + 1;
-    snprintf(writer->temporary, length + 31, "%s.%ld.part", path, (long)getpid());
+    // Two threads may be writing the same file: each has a temporary of its own.
+    static _Atomic unsigned count;
+    snprintf(writer->temporary, length + 39, "%s.%ld-%u.part", path, (long)getpid(), atomic_fetch_add(&count, 1));
     writer->buffered = 0;
     writer->direct = path_kind(path) == PATH_OTHER;
     writer->staged = STAGED_NONE;

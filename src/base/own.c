@@ -110,6 +110,10 @@ void file_remove(const char *path) {
     unlink(path);
 }
 
+void file_restrict(const char *path) {
+    fchmodat(AT_FDCWD, path, S_IRUSR | S_IWUSR, 0);
+}
+
 uint64_t folder_room_bytes(const char *path) {
     struct statvfs info;
     return statvfs(path, &info) == 0 ? (uint64_t)info.f_bavail * info.f_frsize : 0;

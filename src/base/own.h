@@ -28,5 +28,8 @@ MUST_CHECK Status file_map_own(Arena *arena, const char *path, Bytes *ret_bytes,
 void file_touch(const char *path);
 void file_remove(const char *path);
 
+// Only this user may read and write the file from now on.
+void file_restrict(const char *path);
+
 // Bytes free for this user in the folder's file system; 0 when the system does not say.
 uint64_t folder_room_bytes(const char *path);

@@ -40,8 +40,8 @@ static const Option options[] = {
     {"history", 0, "FILE", "append to this history (default: the one in the user's cache)", OPTION_TEXT,
      offsetof(Settings, history)},
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
-    {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
+    {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {0},
 };
 

@@ -2,6 +2,10 @@
 // A command's runtime.
 #include "cli/runtime.h"
 
+#include <string.h>
+
+#include "base/cache.h"
+
 const Option runtime_options[] = {
     {"kv-type", 0, "TYPE", "keep keys and values as f32 (default), f16 or int8", OPTION_TEXT,
      offsetof(RuntimeFlags, kv_type), .choices = "f32|f16|int8"},
@@ -9,8 +13,19 @@ const Option runtime_options[] = {
      OPTION_FLAG, offsetof(RuntimeFlags, lm_head_screen)},
     {"lookup-decoding", 0, NULL, "guess greedy tokens from the source, several in a step", OPTION_FLAG,
      offsetof(RuntimeFlags, lookup_decoding)},
+    {"engine-cache", 0, "DIR", "keep packed weights there, or 'none' (default: the user's cache)", OPTION_TEXT,
+     offsetof(RuntimeFlags, engine_cache)},
     {0},
 };
+
+// The folder that was asked for, or the usual one; that there is none is no failure.
+static const char *engine_cache_choose(Arena *arena, const char *asked) {
+    char *usual;
+    Error ignored;
+    if (asked)
+        return strcmp(asked, "none") == 0 ? NULL : asked;
+    return cache_path(arena, "engines", &usual, &ignored) == OK ? usual : NULL;
+}
 
 RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch) {
     RuntimeSettings settings = {.level = run->common.level,
@@ -19,6 +34,7 @@ RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flag
                                 .lm_head_screen = flags->lm_head_screen,
                                 .lookup_decoding = flags->lookup_decoding,
                                 .skips_scores = !flags->needs_scores};
+    settings.engine_cache = engine_cache_choose(run->arena, flags->engine_cache);
     if (flags->kv_type)
         kv_kind_from_name(flags->kv_type, &settings.kv_kind);
     return settings;

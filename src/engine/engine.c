@@ -120,6 +120,7 @@ static Status engine_build(Engine *engine, const SessionModel *model, const Kern
         .most_source_tokens = engine->settings.most_source_tokens,
         .pages = choose_pages(model, &engine->settings),
         .kv_kind = engine->settings.kv_kind,
+        .engine_cache = engine->settings.engine_cache,
     };
     TRY(session_new(model, kernels, engine->pool, &limits, &engine->session, err));
     engine->total_pages = session_free_pages(engine->session);

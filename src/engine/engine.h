@@ -41,6 +41,7 @@ typedef struct EngineSettings {
     size_t most_source_tokens; // of one encode step; 0: a default of 4096, at least the model's positions
     size_t most_positions;     // of a source or an output; 0: the model's
     KvKind kv_kind;            // how K and V are kept: 0 is f32
+    const char *engine_cache;  // folder of packed weights (exec/engine_cache.h); NULL: none
     size_t kv_bytes;           // of the K/V pages, beyond what one request may need; 0: 1 GiB
     bool lm_head_screen;       // choose tokens by a screen of the head where that is proven (exec/screen.h)
     bool lookup_decoding;      // guess what greedy sequences go on with (engine/lookup.h)

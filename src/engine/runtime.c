@@ -23,6 +23,7 @@ static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *se
         TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
     EngineSettings engine = {.most_requests = settings->batch,
                              .kv_kind = settings->kv_kind,
+                             .engine_cache = settings->engine_cache,
                              .lm_head_screen = settings->lm_head_screen,
                              .lookup_decoding = settings->lookup_decoding,
                              .skips_scores = settings->skips_scores};

@@ -12,6 +12,7 @@ typedef struct RuntimeSettings {
     size_t batch;                                       // requests in flight
     KvKind kv_kind;                                     // how K and V are kept
     bool lm_head_screen, lookup_decoding, skips_scores; // EngineSettings'
+    const char *engine_cache;                           // folder of packed weights (exec/engine_cache.h); NULL: none
 } RuntimeSettings;
 
 typedef struct Runtime {

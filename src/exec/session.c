@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "exec/engine_cache.h"
 #include "op/packed.h"
 
 // Pages of a source: first those of its cross-attention K/V, then those its decoder slots come from.
@@ -25,6 +26,8 @@ struct Session {
     const Kernels *kernels;
     Pool *pool;
     PackedBlock block; // of all three
+    Tuning tuning;
+    EngineCache *cache;
     Plan *encode, *decode, *head;
     KvPool kv;
     size_t kv_bytes;
@@ -90,16 +93,49 @@ static Status pool_make(Session *s, Error *err) {
     return OK;
 }
 
+// What the graphs of a session are for, in their order.
+static const TuneUse uses[] = {TUNE_MANY_ROWS, TUNE_FEW_ROWS, TUNE_FEW_ROWS};
+enum { GRAPHS = sizeof uses / sizeof *uses, TUNE_BUDGET_MS = 120 };
+
+// A block for the weights of all graphs: mapped from the engine cache, or empty memory for the plans to pack into.
+static Status block_make(Session *s, const Graph *const *graphs, Error *err) {
+    TRY(packed_block_make(&s->arena, s->kernels, graphs, GRAPHS, &s->block, err));
+    TRY(tuning_make(&s->arena, &s->block, &s->tuning, err));
+    EngineCacheSettings settings = {.folder = s->limits.engine_cache,
+                                    .files = s->model.files,
+                                    .contents = s->model.contents,
+                                    .file_count = s->model.file_count,
+                                    .graphs = graphs,
+                                    .graph_count = GRAPHS,
+                                    .level = s->kernels->level,
+                                    .pool = s->pool};
+    TRY(engine_cache_new(&settings, &s->block, &s->cache, err));
+    if (engine_cache_load(s->cache, &s->block, &s->tuning))
+        return OK;
+    if (engine_cache_usable(s->cache))
+        TRY(tune_kernels(&s->tuning, s->kernels->level, uses, &s->block, err));
+    return packed_block_map(&s->arena, &s->block, err);
+}
+
+// What was packed now is tuned and kept, where there is a cache.
+static Status block_keep(Session *s, Error *err) {
+    if (engine_cache_report(s->cache)->origin != ENGINE_PACKED)
+        return OK;
+    TRY(tune_tilings(&s->tuning, s->pool, uses, &s->block, (uint64_t)TUNE_BUDGET_MS * 1000000, err));
+    engine_cache_store(s->cache, &s->block, &s->tuning);
+    return OK;
+}
+
 static Status session_fill(Session *s, Error *err) {
     size_t encode_dims[] = {s->limits.most_source_tokens}, decode_dims[] = {s->limits.most_rows, s->limits.most_rows};
-    const Graph *graphs[] = {s->model.encode, s->model.decode, s->model.head};
-    TRY(packed_block_make(&s->arena, s->kernels, graphs, sizeof graphs / sizeof *graphs, &s->block, err));
-    TRY(packed_block_map(&s->arena, &s->block, err));
+    const Graph *graphs[GRAPHS] = {s->model.encode, s->model.decode, s->model.head};
+    TRY(block_make(s, graphs, err));
     PlanSettings settings = {s->kernels, s->pool, encode_dims, s->model.most_positions, &s->block};
     TRY(plan_make(&s->arena, s->model.encode, &settings, &s->encode, err));
     settings.most_dims = decode_dims;
     TRY(plan_make(&s->arena, s->model.decode, &settings, &s->decode, err));
     TRY(plan_make(&s->arena, s->model.head, &settings, &s->head, err));
+    TRY(block_keep(s, err));
     return pool_make(s, err);
 }
 
@@ -130,6 +166,7 @@ void session_free(Session *session) {
         memory_free(source->pages);
         memory_free(source);
     }
+    engine_cache_free(session->cache); // before the block that it may still be writing
     arena_done(&session->arena);
     memory_free(session);
 }
@@ -308,6 +345,13 @@ SessionMemory session_memory(const Session *session) {
 
 const Plan *session_encode_plan(const Session *session) {
     return session->encode;
+}
+
+const EngineReport *session_engine(Session *session, const PackedBlock **ret_block, const Tuning **ret_tuning) {
+    engine_cache_settle(session->cache);
+    *ret_block = &session->block;
+    *ret_tuning = &session->tuning;
+    return engine_cache_report(session->cache);
 }
 
 const Plan *session_decode_plan(const Session *session) {

@@ -11,6 +11,7 @@
 // steps nothing is allocated. One thread calls; the pool's threads work.
 #pragma once
 
+#include "exec/engine_cache.h"
 #include "exec/plan.h"
 
 typedef struct Session Session;
@@ -21,6 +22,7 @@ typedef struct SessionLimits {
     size_t most_source_tokens; // of an encode step, all its sources together
     size_t pages;              // of the K/V pool; a page is 16 tokens, all layers
     KvKind kv_kind;            // how K and V are kept
+    const char *engine_cache;  // folder (engine_cache.h); NULL: none
 } SessionLimits;
 
 // What a session needs to know of a model; filled by the model room.
@@ -29,7 +31,10 @@ typedef struct SessionModel {
     const Graph *decode; // (ids i32[T], positions i32[T], picked i32[P]) -> states f32[P,d]
     const Graph *head;   // (states f32[P,d]) -> logits f32[P,vocabulary]
     size_t decoder_layers, width, vocabulary;
-    size_t most_positions; // tokens a source or an output may have
+    size_t most_positions;    // tokens a source or an output may have
+    const char *const *files; // that the weights lie in, and what they hold: for the engine cache
+    const Bytes *contents;
+    size_t file_count;
 } SessionModel;
 
 MUST_CHECK Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool,
@@ -90,6 +95,9 @@ typedef struct SessionMemory {
     size_t packed_bytes, activation_bytes, kv_bytes, activation_bytes_without_reuse;
 } SessionMemory;
 SessionMemory session_memory(const Session *session);
+
+// Where the packed weights came from and what was chosen for them; waits until an entry of the cache is written.
+const EngineReport *session_engine(Session *session, const PackedBlock **ret_block, const Tuning **ret_tuning);
 
 // Turns the timing of all plans' steps on or off (plan.h).
 void session_set_timing(Session *session, bool on);

@@ -141,7 +141,10 @@ static void info_fill(Model *model, const char *path, const ArchModel *arch) {
     const GenerationOptions *g = &model->generation;
     info->ids = (SpecialIds){g->bos_token_id, g->eos_token_count ? g->eos_token_ids[0] : -1, g->pad_token_id,
                              g->decoder_start_token_id};
-    model->session = (SessionModel){.encode = arch->encode,
+    model->session = (SessionModel){.files = info->files,
+                                    .contents = info->contents,
+                                    .file_count = info->file_count,
+                                    .encode = arch->encode,
                                     .decode = arch->decode,
                                     .head = arch->head,
                                     .decoder_layers = arch->decoder_layers,

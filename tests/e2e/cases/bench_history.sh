@@ -18,4 +18,4 @@ bench --history torn.sqlite 2> err | sed 's/.*"digest".*/an answer/'; bench --hi
 # the user's own cannot be written: a remark, and exit 0
 touch file
 XDG_CACHE_HOME=$PWD/file "$HONE" bench "$tiny" --threads 1 --warmup 0 --runs 1 --new-tokens 2 --json 2> err | wc -l; cat err
-XDG_CACHE_HOME=$PWD/new "$HONE" bench "$tiny" --threads 1 --warmup 0 --runs 1 --new-tokens 2 --no-history > /dev/null; ls
+XDG_CACHE_HOME=$PWD/new "$HONE" bench "$tiny" --threads 1 --warmup 0 --runs 1 --new-tokens 2 --no-history --engine-cache none > /dev/null; ls

@@ -7,7 +7,7 @@ for name in HUP INT TERM; do
         if ls out.*.part > /dev/null 2>&1; then break; fi
         sleep 0.1
     done
-    ls out.*.part | sed 's/[0-9][0-9]*/N/'
+    ls out.*.part | sed 's/[0-9][0-9]*-[0-9]*/N/'
     kill -"$name" $!
     wait $!
     echo "$name: exit $?"
