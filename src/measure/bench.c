@@ -134,8 +134,12 @@ static Status finish(Child *child, Error *err) {
     child->report.rss_mb = (double)memory.resident_bytes / 1e6;
     child->report.peak_rss_mb = (double)memory.peak_bytes / 1e6;
     size_t new_tokens = child->report.new_token_kinds ? child->report.new_tokens[child->report.new_token_kinds - 1] : 0;
-    LimitWork limit = {child->work->lengths, child->work->samples, child->work->batch, new_tokens,
-                       (size_t)child->generation.num_beams};
+    LimitWork limit = {.source_tokens = child->work->lengths,
+                       .samples = child->work->samples,
+                       .batch = child->work->batch,
+                       .new_tokens = new_tokens,
+                       .beams = (size_t)child->generation.num_beams,
+                       .kv_token_bytes = child->report.kv_token_kb * 1e3};
     return limit_ms(engine_session(child->runtime->engine), &limit, &child->report.limit_ms, err);
 }
 
