@@ -114,7 +114,8 @@ static inline size_t item_order(const Item *item, int32_t *ids, int32_t *positio
 }
 
 // One item through a session of its own; all target tokens in one decode step, or one step for each (`by_token`).
-static inline Outputs item_run(Arena *arena, const Model *model, CpuLevel level, const Item *item, bool by_token) {
+static inline Outputs item_run_kept(Arena *arena, const Model *model, CpuLevel level, const Item *item, bool by_token,
+                                    KvKind kv_kind) {
     Error err;
     const SessionModel *m = model_session(model);
     Kernels *kernels = arena_array(arena, 1, sizeof *kernels, &err);
@@ -127,7 +128,8 @@ static inline Outputs item_run(Arena *arena, const Model *model, CpuLevel level,
     ck_assert(item->length <= 64 && item->target <= 64);
     Session *session = NULL;
     Source *source = NULL;
-    SessionLimits limits = {.most_rows = item->target, .most_source_tokens = item->length, .pages = 8};
+    SessionLimits limits = {
+        .most_rows = item->target, .most_source_tokens = item->length, .pages = 8, .kv_kind = kv_kind};
     CHECK_OK(session_new(m, kernels, NULL, &limits, &session, &err));
     CHECK_OK(session_open(session, item->length, item->target, &source, &err));
     size_t keys = item_order(item, ids, positions);
@@ -149,6 +151,10 @@ static inline Outputs item_run(Arena *arena, const Model *model, CpuLevel level,
     session_close(session, source);
     session_free(session);
     return out;
+}
+
+static inline Outputs item_run(Arena *arena, const Model *model, CpuLevel level, const Item *item, bool by_token) {
+    return item_run_kept(arena, model, level, item, by_token, KV_F32);
 }
 
 // The outputs of the model at `path` for one fixed item.
