@@ -13,6 +13,6 @@ typedef struct MachineSpeed {
     double s8_ops_per_s;     // u8 x s8 products summed in s32, by the level's fastest instructions
 } MachineSpeed;
 
-// The best of several short windows, about a second in all. NULL pool: this thread alone. Maps 64 to 256 MiB while
-// it reads (measure peak memory before). ERR_MEMORY.
+// The best of many windows of about a millisecond, about a second in all. NULL pool: this thread alone. Maps 64 to
+// 256 MiB while it reads (measure peak memory before). ERR_MEMORY.
 MUST_CHECK Status machine_measure(CpuLevel level, Pool *pool, MachineSpeed *ret_speed, Error *err);

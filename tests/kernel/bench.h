@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The kernel checker's --bench mode: each set's products and row kernels on BART-base shapes, one thread. GFLOP/s count
 // a multiply-add as two; GB/s count the packed weights. Weights rotate through more memory than the caches hold, as
-// they do in a decoding step. The best of several runs is printed: other work on the machine only slows.
+// they do in a decoding step. The best of several runs is printed: other work on the machine only slows. Products are
+// put beside what this machine was measured to do at most in the same run, at the kernel's own level (for a variant
+// that is named after no level: at the strongest).
 #pragma once
 
 #include "base/clock.h"
 #include "cases.h"
+#include "measure/machine.h"
 
 enum { BENCH_RUNS = 7 };
 
@@ -31,8 +34,38 @@ static inline double time_product(const GemmKernel *kernel, const GemmTile *tile
     return best;
 }
 
-static inline void bench_product(const GemmKernel *kernel, WeightKind kind, size_t n, size_t k, size_t group,
-                                 const size_t *rows, size_t rows_count) {
+// Peaks of one thread by level; those that this machine lacks stay 0.
+typedef struct Peaks {
+    MachineSpeed speeds[CPU_LEVEL_COUNT];
+} Peaks;
+
+static inline void peaks_measure(Peaks *ret_peaks) {
+    *ret_peaks = (Peaks){0};
+    for (CpuLevel level = 0; level < CPU_LEVEL_COUNT; level++) {
+        Error err;
+        CpuLevel here;
+        if (cpu_choose(cpu_level_name(level), &here, &err) != OK)
+            continue;
+        MachineSpeed *speed = &ret_peaks->speeds[level];
+        if (machine_measure(level, NULL, speed, &err) != OK) {
+            printf("%s\n", err.message);
+            exit(EXIT_FAILURE);
+        }
+        printf("%-7s peak of a thread: %.1f GFLOP/s f32, %.1f Gop/s s8, reads %.1f GB/s\n", cpu_level_name(level),
+               speed->f32_ops_per_s * 1e-9, speed->s8_ops_per_s * 1e-9, speed->read_bytes_per_s * 1e-9);
+    }
+}
+
+static inline const MachineSpeed *peaks_of(const Peaks *peaks, const GemmKernel *kernel) {
+    size_t length = strcspn(kernel->name, " ");
+    for (CpuLevel level = 0; level < CPU_LEVEL_COUNT; level++)
+        if (strlen(cpu_level_name(level)) == length && memcmp(cpu_level_name(level), kernel->name, length) == 0)
+            return &peaks->speeds[level];
+    return &peaks->speeds[cpu_detect()];
+}
+
+static inline void bench_product(const Peaks *peaks, const GemmKernel *kernel, WeightKind kind, size_t n, size_t k,
+                                 size_t group, const size_t *rows, size_t rows_count) {
     Error err;
     size_t bytes = gemm_packed_bytes(kernel, n, k, group), largest = rows[rows_count - 1], stride = padded_k(kind, k);
     size_t copies = bytes > (96u << 20) ? 1 : (96u << 20) / bytes;
@@ -71,8 +104,12 @@ static inline void bench_product(const GemmKernel *kernel, WeightKind kind, size
                          .y_stride = n};
         double ns = time_product(kernel, &tile, packed, bytes, copies);
         double work = 2.0 * (double)rows[i] * (double)n * (double)k;
-        printf("%-18s group %-4zu %5zu -> %-5zu m %-4zu %8.1f GFLOP/s %7.1f GB/s\n", kernel->name, group, k, n, rows[i],
-               work / ns, (double)bytes / ns);
+        const MachineSpeed *peak = peaks_of(peaks, kernel);
+        double most = takes_s8(kind) ? peak->s8_ops_per_s : peak->f32_ops_per_s;
+        printf(
+            "%-18s group %-4zu %5zu -> %-5zu m %-4zu %8.1f GFLOP/s %5.1f %% of peak %7.1f GB/s %5.1f %% of reading\n",
+            kernel->name, group, k, n, rows[i], work / ns, 1e11 * work / ns / most, (double)bytes / ns,
+            1e11 * (double)bytes / ns / peak->read_bytes_per_s);
     }
     memory_unmap(packed, bytes * copies);
     memory_unmap(weights, n * k * element_bytes(kind));
@@ -83,6 +120,8 @@ static inline void bench_product(const GemmKernel *kernel, WeightKind kind, size
 
 // Every variant of every kind; 4-bit weights in groups of 32, 64 and 128.
 static inline void bench_products(void) {
+    Peaks peaks;
+    peaks_measure(&peaks);
     static const size_t shapes[][2] = {{768, 768}, {768, 3072}, {3072, 768}, {768, 50265}};
     static const size_t rows[] = {1, 2, 4, 8, 32, 128, 512};
     for (WeightKind kind = 0; kind < WEIGHT_KIND_COUNT; kind++) {
@@ -91,7 +130,7 @@ static inline void bench_products(void) {
         for (size_t i = 0; i < count; i++)
             for (size_t s = 0; s < ARRAY_COUNT(shapes); s++)
                 for (size_t group = kind == WEIGHT_Q4 ? 32 : 0; group <= 128; group += group ? group : 129)
-                    bench_product(variants[i], kind, shapes[s][1], shapes[s][0], group, rows,
+                    bench_product(&peaks, variants[i], kind, shapes[s][1], shapes[s][0], group, rows,
                                   ARRAY_COUNT(rows) - (shapes[s][1] > 10000));
     }
 }
