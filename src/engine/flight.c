@@ -3,6 +3,7 @@
 // share one row and one slot.
 #include "engine/flight.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -59,7 +60,10 @@ static Status make_lists(Flight *flight, Error *err) {
     if (flight->rules.options.repetition_penalty != 1.0)
         TRY_NEW(flight->scratch =
                     arena_array(arena, most_rows(flight) * flight->rules.max_length, sizeof *flight->scratch, err));
-    if (flight_screens(flight) && !flight->settings.skips_scores) {
+    flight->guess = NULL;
+    if (flight->beam && flight->settings.screens && !flight->rules.options.do_sample)
+        TRY(beam_guess_make(arena, &flight->rules, flight->settings.width, &flight->guess, err));
+    if (flight->greedy && flight->settings.screens && !flight->settings.skips_scores) {
         TRY_NEW(flight->late = arena_array(arena, flight->rules.max_length, sizeof *flight->late, err));
         TRY_NEW(flight->late_states = arena_array(arena, flight->rules.max_length,
                                                   flight->settings.width * sizeof *flight->late_states, err));
@@ -100,7 +104,17 @@ static const int32_t *history_of(const Flight *flight, size_t hypothesis, size_t
     return flight->beam ? beam_history(flight->beam, hypothesis) : flight->chains[hypothesis].history;
 }
 
-bool flight_screens(const Flight *flight) {
+// With the tokens that were guessed ahead.
+static const int32_t *history_ahead(const Flight *flight, size_t hypothesis, size_t *ret_count) {
+    if (!flight->guess || !flight->guess->steps)
+        return history_of(flight, hypothesis, ret_count);
+    *ret_count = flight->guess->length;
+    return beam_guess_history(flight->guess, hypothesis);
+}
+
+size_t flight_screens(Flight *flight) {
+    if (flight->guess)
+        return flight->started && beam_guess_ready(flight->guess, flight->beam) ? flight->guess->beams + 1 : 0;
     return flight->greedy && flight->settings.screens && flight->rules.options.repetition_penalty == 1.0;
 }
 
@@ -135,11 +149,12 @@ size_t flight_rows(Flight *flight, size_t spare, DecodeRow *rows) {
     size_t stride = flight->rules.max_length;
     size_t rows_now = flight->started ? flight->hypotheses : 1;
     flight->row_count = 0;
+    flight->guess_held = false;
     for (size_t h = 0; h < rows_now; h++) {
         if (flight->chains && flight->chains[h].done)
             continue;
         size_t count;
-        const int32_t *history = history_of(flight, h, &count);
+        const int32_t *history = history_ahead(flight, h, &count);
         int32_t *slots = flight->slots + h * stride;
         slots[count - 1] = source_take_slot(flight->source);
         rows[flight->row_count] = (DecodeRow){
@@ -179,7 +194,13 @@ static void greedy_process(const Flight *flight, size_t row, float *scores) {
 }
 
 void flight_screen(Flight *flight, size_t row, float *scores) {
-    greedy_process(flight, row, scores);
+    if (flight->greedy) {
+        greedy_process(flight, row, scores);
+        return;
+    }
+    size_t count;
+    const int32_t *history = history_ahead(flight, row, &count);
+    rules_process(&flight->rules, history, count, NULL, scores);
 }
 
 void flight_take(Flight *flight, size_t row, int32_t token, const float *state) {
@@ -229,11 +250,10 @@ void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logi
 }
 
 // The running beams take over their parents' pasts.
-static void follow_parents(Flight *flight) {
+static void follow_parents(Flight *flight, const int32_t *parents, size_t past) {
     size_t stride = flight->rules.max_length;
-    size_t past = flight->beam->length - 1;
     for (size_t b = 0; b < flight->hypotheses; b++) {
-        size_t parent = (size_t)flight->beam->parents[b];
+        size_t parent = (size_t)parents[b];
         memcpy(flight->next_slots + b * stride, flight->slots + parent * stride, past * sizeof *flight->slots);
     }
     int32_t *slots = flight->slots;
@@ -264,19 +284,34 @@ static bool greedy_advance(Flight *flight) {
     return !chain->done;
 }
 
+bool flight_guess(Flight *flight, const GuessRow *rows) {
+    flight->guess_held = beam_guess_advance(flight->guess, rows);
+    if (flight->guess_held)
+        follow_parents(flight, flight->guess->parents, flight->guess->length - 1);
+    return flight->guess_held;
+}
+
+void flight_catch_up(Flight *flight) {
+    bool alive = beam_advance(flight->beam);
+    assert(alive);
+    (void)alive;
+}
+
 bool flight_advance(Flight *flight, float *logits) {
     if (flight->greedy)
         return greedy_advance(flight);
     bool one_row = !flight->started;
     flight->started = true;
     if (flight->beam) {
+        if (flight->guess_held)
+            return true;
         if (flight->rules.options.do_sample && !beam_draw(flight->beam, logits, one_row, &flight->random)) {
             flight->stuck[0] = true;
             return false;
         }
         bool alive = beam_advance(flight->beam);
         if (alive)
-            follow_parents(flight);
+            follow_parents(flight, flight->beam->parents, flight->beam->length - 1);
         return alive;
     }
     bool alive = false;

@@ -5,7 +5,7 @@
 // All its memory is taken in flight_prepare; a step takes none.
 #pragma once
 
-#include "engine/beam.h"
+#include "engine/beam_guess.h"
 #include "engine/chain.h"
 #include "engine/lookup.h"
 
@@ -41,6 +41,8 @@ typedef struct Flight {
     float *scratch;      // [rows, max_length], or NULL without a repetition penalty
     bool *stuck;         // [hypotheses], nothing could be drawn
     Beam *beam;          // either this
+    BeamGuess *guess;    // ahead of it; NULL without a screen
+    bool guess_held;     // in the step in progress
     Chain *chains;       // or [hypotheses]
     Random random;       // of a beam search that samples
     Sequence *sequences; // [num_return_sequences]
@@ -62,12 +64,20 @@ MUST_CHECK Status flight_prepare(Flight *flight, const Request *request, const F
 // Writes its rows of the next step, at most `hypotheses` and `spare` for guesses, and takes their slots.
 size_t flight_rows(Flight *flight, size_t spare, DecodeRow *rows);
 
-// Whether its tokens can be chosen by a screen: greedy ones, as long as nothing but bans changes their scores.
-bool flight_screens(const Flight *flight);
+// Whether a screen may choose in this step, and of how many words of a row: 0, no. Greedy sequences and beams, as long
+// as nothing but bans changes scores. Once a step, after flight_rows.
+size_t flight_screens(Flight *flight);
 
-// Instead of flight_work: bans on the scores of row `row`, and what was chosen then. `state` stays until the next step.
+// Instead of flight_work: bans on the scores of row `row`, and what was chosen then. States stay until the next step.
 void flight_screen(Flight *flight, size_t row, float *scores);
 void flight_take(Flight *flight, size_t row, int32_t token, const float *state);
+
+// What a screen found of all its beams; NULL: too little. False: the search has to catch up (the states in
+// flight->guess through flight_work and flight_catch_up, step by step), and then to work on the rows of this step.
+bool flight_guess(Flight *flight, const GuessRow *rows);
+
+// Ends a guessed step after flight_work of its rows [beams].
+void flight_catch_up(Flight *flight);
 
 // The log-probability of the `index`-th late token, from the logits of its late state.
 void flight_settle(Flight *flight, size_t index, const Kernels *kernels, float *logits);

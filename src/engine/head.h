@@ -22,11 +22,13 @@ typedef struct Head {
     const RowWork *work; // of the step in progress
     const float *states;
     size_t *screened, screened_count; // [most_rows] rows of the step
+    size_t *best;                     // [most_rows] of how many words the screened ask
     bool *proven;                     // [most_rows] of the screened
+    GuessRow *guesses;                // [most_rows] of the screened, where they are beams'
     size_t *whole, whole_count;       // [most_rows] rows that need all their logits
     float *gathered;                  // [most_rows, width], or NULL without a screen
     float *logits;                    // of `whole`, in order
-    Flight *settling;
+    Flight *settling;                 // whose kept states are in `logits`
     size_t settling_first;
     uint64_t screen_rows, screen_failures, screen_words; // so far; words: rescored
 } Head;

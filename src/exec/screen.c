@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "exec/screen_copy.h"
 
-enum { LANES = 16, SLOTS_PER_THREAD = 2 };
+enum { LANES = 16, SLOTS_PER_THREAD = 2, MOST_BEST = 65 };
 
 // A row's bound is difference * D[word] + norm * N[word] + rest; `rest` infinite: nothing can be told.
 typedef struct Bound {
@@ -31,6 +31,7 @@ struct Screen {
     float *scales;       // [most_rows]
     ScreenWord *words;   // [most_rows, most_words]
     size_t *word_counts; // [most_rows]
+    float *kept;         // [most_rows, n]
     size_t slots, slot_bytes;
     unsigned char *room; // [slots, slot_bytes]
     size_t mapped_bytes;
@@ -65,12 +66,14 @@ static Status rooms_make(Arena *arena, Screen *s, Error *err) {
     // More candidates than this cost more than they save; a small head need not save.
     s->most_words = s->copy.n / 8 > LANES ? s->copy.n / 8 : LANES;
     size_t quantized = align(s->most_rows * padded(s->copy.k)), room = s->slots * s->slot_bytes;
-    s->mapped_bytes = quantized + room + s->most_rows * s->most_words * sizeof *s->words;
+    size_t words = align(s->most_rows * s->most_words * sizeof *s->words);
+    s->mapped_bytes = quantized + room + words + s->most_rows * s->copy.n * sizeof *s->kept;
     TRY_NEW(s->mapped = memory_map(s->mapped_bytes, err));
     TRY(arena_on_free(arena, screen_unmap, s, err));
     s->quantized = s->mapped;
     s->room = (unsigned char *)s->mapped + quantized;
     s->words = (ScreenWord *)(void *)(s->room + room);
+    s->kept = (float *)(void *)(s->room + room + words);
     return OK;
 }
 
@@ -172,15 +175,31 @@ static float largest_floor(const Screen *screen, const Bound *bound, const float
     return largest;
 }
 
-bool screen_select(Screen *screen, size_t row) {
+// The `best`-th largest floor of the words, best > 1, in a short sorted list behind a threshold.
+static float ranked_floor(const Screen *screen, const Bound *bound, const float *scores, size_t best) {
+    float floors[MOST_BEST];
+    size_t count = 0;
+    for (size_t i = 0; i < screen->copy.n; i++) {
+        float least = scores[i] - bound_of(&screen->copy, bound, i);
+        if (count == best && !(least > floors[count - 1]))
+            continue;
+        size_t place = count < best ? count++ : best - 1;
+        for (; place > 0 && least > floors[place - 1]; place--)
+            floors[place] = floors[place - 1];
+        floors[place] = least;
+    }
+    return count == best ? floors[best - 1] : -INFINITY;
+}
+
+bool screen_select(Screen *screen, size_t row, size_t best) {
     const Bound *bound = &screen->bounds[row];
     const float *scores = screen_row(screen, row);
     ScreenWord *words = screen->words + row * screen->most_words;
     size_t count = 0, n = screen->copy.n;
-    if (!isfinite(bound->rest))
+    if (!isfinite(bound->rest) || best > MOST_BEST)
         return false;
-    float floor = largest_floor(screen, bound, scores);
-    if (!isfinite(floor)) // every word is banned
+    float floor = best == 1 ? largest_floor(screen, bound, scores) : ranked_floor(screen, bound, scores, best);
+    if (!isfinite(floor)) // too many words are banned
         return false;
     for (size_t first = 0; first < n; first += LANES) {
         size_t last = first + LANES < n ? first + LANES : n;
@@ -257,6 +276,34 @@ void screen_rescore(Screen *screen) {
     for (size_t row = 0; row < screen->rows; row++)
         panels += (screen->word_counts[row] + screen->gemm->nr - 1) / screen->gemm->nr;
     pool_run(screen->pool, panels < screen->slots ? panels : screen->slots, rescore_slot, screen);
+}
+
+void screen_keep(Screen *screen, size_t row) {
+    size_t n = screen->copy.n;
+    memcpy(screen->kept + row * n, screen_row(screen, row), n * sizeof *screen->kept);
+}
+
+void screen_normalizer(Screen *screen, size_t row, double *ret_low, double *ret_high) {
+    const Bound *bound = &screen->bounds[row];
+    size_t n = screen->copy.n;
+    float *high = screen->kept + row * n, *low = screen_row(screen, row);
+    for (size_t i = 0; i < n; i++) {
+        float score = high[i], off = bound_of(&screen->copy, bound, i);
+        low[i] = score - off;
+        high[i] = score + off;
+    }
+    const ScreenWord *words = screen->words + row * screen->most_words;
+    for (size_t i = 0; i < screen->word_counts[row]; i++)
+        low[words[i].word] = high[words[i].word] = words[i].logit;
+    LogNormalizer least, most;
+    screen->kernels->log_normalizer(low, n, &least);
+    screen->kernels->log_normalizer(high, n, &most);
+    double sums = gamma_of(n / LANES + 4) + (88 + 2 * 8) * 0x1p-24; // relative, of a sum of exps
+    double largest = fabs((double)most.log_sum) > fabs((double)least.log_sum) ? fabs((double)most.log_sum)
+                                                                              : fabs((double)least.log_sum);
+    double slack = 2 * (2 * sums + 8 * 0x1p-23 * (largest + 1));
+    *ret_low = (double)least.max + (double)least.log_sum - slack;
+    *ret_high = (double)most.max + (double)most.log_sum + slack;
 }
 
 const ScreenWord *screen_words(const Screen *screen, size_t row, size_t *ret_count) {

@@ -38,9 +38,9 @@ MUST_CHECK Status screen_make(Arena *arena, const Graph *head, const Kernels *ke
 void screen_score(Screen *screen, const float *states, const size_t *picks, size_t count);
 float *screen_row(Screen *screen, size_t row); // [words], until the next screen_score
 
-// Finds the candidates of a row: every word whose logit may be as large as the largest of the words that were not
+// Finds the candidates of a row: every word whose logit may be among the `best` largest of the words that were not
 // lowered. False when that cannot be told, or they are too many to be worth it: the head must run.
-bool screen_select(Screen *screen, size_t row);
+bool screen_select(Screen *screen, size_t row, size_t best);
 
 void screen_rescore(Screen *screen);
 
@@ -51,6 +51,15 @@ typedef struct ScreenWord {
 
 // The candidates of a row in ascending order; none where screen_select said false.
 const ScreenWord *screen_words(const Screen *screen, size_t row, size_t *ret_count);
+
+// For rows whose normalizer somebody asks for: keeps the scores, before any is lowered.
+void screen_keep(Screen *screen, size_t row);
+
+// After screen_rescore, of a kept row: what the max + log_sum that log_normalizer finds in all its logits, lowered ones
+// too, lies within. The logits that were rescored are exact; the others may be anything within their bounds. Kernels
+// round: exp and log by at most 8 ulp, x - max by half an ulp of at most 88, the sum by gamma(n / 16 + 4); once in the
+// head's normalizer and once in the one found here. Uses up the row's scores. Different rows on different threads.
+void screen_normalizer(Screen *screen, size_t row, double *ret_low, double *ret_high);
 
 // What a row's logits lie within of its scores; infinite where nothing can be told. For tests.
 float screen_bound(const Screen *screen, size_t row, size_t word);

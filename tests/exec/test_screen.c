@@ -190,7 +190,7 @@ static void check_states(const char *what) {
             if (off > 1e-30 && off / bound > tightest)
                 tightest = off / bound;
         }
-        selected[s] = screen_select(f.screen, s);
+        selected[s] = screen_select(f.screen, s, 1);
     }
     screen_rescore(f.screen);
     for (size_t s = 0; s < STATES; s++) {
@@ -243,8 +243,8 @@ START_TEST(test_lowered_words) {
     }
     for (size_t w = 0; w < WORDS; w++)
         screen_row(f.screen, 1)[w] = -INFINITY;
-    ck_assert(screen_select(f.screen, 0));
-    ck_assert(!screen_select(f.screen, 1));
+    ck_assert(screen_select(f.screen, 0, 1));
+    ck_assert(!screen_select(f.screen, 1, 1));
     screen_rescore(f.screen);
     size_t count, best = f.kernels.argmax(left, WORDS);
     const ScreenWord *words = screen_words(f.screen, 0, &count), *found = words;
@@ -272,7 +272,7 @@ START_TEST(test_states_out_of_bounds) {
     for (size_t i = 0; i < ARRAY_COUNT(odd); i++) {
         f.states[7] = odd[i];
         screen_score(f.screen, f.states, picks, 1);
-        ck_assert(!screen_select(f.screen, 0));
+        ck_assert(!screen_select(f.screen, 0, 1));
     }
     fixture_done();
 }
