@@ -68,6 +68,9 @@ typedef struct HoneModelOptions {
     int threads;     // that compute; 0: one for each physical core
     const char *cpu; // use no kernels stronger than "ref", "avx2", "avx512", "vnni"; NULL: all that the processor has
     size_t batch;    // inputs in flight at once, at most 4096; 0: 8. Each takes memory whether used or not.
+    // A folder to keep packed weights in (made if missing; up to 4 GiB), so that the next start takes milliseconds and
+    // processes share them; NULL: none. It must be this user's alone; where it cannot be used, weights are packed anew.
+    const char *engine_cache;
 } HoneModelOptions;
 
 // Opens a model: a folder in Hugging Face layout, one that hone wrote, or one file of weights with its config.json

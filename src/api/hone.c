@@ -67,7 +67,8 @@ static void info_fill(HoneModel *model) {
 static Status settings_read(const HoneModelOptions *options, RuntimeSettings *ret, Error *err) {
     HoneModelOptions given = options ? *options : (HoneModelOptions){0};
     RuntimeSettings settings = {.threads = given.threads ? given.threads : cpu_cores(),
-                                .batch = given.batch ? given.batch : USUAL_BATCH};
+                                .batch = given.batch ? given.batch : USUAL_BATCH,
+                                .engine_cache = given.engine_cache};
     if (settings.batch > MOST_BATCH)
         return FAIL(err, ERR_USAGE, "batch is %zu, expected 1 to %d", settings.batch, MOST_BATCH);
     TRY(cpu_choose(given.cpu, &settings.level, err));

@@ -41,6 +41,7 @@ struct Pool {
     _Atomic uint32_t sleepers;
     _Atomic bool ending;
     Job job;
+    uint64_t regions;   // the caller's
     int count, started; // threads with the caller; workers that run
     pthread_t workers[];
 };
@@ -116,6 +117,7 @@ static void run(Pool *pool, Job job) {
             job.tile(job.context, i);
         return;
     }
+    pool->regions++;
     pool->job = job;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     uint64_t state = atomic_load_explicit(&pool->state, memory_order_relaxed);
@@ -170,4 +172,8 @@ void pool_free(Pool *pool) {
 
 int pool_threads(const Pool *pool) {
     return pool ? pool->count : 1;
+}
+
+uint64_t pool_regions(const Pool *pool) {
+    return pool ? pool->regions : 0;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -19,6 +20,10 @@ MUST_CHECK Status pool_new(int threads, Pool **ret_pool, Error *err);
 void pool_free(Pool *pool);
 
 int pool_threads(const Pool *pool);
+
+// Pieces of work that were shared out to the threads so far: each ends with one wait for whoever took part. Work of one
+// tile is not counted, it runs on the caller alone. For whoever calls pool_run.
+uint64_t pool_regions(const Pool *pool);
 
 // Calls tile(context, 0 .. tiles-1), each once, in any order, and waits. NULL pool: a plain loop.
 void pool_run(Pool *pool, size_t tiles, void (*tile)(void *context, size_t index), void *context);

@@ -2,6 +2,7 @@
 // hone explain: the plans of a model step by step: operator, shapes, kernel, buffer, bytes, operations, measured time.
 #include <string.h>
 
+#include "cli/explain_engine.h"
 #include "cli/runtime.h"
 #include "graph/print.h"
 
@@ -69,11 +70,12 @@ static void shape_print(Buffer *text, const Node *node, size_t rows) {
                       node->types[0].rank > 1 ? (long long)node->types[0].dims[1].value : 1LL);
 }
 
-static void step_print(CommandRun *run, const char *graph, size_t index, const PlanStep *step, size_t rows,
-                       size_t keys) {
+static void step_print(CommandRun *run, Session *session, const char *graph, size_t index, const PlanStep *step,
+                       size_t rows, size_t keys) {
     Buffer *text = &run->out.text;
     const OpDef *def = op_def(step->node->op);
     OpCost cost = def->cost ? def->cost(step->node, rows, keys) : (OpCost){0};
+    double regions = step->runs ? (double)step->regions / (double)step->runs : 0;
     double us = step->runs ? (double)step->spent_ns / (double)step->runs * 1e-3 : 0;
     Buffer shape = {0};
     shape_print(&shape, step->node, rows);
@@ -84,21 +86,25 @@ static void step_print(CommandRun *run, const char *graph, size_t index, const P
         buffer_add_json(text, name, strlen(name));
         buffer_add_text(text, ",\"shape\":");
         buffer_add_json(text, shape.data ? shape.data : "", shape.bytes);
-        buffer_format(
-            text,
-            ",\"kernel\":\"%s\",\"offset\":%zu,\"bytes\":%zu,\"weight_bytes\":%.0f,\"operations\":%.0f,\"us\":%.2f}",
-            step->kernel, step->offset, step->bytes, cost.weight_bytes, cost.operations, us);
+        buffer_format(text,
+                      ",\"kernel\":\"%s\",\"offset\":%zu,\"bytes\":%zu,\"weight_bytes\":%.0f,\"operations\":%.0f,"
+                      "\"us\":%.2f,\"regions\":%.2f",
+                      step->kernel, step->offset, step->bytes, cost.weight_bytes, cost.operations, us, regions);
     } else
         buffer_format(text, "%3zu  %-58s %-18s @%-10zu %9.2f MB %8.3f Gop %10.1f us  %s", index,
                       shape.data ? shape.data : "", step->kernel, step->offset, cost.weight_bytes / 1e6,
                       cost.operations / 1e9, us, name);
+    explain_choice(run, session, step->node, rows, text);
+    if (run->common.json)
+        buffer_add_char(text, '}');
     buffer_done(&shape);
 }
 
-static Status plan_print(CommandRun *run, const char *name, const Plan *plan, size_t rows, size_t keys, Error *err) {
+static Status plan_print(CommandRun *run, Session *session, const char *name, const Plan *plan, size_t rows,
+                         size_t keys, Error *err) {
     const PlanStep *steps;
     size_t count = plan_steps(plan, &steps);
-    double total = 0;
+    double total = 0, regions = 0;
     if (!run->common.json) {
         buffer_format(
             &run->out.text,
@@ -108,13 +114,14 @@ static Status plan_print(CommandRun *run, const char *name, const Plan *plan, si
         TRY(output_line(&run->out, err));
     }
     for (size_t i = 0; i < count; i++) {
-        step_print(run, name, i, &steps[i], rows, keys);
+        step_print(run, session, name, i, &steps[i], rows, keys);
         TRY(output_line(&run->out, err));
         total += steps[i].runs ? (double)steps[i].spent_ns / (double)steps[i].runs * 1e-3 : 0;
+        regions += steps[i].runs ? (double)steps[i].regions / (double)steps[i].runs : 0;
     }
     if (run->common.json)
         return OK;
-    buffer_format(&run->out.text, "%s: %.1f us in all\n", name, total);
+    buffer_format(&run->out.text, "%s: %.1f us in all, %.1f regions of the threads\n", name, total, regions);
     return output_line(&run->out, err);
 }
 
@@ -147,12 +154,14 @@ static Status run(CommandRun *run, Error *err) {
     size_t tokens = (size_t)asked.source_tokens;
     if (tokens > most || (size_t)asked.steps > most)
         return FAIL(err, ERR_USAGE, "--source-tokens and --steps may be at most the model's %zu positions", most);
+    TRY(explain_origin(run, session, err));
     TRY(drive(run, &asked, session, err));
     session_set_timing(session, true);
     TRY(drive(run, &asked, session, err));
-    TRY(plan_print(run, "encode", session_encode_plan(session), tokens, tokens, err));
-    TRY(plan_print(run, "decode", session_decode_plan(session), rows, tokens, err));
-    TRY(plan_print(run, "head", session_head_plan(session), rows, tokens, err));
+    TRY(plan_print(run, session, "encode", session_encode_plan(session), tokens, tokens, err));
+    TRY(plan_print(run, session, "decode", session_decode_plan(session), rows, tokens, err));
+    TRY(plan_print(run, session, "head", session_head_plan(session), rows, tokens, err));
+    TRY(explain_region(run, runtime->pool, err));
     return kv_print(run, &asked.runtime, session, err);
 }
 
@@ -162,7 +171,8 @@ const Command command_explain = {
     .most = 1,
     .help =
         "Runs a model on made-up tokens and prints its plans: each step's operator and shapes, kernel, place of its\n"
-        "result in the block of intermediates, bytes of weights, operations, and measured time.\n",
+        "result in the block of intermediates, bytes of weights, operations, and measured time; for products with\n"
+        "weights the tile, and the kernels and tiles that were timed for it; and where the packed weights came from.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.rows = 1},
     .options = options,

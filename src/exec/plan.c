@@ -239,7 +239,7 @@ Slab plan_return(const Plan *plan, size_t index) {
 void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
     for (size_t i = 0; i < plan->value_count; i++)
         plan->values[i].slab.rows = dim_value(plan->values[i].rows, dims);
-    uint64_t before = plan->timing ? clock_ns() : 0;
+    uint64_t before = plan->timing ? clock_ns() : 0, regions = pool_regions(plan->settings.pool);
     for (size_t s = 0; s < plan->step_count; s++) {
         PlanNode *p = &plan->nodes[plan->step_nodes[s]];
         for (size_t k = 0; k < p->node->input_count; k++)
@@ -252,6 +252,8 @@ void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
         if (plan->timing) {
             uint64_t now = clock_ns();
             plan->steps[s].spent_ns += now - before;
+            plan->steps[s].regions += pool_regions(plan->settings.pool) - regions;
+            regions = pool_regions(plan->settings.pool);
             plan->steps[s].runs++;
             before = now;
         }

@@ -31,10 +31,10 @@ void plan_run(Plan *plan, const size_t *dims, const StepContext *step);
 // What explain shows, one per node that runs.
 typedef struct PlanStep {
     const Node *node;
-    const char *kernel;   // "avx512 f32 8x48", or ""
-    size_t offset, bytes; // of the first output in the block, at most_dims
-    uint64_t spent_ns;    // over all runs while timing was on
-    uint64_t runs;
+    const char *kernel;     // "avx512 f32 8x48", or ""
+    size_t offset, bytes;   // of the first output in the block, at most_dims
+    uint64_t spent_ns;      // over all runs while timing was on
+    uint64_t runs, regions; // and pieces of work shared out to the pool's threads
 } PlanStep;
 size_t plan_steps(const Plan *plan, const PlanStep **ret_steps);
 void plan_set_timing(Plan *plan, bool on);

@@ -95,7 +95,7 @@ static Status pool_make(Session *s, Error *err) {
 
 // What the graphs of a session are for, in their order.
 static const TuneUse uses[] = {TUNE_MANY_ROWS, TUNE_FEW_ROWS, TUNE_FEW_ROWS};
-enum { GRAPHS = sizeof uses / sizeof *uses, TUNE_BUDGET_MS = 120 };
+enum { GRAPHS = sizeof uses / sizeof *uses, TUNE_BUDGET_MS = 150 };
 
 // A block for the weights of all graphs: mapped from the engine cache, or empty memory for the plans to pack into.
 static Status block_make(Session *s, const Graph *const *graphs, Error *err) {

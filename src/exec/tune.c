@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-enum { SAMPLE_BYTES = 512 << 10, SAMPLE_RUNS = 4, PASSES = 12, PER_SHAPE_MANY_ROWS = 2 };
+enum { SAMPLE_BYTES = 512 << 10, SAMPLE_RUNS = 3, PASSES = 8, PER_SHAPE_MANY_ROWS = 2 };
 
 static const float margin = 0.97f; // of the usual choice's time
 
@@ -255,7 +255,7 @@ Status tune_tilings(Tuning *tuning, Pool *pool, const TuneUse *uses, PackedBlock
         TilingTimer timer = {.tuning = tuning, .block = block, .pool = pool, .uses = uses};
         timer.use = order[i].use;
         timer.class = order[i].class;
-        timer.end_ns = now + (start + budget_ns - now) / (COUNT - i);
+        timer.end_ns = now + (start + budget_ns - now) / (i + 1 < COUNT ? 2 : 1);
         TRY(class_tune(&timer, err));
     }
     tuning_apply(tuning, block);

@@ -13,7 +13,7 @@ size_t row_class(size_t rows) {
 }
 
 size_t row_class_typical(size_t row_class) {
-    static const size_t rows[ROW_CLASSES] = {1, 4, 16, 64, 256};
+    static const size_t rows[ROW_CLASSES] = {1, 4, 16, 64, 128};
     return rows[row_class];
 }
 

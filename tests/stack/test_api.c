@@ -338,7 +338,33 @@ START_TEST(test_many_inputs_keep_their_order) {
 }
 END_TEST
 
-TEST_MAIN("stack/api", test_version_and_status_names, test_info, test_tokenize_and_back,
+// A model opened through an engine cache, cold and then warm, says the same.
+START_TEST(test_engine_cache) {
+    model_with_words(2);
+    HoneResults *plain, *cached;
+    HoneInput input = text_input("w4 w17 w23 w95");
+    ck_assert_int_eq(hone_generate(model, &input, 1, "{\"max_new_tokens\": 9}", &plain, &error), HONE_OK);
+    HoneModelOptions options = {.threads = 1, .engine_cache = scratch_path(&scratch, "engines")};
+    for (int start = 0; start < 2; start++) {
+        HoneModel *opened;
+        ck_assert_msg(hone_model_open(scratch.path, &options, &opened, &error) == HONE_OK, "%s", error.message);
+        ck_assert_int_eq(hone_generate(opened, &input, 1, "{\"max_new_tokens\": 9}", &cached, &error), HONE_OK);
+        ck_assert_str_eq(plain->items[0].sequences[0].text, cached->items[0].sequences[0].text);
+        ck_assert(plain->items[0].sequences[0].score == cached->items[0].sequences[0].score);
+        hone_results_free(cached);
+        hone_model_free(opened);
+    }
+    Error err;
+    char **names;
+    size_t count;
+    CHECK_OK(folder_list(&scratch.arena, options.engine_cache, &names, &count, &err));
+    ck_assert_uint_ge(count, 2); // the key and an entry; the weights are remembered once they have been still
+    hone_results_free(plain);
+    done();
+}
+END_TEST
+
+TEST_MAIN("stack/api", test_engine_cache, test_version_and_status_names, test_info, test_tokenize_and_back,
           test_generate_text_and_ids_alike, test_bad_inputs_fail_alone, test_wrong_options_fail_the_call,
           test_wrong_models_are_explained, test_model_without_tokenizer, test_one_model_from_many_threads,
           test_many_inputs_keep_their_order)
