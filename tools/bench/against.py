@@ -16,7 +16,7 @@ def build(rev):
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--verify", "--quiet", rev + "^{commit}"], stdout=subprocess.PIPE,
                             text=True).stdout.strip()
     if not commit:
-        sys.exit(f"bench: '{rev}' names no revision of this repository")
+        raise RuntimeError(f"'{rev}' names no revision of this repository")
     folder = os.path.join(CACHE, "revisions", commit)
     program = os.path.join(folder, "build", "hone")
     if not os.path.exists(program):
@@ -63,17 +63,17 @@ def main():
     ap.add_argument("--runs", type=int, default=1, help="timed calls of a run, rounded up to whole passes")
     ap.add_argument("--old", help="this program instead of one built from REV")
     a = ap.parse_args()
-    commit, old = (a.rev, a.old) if a.old else build(a.rev)
-    model = a.model or default_model(a, old)
-    words = {"before": command(old, a, model), "after": command(a.hone, a, model)}
     pairs = []
     try:
+        commit, old = (a.rev, a.old) if a.old else build(a.rev)
+        model = a.model or default_model(a, old)
+        words = {"before": command(old, a, model), "after": command(a.hone, a, model)}
         for number in range(a.pairs):
             order = ("before", "after") if number % 2 == 0 else ("after", "before")
             say(f"pair {number + 1} of {a.pairs}")
             answers = {name: last_json(words[name]) for name in order}
             pairs.append({name: answers[name]["ms_per_sample"] for name in ("before", "after")})
-    except RuntimeError as error:
+    except (RuntimeError, subprocess.CalledProcessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     judged = "".join(json.dumps(p) + "\n" for p in pairs)

@@ -131,7 +131,7 @@ def spread(values):
 
 def store(folder, name, result):
     os.makedirs(folder, exist_ok=True)
-    result = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "command": "./dev bench " + " ".join(map(shlex.quote, sys.argv[1:])),
+    result = {"time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "command": " ".join(["./dev", "bench", os.path.basename(sys.argv[0])[:-3], *map(shlex.quote, sys.argv[1:])]),
               **result}
     path = os.path.join(folder, name + ".json")
     with open(path + ".part", "w") as f:
