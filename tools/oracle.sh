@@ -4,7 +4,7 @@
 set -eu
 folder=${HONE_ORACLE:-${XDG_CACHE_HOME:-$HOME/.cache}/hone/oracle}
 [ -x "$folder/bin/python" ] || python3 -m venv "$folder" >&2
-want="torch==2.13.0 transformers==4.57.6 tokenizers safetensors rouge_score nltk numpy compressed-tensors accelerate $*"
+want="torch==2.13.0 transformers==4.57.6 tokenizers safetensors rouge_score nltk numpy compressed-tensors bitsandbytes accelerate $*"
 stamp="$folder/hone-packages"
 if [ "$(cat "$stamp" 2> /dev/null || true)" != "$want" ]; then
     "$folder/bin/pip" install -q torch==2.13.0 >&2
