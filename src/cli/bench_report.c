@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/levers.h"
 #include "cli/revision.h"
 #include "measure/history.h"
 #include "measure/model_mark.h"
@@ -67,6 +68,11 @@ json_t *bench_report_json(const CommandRun *run, const BenchResult *result, Erro
     if (good && result->sweep)
         good = json_object_set_new(line, "sweep", json_string(sweep_key_name(result->sweep->key))) == 0 &&
                json_object_set_new(line, "value", json_integer(result->value)) == 0;
+    RuntimeFlags flags = {.lm_head_screen = work->runtime.lm_head_screen,
+                          .lookup_decoding = work->runtime.lookup_decoding};
+    good = good && levers_report(&flags, &r->counts, line);
+    if (r->screen_refusal[0])
+        levers_tell(run, &flags, &r->counts, r->screen_refusal);
     if (good)
         return line;
     json_decref(line);

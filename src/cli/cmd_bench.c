@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "cli/bench_report.h"
 #include "cli/generation.h"
-#include "cli/runtime.h"
+#include "cli/levers.h"
 
 typedef struct Settings {
     RuntimeFlags runtime;
@@ -81,7 +81,7 @@ static Status apply_options(const void *context, Arena *arena, GenerationOptions
         generation->num_beams = point->beams;
     if (point->new_tokens)
         generation->min_new_tokens = generation->max_new_tokens = point->new_tokens;
-    return OK;
+    return levers_check(&point->settings->runtime, generation, err);
 }
 
 // All models in turn, call by call.

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
-#include "cli/runtime.h"
 #include "measure/evaluate.h"
 
 typedef struct Settings {

@@ -7,7 +7,6 @@
 #include "cli/generation.h"
 #include "cli/levers.h"
 #include "cli/lines.h"
-#include "cli/runtime.h"
 #include "measure/data.h"
 
 typedef struct Settings {

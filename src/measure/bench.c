@@ -129,6 +129,9 @@ static Status finish(Child *child, Error *err) {
     char digest[SHA256_TEXT_BYTES];
     sha256_text(&hash, digest);
     snprintf(child->report.digest, sizeof child->report.digest, "%.12s", digest);
+    const char *refusal = engine_screen_refusal(child->runtime->engine);
+    snprintf(child->report.screen_refusal, sizeof child->report.screen_refusal, "%s", refusal ? refusal : "");
+    child->report.counts = engine_counts(child->runtime->engine);
     ProcessMemory memory;
     TRY(process_memory(&memory, err));
     child->report.rss_mb = (double)memory.resident_bytes / 1e6;

@@ -30,6 +30,8 @@ typedef struct BenchReport {
     double load_ms, weights_mb, rss_mb, peak_rss_mb;
     double kv_token_kb; // K and V of one token, all layers
     size_t vocabulary;
+    EngineCounts counts;                    // over all calls, warm-up included
+    char screen_refusal[256];               // why there is no screen of the head; empty: nothing to say
     double limit_ms;                        // per sample, as measure/limit.h has it
     size_t new_tokens[32], new_token_kinds; // distinct output lengths, ascending
     char digest[13];                        // of all outputs: sha256 of Python's json.dumps, first 12 digits

@@ -12,3 +12,7 @@ echo "exit $?"
 "$HONE" generate "$demo" --num-beams 1 --do-sample --lookup-decoding < lines 2>&1
 echo '{"input_ids":[0,5,6,2],"max_new_tokens":2}' |
     "$HONE" generate "$SOURCE/tests/golden/model/micro" --lm-head-screen 2>&1 >/dev/null
+"$HONE" bench "$demo" --samples 2 --runs 2 --warmup 0 --new-tokens 4 --no-history --json --lm-head-screen --lookup-decoding |
+    sed -E 's/.*("lm_head_screen".*)/\1/; s/[0-9.]+/N/g'
+"$HONE" bench "$demo" --samples 1 --runs 1 --num-beams 2 --no-history --lookup-decoding 2>&1
+echo "exit $?"
