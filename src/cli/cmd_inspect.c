@@ -66,14 +66,16 @@ static Status tensors_describe(json_t *report, const Bundle *bundle, bool rows, 
 // Weights of 4 bits, and those of them that are computed as f32 since their blocks do not fit their rows.
 static void four_bits_describe(json_t *report, const Model *model) {
     const Bundle *bundle = model_tensors(model);
-    const Graph *graphs[] = {model_session(model)->encode, model_session(model)->decode};
+    const SessionModel *session = model_session(model);
+    const Graph *graphs[] = {session->encode, session->decode, session->head};
     json_int_t all = 0, dense = 0;
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *tensor = &bundle->tensors[i];
         if (four_bits_form(bundle, tensor) == FOUR_BITS_NONE)
             continue;
-        const Constant *constant = graph_find_constant(graphs[0], tensor->name);
-        constant = constant ? constant : graph_find_constant(graphs[1], tensor->name);
+        const Constant *constant = NULL;
+        for (size_t g = 0; g < sizeof graphs / sizeof *graphs && !constant; g++)
+            constant = graph_find_constant(graphs[g], tensor->name);
         all += constant != NULL;
         dense += constant && constant->scheme == SCHEME_DENSE;
     }
