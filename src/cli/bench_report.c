@@ -204,7 +204,8 @@ Status bench_report_draw(CommandRun *run, const char *path, const Sweep *sweep, 
         low = fmin(low, ms);
         high = fmax(high, ms);
     }
-    char *title = arena_format(run->arena, err, "Cost of a summary by %s", sweep_key_label(sweep->key));
+    char *title = arena_format(run->arena, err, "Cost of a summary by %.*s",
+                               (int)strcspn(sweep_key_label(sweep->key), ","), sweep_key_label(sweep->key));
     TRY_NEW(title);
     bool lengths = sweep->key == SWEEP_SOURCE || sweep->key == SWEEP_NEW;
     Plot plot = {.title = title,
