@@ -189,11 +189,13 @@ static Status blocks_split(Arena *arena, const float map[CODEBOOK], const float 
     return OK;
 }
 
-static Status blocks_read(Arena *arena, const Bundle *bundle, const Tensor *codes, FourBits *ret, Error *err) {
+// `scratch` takes what nobody needs afterwards: the absmax of a whole model are many megabytes.
+static Status blocks_fill(Arena *arena, Arena *scratch, const Bundle *bundle, const Tensor *codes, FourBits *ret,
+                          Error *err) {
     FourBits w = *ret;
     const char *type = four_bits_name(w.form);
     State state = {0};
-    TRY(state_read(arena, four_bits_beside(bundle, codes, w.form == FOUR_BITS_NF4 ? STATE "nf4" : STATE "fp4"), type,
+    TRY(state_read(scratch, four_bits_beside(bundle, codes, w.form == FOUR_BITS_NF4 ? STATE "nf4" : STATE "fp4"), type,
                    &state, err));
     w.rows = state.rows;
     w.columns = state.columns;
@@ -205,8 +207,8 @@ static Status blocks_read(Arena *arena, const Bundle *bundle, const Tensor *code
         return FAIL(err, ERR_FORMAT, "tensor '%s' has %zu bytes, expected %zu for [%zu,%zu] in 4 bits", codes->name,
                     codes->bytes, (elements + 1) / 2, w.rows, w.columns);
     const float *map = NULL, *absmax = NULL;
-    TRY(floats_read(arena, bundle, codes, ".quant_map", CODEBOOK, &map, err));
-    TRY(absmax_read(arena, bundle, codes, &state, (elements + w.block - 1) / w.block, &absmax, err));
+    TRY(floats_read(scratch, bundle, codes, ".quant_map", CODEBOOK, &map, err));
+    TRY(absmax_read(scratch, bundle, codes, &state, (elements + w.block - 1) / w.block, &absmax, err));
     w.group = greatest_divisor(w.block, w.columns);
     if (w.group % FOUR_BITS_STEP == 0)
         TRY(blocks_split(arena, map, absmax, codes, &w, err));
@@ -214,6 +216,14 @@ static Status blocks_read(Arena *arena, const Bundle *bundle, const Tensor *code
         TRY(blocks_dense(arena, &w, codes->data, map, absmax, &w.dense, err));
     *ret = w;
     return OK;
+}
+
+static Status blocks_read(Arena *arena, const Bundle *bundle, const Tensor *codes, FourBits *ret, Error *err) {
+    Arena scratch;
+    arena_init(&scratch, 0);
+    Status status = blocks_fill(arena, &scratch, bundle, codes, ret, err);
+    arena_done(&scratch);
+    return status;
 }
 
 // [rows, columns] out of X_shape.
