@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A request's ids and the bits of its score are the same alone, in any batch, with any number of threads and under
-// every instruction set, with FP32 and with INT8 weights.
+// every instruction set, with FP32 and with INT8 weights: those in tests/golden/stack, on every kind of processor.
+// HONE_BLESS=1 writes the files anew.
 #include <math.h>
 
 #include "stack/stack.h"
@@ -124,13 +125,39 @@ static void check_way(const Model *model, Fixed *requests, CpuLevel level, int t
                       "request %zu differs under %s, batch %zu, %d threads", i, cpu_level_name(level), batch, threads);
 }
 
-static void check_company(const char *path) {
+// The answers to requests alone are those in the golden file: a line for each sequence, scores with all their bits.
+static void check_golden(Arena *arena, const char *golden) {
+    Error err;
+    Buffer text = {0};
+    for (size_t i = 0; i < REQUESTS; i++) {
+        const Recorded *r = &alone.answers[i];
+        const int32_t *id = r->ids;
+        for (size_t s = 0; s < r->sequences; s++) {
+            buffer_format(&text, "%zu.%zu %d %a", i, s, (int)r->finishes[s], r->scores[s]);
+            for (size_t j = 0; j < r->counts[s]; j++)
+                buffer_format(&text, " %d", *id++);
+            buffer_add_char(&text, '\n');
+        }
+    }
+    CHECK_OK(buffer_status(&text, &err));
+    char *path = source_path(arena, golden);
+    if (getenv("HONE_BLESS"))
+        CHECK_OK(file_replace(path, text.data, text.bytes, &err));
+    Bytes wanted;
+    CHECK_OK(file_map(arena, path, &wanted, &err));
+    ck_assert_msg(wanted.size == text.bytes && memcmp(wanted.data, text.data, text.bytes) == 0, "%s differs; now:\n%s",
+                  golden, text.data);
+    buffer_done(&text);
+}
+
+static void check_company(const char *path, const char *golden) {
     static Fixed requests[REQUESTS];
     Arena arena;
     arena_init(&arena, 0);
     const Model *model = model_of(&arena, path, true);
     requests_fill(model, requests);
     record_all(model, requests, cpu_detect(), 1, 1, &alone);
+    check_golden(&arena, golden);
     check_way(model, requests, cpu_detect(), 1, 3);
     check_way(model, requests, cpu_detect(), 2, 3);
     check_way(model, requests, cpu_detect(), 3, 16);
@@ -141,16 +168,18 @@ static void check_company(const char *path) {
 
 START_TEST(test_fp32) {
     Scratch scratch = scratch_make();
-    check_company(source_path(&scratch.arena, TINY_BART));
-    check_company(source_path(&scratch.arena, TINY_MBART));
+    check_company(source_path(&scratch.arena, TINY_BART), "tests/golden/stack/bart.fp32.txt");
+    check_company(source_path(&scratch.arena, TINY_MBART), "tests/golden/stack/mbart.fp32.txt");
     scratch_done(&scratch);
 }
 END_TEST
 
 START_TEST(test_int8) {
     Scratch scratch = scratch_make();
-    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_BART), "bart"));
-    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_MBART), "mbart"));
+    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_BART), "bart"),
+                  "tests/golden/stack/bart.int8.txt");
+    check_company(quantized_copy(&scratch, source_path(&scratch.arena, TINY_MBART), "mbart"),
+                  "tests/golden/stack/mbart.int8.txt");
     scratch_done(&scratch);
 }
 END_TEST
@@ -165,7 +194,9 @@ START_TEST(test_kv_kinds) {
     requests_fill(model, requests);
     record_all(model, requests, cpu_detect(), 1, 1, &exact);
     for (kv_kind = KV_F16; kv_kind < KV_KIND_COUNT; kv_kind++) {
-        check_company(path);
+        Error err;
+        check_company(path,
+                      arena_format(&scratch.arena, &err, "tests/golden/stack/bart.kv_%s.txt", kv_kind_name(kv_kind)));
         size_t moved = 0, same = 0;
         for (size_t i = 0; i < REQUESTS; i++) {
             const Recorded *a = &alone.answers[i], *b = &exact.answers[i];
