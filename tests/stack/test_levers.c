@@ -4,6 +4,7 @@
 // the trained one over its test set (HONE_LEVERS_ROWS: how many rows; HONE_LEVERS_DATA: other rows).
 #include <math.h>
 
+#include "base/memory.h"
 #include "measure/data.h"
 #include "stack/stack.h"
 #include "text/tokenizer.h"
@@ -156,6 +157,31 @@ START_TEST(test_random_int8) {
 }
 END_TEST
 
+// Once warm, submitting and decoding allocate nothing, guesses, kept states and catch-ups included.
+START_TEST(test_no_allocations) {
+    Error err;
+    Scratch scratch = scratch_make();
+    const Model *model = model_of(&scratch.arena, source_path(&scratch.arena, TINY_BART), true);
+    random_requests(model, 40);
+    EngineSettings settings = {.most_requests = 1, .lm_head_screen = true, .lookup_decoding = true};
+    Stack *stack = stack_make(&scratch.arena, model, cpu_detect(), 2, settings);
+    recording = plain;
+    uint64_t warm = 0;
+    for (int pass = 0; pass < 3; pass++) {
+        for (size_t i = 0; i < request_count; i++) {
+            Request request = {requests[i].ids, requests[i].count, requests[i].options, &requests[i]};
+            CHECK_OK(engine_submit(stack->engine, &request, &err));
+            while (engine_step(stack->engine, record, NULL)) {
+            }
+        }
+        ck_assert(pass < 2 || memory_allocations() == warm);
+        warm = memory_allocations();
+    }
+    stack_done(stack);
+    scratch_done(&scratch);
+}
+END_TEST
+
 #define DEMO "demo/model"
 
 // Requests of the demo's test set, or of the file that HONE_LEVERS_DATA names.
@@ -219,4 +245,4 @@ START_TEST(test_demo_int8) {
 }
 END_TEST
 
-TEST_MAIN("stack/levers", test_random_fp32, test_random_int8, test_demo_fp32, test_demo_int8)
+TEST_MAIN("stack/levers", test_random_fp32, test_random_int8, test_no_allocations, test_demo_fp32, test_demo_int8)
