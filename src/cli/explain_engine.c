@@ -96,7 +96,7 @@ static void busy(void *context, size_t index) {
 }
 
 Status explain_region(CommandRun *run, Pool *pool, Error *err) {
-    enum { WINDOWS = 200, REGIONS = 5 };
+    enum { WINDOWS = 1000, REGIONS = 5 };
     uint64_t least = UINT64_MAX;
     for (int w = 0; w < WINDOWS; w++) {
         uint64_t before = clock_ns();
