@@ -73,13 +73,13 @@ static void add_text(Buffer *out, const char *text) {
     buffer_add_json(out, text, strlen(text));
 }
 
-static void print_json(Buffer *out, const Settings *settings, const QuantizeReport *report, const Layers *layers) {
+static void print_json(Buffer *out, const Settings *settings, const RewriteReport *report, const Layers *layers) {
     buffer_add_text(out, "{\"output\":");
     add_text(out, settings->output);
     buffer_format(
         out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f,\"reduction_percent\":%.2f,\"layers\":[",
-        settings->scheme, megabytes(report->original_bytes), megabytes(report->quantized_bytes),
-        reduction(report->original_bytes, report->quantized_bytes));
+        settings->scheme, megabytes(report->original_bytes), megabytes(report->written_bytes),
+        reduction(report->original_bytes, report->written_bytes));
     for (size_t i = 0; i < layers->count; i++) {
         const Layer *layer = &layers->items[i];
         buffer_add_text(out, i ? ",{\"name\":" : "{\"name\":");
@@ -105,7 +105,7 @@ static void print_row(Buffer *out, const char *name, size_t layers, size_t origi
 }
 
 // One row a scheme; the last one is of the files, their headers included.
-static void print_people(Buffer *out, const QuantizeReport *report, const Layers *layers) {
+static void print_people(Buffer *out, const RewriteReport *report, const Layers *layers) {
     buffer_format(out, "%-8s %8s %12s %13s %13s\n", "scheme", "layers", "original MB", "quantized MB", "reduction");
     for (size_t i = 0; i < layers->count; i++) {
         size_t count = 0, original = 0, now = 0;
@@ -122,7 +122,7 @@ static void print_people(Buffer *out, const QuantizeReport *report, const Layers
         print_row(out, layers->items[i].scheme, count, original, now);
         buffer_add_char(out, '\n');
     }
-    print_row(out, "files", layers->count, report->original_bytes, report->quantized_bytes);
+    print_row(out, "files", layers->count, report->original_bytes, report->written_bytes);
 }
 
 static void tell(void *context, uint64_t done, uint64_t total) {
@@ -161,7 +161,7 @@ static Status run(CommandRun *run, Error *err) {
     Progress progress;
     progress_init(&progress, "quantizing", 0, run->common.quiet);
     quantize.meter = (WorkMeter){.tell = tell, .context = &progress};
-    QuantizeReport report;
+    RewriteReport report;
     Status status = quantize_model(run->arena, run->arguments[0], settings->output, &quantize, &report, err);
     progress_done(&progress);
     TRY(status);

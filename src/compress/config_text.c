@@ -71,10 +71,9 @@ static const char *torch_dtype(const WeightList *list, WeightScheme scheme) {
     return scheme == STORE_FP16 ? "\"float16\"" : "\"bfloat16\"";
 }
 
-// Sets one member of *text, in memory of the arena.
-static Status member_set(Arena *arena, const char *key, const char *value, Bytes *text, Error *err) {
+Status config_text_edit(Arena *arena, const ConfigEdit *edit, Bytes *text, Error *err) {
     Buffer out = {0};
-    config_text_set(*text, key, value, &out);
+    config_text_set(*text, edit->key, edit->value, &out);
     Status status = buffer_status(&out, err);
     char *copy = status == OK ? arena_copy_text(arena, out.data, out.bytes, err) : NULL;
     if (copy)
@@ -94,13 +93,13 @@ Status config_text_make(Arena *arena, const char *name, Bytes text, const Weight
     const char *dtype = torch_dtype(list, scheme);
     bool old = json_object_get(config, "torch_dtype"), new = json_object_get(config, "dtype");
     if (dtype && (old || !new))
-        TRY(member_set(arena, "torch_dtype", dtype, &text, err));
+        TRY(config_text_edit(arena, &(ConfigEdit){"torch_dtype", dtype}, &text, err));
     if (dtype && new)
-        TRY(member_set(arena, "dtype", dtype, &text, err));
+        TRY(config_text_edit(arena, &(ConfigEdit){"dtype", dtype}, &text, err));
     Buffer quantization = {0};
     Status status = quantization_config_add(arena, list, &quantization, err);
     if (status == OK && quantization.bytes)
-        status = member_set(arena, "quantization_config", quantization.data, &text, err);
+        status = config_text_edit(arena, &(ConfigEdit){"quantization_config", quantization.data}, &text, err);
     buffer_done(&quantization);
     TRY(status);
     TRY(json_parse(arena, name, text, true, &config, err));

@@ -10,6 +10,13 @@
 // end.
 void config_text_set(Bytes text, const char *key, const char *value, Buffer *ret_text);
 
+typedef struct ConfigEdit {
+    const char *key, *value; // value: as JSON
+} ConfigEdit;
+
+// The same with *text in memory of the arena.
+MUST_CHECK Status config_text_edit(Arena *arena, const ConfigEdit *edit, Bytes *text, Error *err);
+
 // What of a list of weights decides its form, and who loads it.
 WeightForm config_form(const WeightList *list);
 

@@ -39,24 +39,6 @@ static void add_files(Buffer *out, const FileRecords *files, const char *indent)
     buffer_format(out, "\n%s]", indent);
 }
 
-static void add_recipe(Buffer *out, const QuantizeOptions *options) {
-    buffer_format(out, "  \"recipe\": {\"command\": \"quantize\", \"scheme\": \"%s\"",
-                  weight_scheme_name(options->scheme));
-    if (options->embeddings != STORE_AS_IS)
-        buffer_format(out, ", \"embeddings\": \"%s\"", weight_scheme_name(options->embeddings));
-    if (options->group)
-        buffer_format(out, ", \"group\": %zu", options->group);
-    if (options->double_quant)
-        buffer_add_text(out, ", \"double_quant\": true");
-    buffer_add_text(out, ", \"keep\": [");
-    for (size_t i = 0; i < options->keep_count; i++) {
-        buffer_add_text(out, i ? ", {\"pattern\": " : "{\"pattern\": ");
-        add_text(out, options->keeps[i].pattern);
-        buffer_format(out, ", \"scheme\": \"%s\"}", weight_scheme_name(options->keeps[i].scheme));
-    }
-    buffer_format(out, "], \"loadable\": %s},\n", options->loadable ? "true" : "false");
-}
-
 static void add_tensors(Buffer *out, const WeightList *list) {
     buffer_add_text(out, "  \"tensors\": {");
     for (size_t i = 0; i < list->count; i++) {
@@ -73,19 +55,19 @@ static void add_tensors(Buffer *out, const WeightList *list) {
     buffer_add_text(out, list->notes.count ? "\n  ],\n" : "],\n");
 }
 
-Status manifest_write(Arena *arena, const char *folder, const QuantizeOptions *options, const FileRecords *sources,
-                      const FileRecords *files, const QuantizeReport *report, Error *err) {
+Status manifest_write(Arena *arena, const char *folder, const Rewrite *rewrite, const FileRecords *sources,
+                      const FileRecords *files, const RewriteReport *report, Error *err) {
     char *path = path_join(arena, folder, "hone.json", err);
     TRY_NEW(path);
     Buffer out = {0};
     buffer_add_text(&out, "{\n  \"hone\": \"" HONE_VERSION "\",\n");
-    add_recipe(&out, options);
+    buffer_format(&out, "  \"recipe\": %s,\n", rewrite->recipe);
     buffer_add_text(&out, "  \"source\": {\n    \"files\": ");
     add_files(&out, sources, "    ");
     buffer_add_text(&out, "\n  },\n  \"files\": ");
     add_files(&out, files, "  ");
-    buffer_format(&out, ",\n  \"original_bytes\": %zu,\n  \"quantized_bytes\": %zu,\n", report->original_bytes,
-                  report->quantized_bytes);
+    buffer_format(&out, ",\n  \"original_bytes\": %zu,\n  \"%s\": %zu,\n", report->original_bytes, rewrite->size,
+                  report->written_bytes);
     add_tensors(&out, &report->weights);
     buffer_add_text(&out, "  \"loaders\": {");
     for (size_t i = 0; i < LOADER_COUNT; i++)

@@ -2,14 +2,14 @@
 // hone.json: what a folder that hone wrote was made from and how, and the hash of every file in it.
 //
 //     {"hone": version, "recipe": {...}, "source": {"files": [{"name", "bytes", "sha256"}...]},
-//      "files": [{"name", "bytes", "sha256"}...], "original_bytes", "quantized_bytes",
+//      "files": [{"name", "bytes", "sha256"}...], "original_bytes", "quantized_bytes" or "pruned_bytes",
 //      "tensors": {name: {"scheme", "bytes"}...}, "notes": [sentence...], "loaders": {name: takes...}}
 //
 // Nothing in it depends on when or where it was written: the same input gives the same bytes.
 #pragma once
 
-#include "compress/loaders.h"
-#include "compress/quantize.h"
+#include "base/hash.h"
+#include "compress/rewrite.h"
 
 typedef struct FileRecord {
     const char *name;
@@ -26,9 +26,8 @@ typedef struct FileRecords {
 void file_record_fill(const char *name, Bytes mapped, WorkMeter *meter, FileRecord *ret_record);
 
 // Writes hone.json into `folder`.
-MUST_CHECK Status manifest_write(Arena *arena, const char *folder, const QuantizeOptions *options,
-                                 const FileRecords *sources, const FileRecords *files, const QuantizeReport *report,
-                                 Error *err);
+MUST_CHECK Status manifest_write(Arena *arena, const char *folder, const Rewrite *rewrite, const FileRecords *sources,
+                                 const FileRecords *files, const RewriteReport *report, Error *err);
 
 // The `files` of a hone.json; `ret_there` false when the folder has none. ERR_FORMAT when it is not as above, or when a
 // name would lead out of the folder.

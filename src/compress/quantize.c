@@ -1,129 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
-// The folder: stage, check values, write weights, settings, copies and hone.json, put in place.
+// Weights assigned by the options, then written again.
 #include "compress/quantize.h"
 
 #include <string.h>
 
-#include "compress/config_text.h"
-#include "compress/manifest.h"
-
-typedef struct Work {
-    Arena *arena;
-    const ModelInfo *info;
-    const QuantizeOptions *options;
-    WorkMeter meter;
-    char *staging;
-    char **names; // in the source's folder
-    size_t name_count;
-    FileRecords sources, files;
-    QuantizeReport report;
-} Work;
-
-static bool ends_with(const char *text, const char *ending) {
-    size_t length = strlen(text), tail = strlen(ending);
-    return length > tail && strcmp(text + length - tail, ending) == 0;
-}
-
-// Settings and tokenizer files: small texts and SentencePiece models, but none that tell of the source's weights.
-static bool is_companion(const char *name) {
-    static const char *const endings[] = {".json", ".txt", ".model", ".spm", ".jinja"};
-    if (strcmp(name, "config.json") == 0 || strcmp(name, "hone.json") == 0 || ends_with(name, ".index.json"))
-        return false;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (ends_with(name, endings[i]))
-            return true;
-    return false;
-}
-
-// What lies on disk now is what hone.json will tell of.
-static Status file_record(Work *w, const char *name, const char *path, size_t *ret_bytes, Error *err) {
-    Bytes written;
-    TRY(file_map(w->arena, path, &written, err));
-    file_record_fill(name, written, NULL, &w->files.items[w->files.count++]);
-    *ret_bytes = written.size;
-    return OK;
-}
-
-static Status file_put(Work *w, const char *name, Bytes bytes, Error *err) {
-    char *path = path_join(w->arena, w->staging, name, err);
-    TRY_NEW(path);
-    TRY(file_replace(path, bytes.data, bytes.size, err));
-    return file_record(w, name, path, &bytes.size, err);
-}
-
-static Status companions_copy(Work *w, Error *err) {
-    for (size_t i = 0; i < w->name_count; i++) {
-        if (!is_companion(w->names[i]))
-            continue;
-        char *path = path_join(w->arena, w->info->folder, w->names[i], err);
-        TRY_NEW(path);
-        if (path_kind(path) != PATH_FILE)
-            continue;
-        Bytes bytes;
-        TRY(file_map(w->arena, path, &bytes, err));
-        TRY(file_put(w, w->names[i], bytes, err));
+static void add_recipe(Buffer *out, const QuantizeOptions *options) {
+    buffer_format(out, "{\"command\": \"quantize\", \"scheme\": \"%s\"", weight_scheme_name(options->scheme));
+    if (options->embeddings != STORE_AS_IS)
+        buffer_format(out, ", \"embeddings\": \"%s\"", weight_scheme_name(options->embeddings));
+    if (options->group)
+        buffer_format(out, ", \"group\": %zu", options->group);
+    if (options->double_quant)
+        buffer_add_text(out, ", \"double_quant\": true");
+    buffer_add_text(out, ", \"keep\": [");
+    for (size_t i = 0; i < options->keep_count; i++) {
+        buffer_add_text(out, i ? ", {\"pattern\": " : "{\"pattern\": ");
+        buffer_add_json(out, options->keeps[i].pattern, strlen(options->keeps[i].pattern));
+        buffer_format(out, ", \"scheme\": \"%s\"}", weight_scheme_name(options->keeps[i].scheme));
     }
-    return OK;
-}
-
-static Status config_put(Work *w, Bytes source, Error *err) {
-    char *name = arena_format(w->arena, err, "file '%s/config.json'", w->info->folder);
-    TRY_NEW(name);
-    Bytes text;
-    TRY(config_text_make(w->arena, name, source, &w->report.weights, w->options->scheme, &text, err));
-    return file_put(w, "config.json", text, err);
-}
-
-static Status weights_put(Work *w, Error *err) {
-    char *path = path_join(w->arena, w->staging, "model.safetensors", err);
-    TRY_NEW(path);
-    TRY(weights_write(w->arena, w->info, path, &w->report.weights, &w->meter, err));
-    return file_record(w, "model.safetensors", path, &w->report.quantized_bytes, err);
-}
-
-static Status folder_fill(Work *w, Bytes config, Error *err) {
-    TRY(weights_scan(w->arena, w->info, &w->report.weights, &w->meter, err));
-    TRY(config_put(w, config, err));
-    TRY(companions_copy(w, err));
-    TRY(weights_put(w, err));
-    loaders_judge(config_form(&w->report.weights), w->report.loaders);
-    for (size_t i = 0; i < w->info->file_count; i++)
-        file_record_fill(path_name(w->info->files[i]), w->info->contents[i], &w->meter,
-                         &w->sources.items[w->sources.count++]);
-    file_record_fill("config.json", config, NULL, &w->sources.items[w->sources.count++]);
-    return manifest_write(w->arena, w->staging, w->options, &w->sources, &w->files, &w->report, err);
-}
-
-static Status work_prepare(Work *w, Bytes *ret_config, Error *err) {
-    const ModelInfo *info = w->info;
-    char *path = path_join(w->arena, info->folder, "config.json", err);
-    TRY_NEW(path);
-    TRY(file_map(w->arena, path, ret_config, err));
-    TRY(folder_list(w->arena, info->folder, &w->names, &w->name_count, err));
-    TRY_NEW(w->files.items = arena_array(w->arena, w->name_count + 2, sizeof *w->files.items, err));
-    TRY_NEW(w->sources.items = arena_array(w->arena, info->file_count + 1, sizeof *w->sources.items, err));
-    w->report.original_bytes = info->weight_bytes;
-    w->meter = w->options->meter;
-    w->meter.total = 3 * (uint64_t)info->weight_bytes; // scanned, written, hashed
-    return OK;
+    buffer_format(out, "], \"loadable\": %s}", options->loadable ? "true" : "false");
 }
 
 Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
-                      QuantizeReport *ret_report, Error *err) {
-    const Model *model;
-    TRY(model_open(arena, path, false, &model, err));
-    Work w = {.arena = arena, .info = model_info(model), .options = options};
-    TRY(weights_assign(arena, model, options, &w.report.weights, err));
-    Bytes config;
-    TRY(work_prepare(&w, &config, err));
-    TRY(folder_stage(arena, output, true, &w.staging, err));
-    Status status = folder_fill(&w, config, err);
+                      RewriteReport *ret_report, Error *err) {
+    Rewrite rewrite = {.scheme = options->scheme, .size = "quantized_bytes", .meter = options->meter};
+    TRY(model_open(arena, path, false, &rewrite.model, err));
+    TRY(weights_assign(arena, rewrite.model, options, &rewrite.weights, err));
+    Buffer recipe = {0};
+    add_recipe(&recipe, options);
+    Status status = buffer_status(&recipe, err);
+    rewrite.recipe = recipe.data;
     if (status == OK)
-        status = folder_commit(w.staging, output, err);
-    if (status != OK) {
-        folder_discard(w.staging);
-        return status;
-    }
-    *ret_report = w.report;
-    return OK;
+        status = rewrite_model(arena, &rewrite, output, ret_report, err);
+    buffer_done(&recipe);
+    return status;
 }

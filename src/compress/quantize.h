@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writing a model again with smaller weights, as a folder in Hugging Face layout:
-//
-//     config.json         the source's, with quantization_config or torch_dtype where they changed
-//     model.safetensors   real tensors as F16, BF16 or F32; packed ones as encode.h has them, which is
-//                         compressed-tensors' W8A8 (activations per token, at run time) and W4A16, and bitsandbytes'
-//                         NF4
-//     hone.json           how it was made, and hashes (compress/manifest.h)
-//     all else            tokenizer files and settings, byte for byte
-//
-// Tensors pass through one by one: memory stays small whatever the model's size. The folder appears whole or not at
-// all.
+// Writing a model again with smaller weights (rewrite.h): real tensors as F16, BF16 or F32; packed ones as encode.h has
+// them, which is compressed-tensors' W8A8 (activations per token, at run time) and W4A16, and bitsandbytes' NF4.
+// config.json tells of them by quantization_config or torch_dtype.
 #pragma once
 
-#include "base/hash.h"
-#include "compress/loaders.h"
-#include "compress/weights.h"
+#include "compress/rewrite.h"
 
 struct QuantizeOptions {
     WeightScheme scheme;     // of the linears in the layers; of every real tensor where it packs none
@@ -27,14 +17,8 @@ struct QuantizeOptions {
     WorkMeter meter;
 };
 
-typedef struct QuantizeReport {
-    size_t original_bytes, quantized_bytes; // of the files of weights
-    WeightList weights;
-    Loader loaders[LOADER_COUNT];
-} QuantizeReport;
-
 // Reads the MODEL `path` and writes `output`, which must not exist, or be empty, or have been written by hone. The
 // report lives in `arena`. Besides errors of opening and writing: ERR_FORMAT for weights that are not finite, ERR_USAGE
 // for rules that match nothing, ERR_UNSUPPORTED for a source that is packed already where it would have to change.
 MUST_CHECK Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
-                                 QuantizeReport *ret_report, Error *err);
+                                 RewriteReport *ret_report, Error *err);

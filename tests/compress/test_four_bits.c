@@ -15,7 +15,7 @@ typedef struct Case {
     Scratch scratch;
     Tiny tiny;
     char *model, *out;
-    QuantizeReport report;
+    RewriteReport report;
     Bundle written;
     const json_t *quantization; // of config.json
 } Case;
@@ -55,7 +55,7 @@ static void case_run(Case *c, const QuantizeOptions *options) {
     char *path = path_join(arena, c->out, "model.safetensors", &err);
     CHECK_OK(file_map(arena, path, &file, &err));
     CHECK_OK(safetensors_read(arena, path, file, &c->written, &err));
-    ck_assert_uint_eq(file.size, c->report.quantized_bytes);
+    ck_assert_uint_eq(file.size, c->report.written_bytes);
     CHECK_OK(json_read(arena, path_join(arena, c->out, "config.json", &err), false, &config, &err));
     c->quantization = json_object_get(config, "quantization_config");
     size_t told = 0, held = 0;

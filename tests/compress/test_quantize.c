@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fault.h"
 #include "compress/config_text.h"
-#include "compress/manifest.h"
+#include "compress/quantize.h"
 #include "compress/tiny.h"
 #include "compress/verify.h"
 
@@ -58,7 +58,7 @@ START_TEST(int8_is_within_half_a_step) {
     Tiny tiny = tiny_make(&scratch.arena);
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
     QuantizeOptions options = with(STORE_INT8);
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &report, &err));
     Bundle written = tensors_of(&scratch, out);
     size_t int8 = 0;
@@ -78,7 +78,7 @@ START_TEST(int8_is_within_half_a_step) {
     }
     ck_assert_uint_eq(int8, 17); // 6 of the encoder's layer, 10 of the decoder's, the word table
     ck_assert_uint_eq(written.count, tiny.count + int8);
-    ck_assert_uint_eq(report.quantized_bytes, bytes_of(&scratch, out, "model.safetensors").size);
+    ck_assert_uint_eq(report.written_bytes, bytes_of(&scratch, out, "model.safetensors").size);
     ck_assert_uint_eq(report.original_bytes, bytes_of(&scratch, model, "model.safetensors").size);
     ck_assert(report.loaders[0].takes && !report.loaders[1].takes && !report.loaders[2].takes);
     ck_assert(same_file(&scratch, model, out, "generation_config.json"));
@@ -96,7 +96,7 @@ START_TEST(loadable_leaves_tables_in_half_precision) {
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
     QuantizeOptions options = with(STORE_INT8);
     options.loadable = true;
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &report, &err));
     Bundle written = tensors_of(&scratch, out);
     ck_assert_int_eq(bundle_find(&written, "model.shared.weight")->dtype, DTYPE_F16);
@@ -132,7 +132,7 @@ START_TEST(fp16_rounds_and_stays_where_it_would_overflow) {
     tiny_values(&tiny, "model.encoder.layers.0.fc1.bias")[3] = -65505;
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
     QuantizeOptions options = with(STORE_FP16);
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &report, &err));
     Bundle written = tensors_of(&scratch, out);
     for (size_t i = 0; i < tiny.count; i++) {
@@ -172,7 +172,7 @@ START_TEST(keep_decides_by_name) {
     QuantizeOptions options = with(STORE_INT8);
     options.keeps = rules;
     options.keep_count = 4;
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &report, &err));
     Bundle written = tensors_of(&scratch, out);
     ck_assert_int_eq(bundle_find(&written, "model.decoder.layers.0.fc2.weight")->dtype, DTYPE_F16);
@@ -205,7 +205,7 @@ START_TEST(the_same_input_gives_the_same_bytes) {
     char *a = tiny_write(&tiny, &scratch, "a", tiny_config), *b = tiny_write(&tiny, &scratch, "b", tiny_config);
     char *one = scratch_path(&scratch, "one"), *two = scratch_path(&scratch, "two");
     QuantizeOptions options = with(STORE_INT8);
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, a, one, &options, &report, &err));
     CHECK_OK(quantize_model(&scratch.arena, b, two, &options, &report, &err));
     static const char *const names[] = {"config.json", "generation_config.json", "hone.json", "model.safetensors"};
@@ -228,7 +228,7 @@ START_TEST(a_tied_table_is_written_once) {
     memcpy(head, words, sizeof *head * TINY_WORDS * TINY_WIDTH);
     tiny_add(&tiny, "final_logits_bias", 1, TINY_WORDS);
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &(QuantizeOptions){.scheme = STORE_FP16}, &report, &err));
     Bundle written = tensors_of(&scratch, out);
     ck_assert_ptr_null(bundle_find(&written, "lm_head.weight"));
@@ -254,7 +254,7 @@ START_TEST(bad_weights_are_refused_by_name) {
     Tiny tiny = tiny_make(&scratch.arena);
     float *values = tiny_values(&tiny, "model.decoder.layers.0.fc1.weight");
     char *out = scratch_path(&scratch, "out");
-    QuantizeReport report;
+    RewriteReport report;
     static const WeightScheme all[] = {STORE_FP16, STORE_BF16, STORE_INT8, STORE_NF4};
     static const char *const names[] = {"n1", "n2", "n3", "n4"};
     for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
@@ -317,7 +317,7 @@ START_TEST(verify_finds_what_changed) {
     Tiny tiny = tiny_make(&scratch.arena);
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
     QuantizeOptions options = with(STORE_INT8);
-    QuantizeReport made;
+    RewriteReport made;
     VerifyReport report;
     WorkMeter meter = {0};
     CHECK_OK(verify_model(&scratch.arena, model, &meter, &report, &err));
@@ -352,7 +352,7 @@ START_TEST(verify_looks_at_every_scale) {
     Tiny tiny = tiny_make(&scratch.arena);
     char *model = tiny_write(&tiny, &scratch, "model", tiny_config), *out = scratch_path(&scratch, "out");
     QuantizeOptions options = with(STORE_INT8);
-    QuantizeReport made;
+    RewriteReport made;
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &made, &err));
     Bundle written = tensors_of(&scratch, out);
     static const float bad[] = {NAN, -1, 0, INFINITY};
@@ -399,7 +399,7 @@ START_TEST(every_fault_leaves_nothing) {
         for (bool done = false; !done; points++) {
             Arena arena;
             arena_init(&arena, 0);
-            QuantizeReport report;
+            RewriteReport report;
             Error failure = {0};
             fault_arm(kinds[k], points + 1);
             Status status = quantize_model(&arena, model, out, &options, &report, &failure);

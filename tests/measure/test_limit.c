@@ -97,7 +97,7 @@ static void check_scheme(WeightScheme scheme, double kept, double least_byte, do
     char *tiny = arena_format(&arena, &err, "%s/tests/golden/engine/tiny_bart", source ? source : ".");
     char folder[64];
     snprintf(folder, sizeof folder, "/tmp/hone-limit-%d-%d", (int)getpid(), (int)scheme);
-    QuantizeReport report;
+    RewriteReport report;
     QuantizeOptions options = {.scheme = scheme, .embeddings = STORE_AS_IS};
     CHECK_OK(quantize_model(&arena, tiny, folder, &options, &report, &err));
     Runtime *runtime = runtime_open(&arena, folder);

@@ -13,7 +13,7 @@ static inline char *quantized_copy(Scratch *scratch, const char *path, const cha
     Error err;
     char *output = scratch_path(scratch, name);
     QuantizeOptions options = {.scheme = STORE_INT8};
-    QuantizeReport report;
+    RewriteReport report;
     CHECK_OK(quantize_model(&scratch->arena, path, output, &options, &report, &err));
     return output;
 }

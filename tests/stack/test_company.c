@@ -257,7 +257,7 @@ START_TEST(test_mixed_schemes) {
             snprintf(name, sizeof name, "mixed-%zu-%zu", f, i);
             char *output = scratch_path(&scratch, name);
             QuantizeOptions options = {.scheme = STORE_INT8, .keeps = rules[i], .keep_count = 2};
-            QuantizeReport report;
+            RewriteReport report;
             CHECK_OK(quantize_model(&scratch.arena, source_path(&scratch.arena, folders[f]), output, &options, &report,
                                     &err));
             Outputs passed = fixed_outputs(&scratch.arena, output, true);
