@@ -19,9 +19,9 @@ typedef struct LimitWork {
     double kv_token_bytes; // K and V of one token, all layers
 } LimitWork;
 
-// Milliseconds per sample below which no engine with the same weights can go here. Measures the machine first (about a
-// second).
-MUST_CHECK Status limit_ms(const Session *session, const LimitWork *work, double *ret_ms, Error *err);
+// Milliseconds per sample below which no engine with the same weights can go here. Measures the machine first, reading
+// the weights of a decode step where they lie (two seconds).
+MUST_CHECK Status limit_ms(Session *session, const LimitWork *work, double *ret_ms, Error *err);
 
 // The same on a machine that is as fast as `speed` says, with a last cache of `cache_bytes`.
 double limit_ms_at(const Session *session, const LimitWork *work, const MachineSpeed *speed, size_t cache_bytes);

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -15,8 +16,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-// Windows of about a millisecond: on a busy machine some of them go undisturbed, which no longer one does.
-enum { SUMS = 12, ROUNDS = 100000, WINDOWS = 300, PARTS = 4 };
+// Windows of about a millisecond: on a busy machine some of them go undisturbed, which no longer one does. Arithmetic
+// takes the fastest, reading the median.
+enum { SUMS = 12, ROUNDS = 100000, WINDOWS = 300, PARTS = 8 };
 
 // A value the compiler knows nothing of, so that it neither folds nor hoists what is done with it.
 #define OPAQUE(value, constraint) __asm__ volatile("" : "+" constraint(value))
@@ -117,8 +119,8 @@ static Peak peak_of(CpuLevel level) {
 
 typedef struct Work {
     void (*loop)(void);   // or NULL: read
-    const uint64_t *data; // [PARTS][threads][words], a part for each window in turn
-    size_t words, threads, window;
+    const uint64_t *data; // [parts][threads][words], a part for each window in turn
+    size_t words, threads, parts, window;
 } Work;
 
 // Lines are fetched 8 KB ahead, as the products of few rows do it.
@@ -138,42 +140,59 @@ static void work_tile(void *context, size_t index) {
         work->loop();
         return;
     }
-    size_t stretch = work->window % PARTS * work->threads + index;
+    size_t stretch = work->window % work->parts * work->threads + index;
     uint64_t sum = words_sum(work->data + stretch * work->words, work->words);
     OPAQUE(sum, "r");
 }
 
-// Seconds of the fastest window; the first one warms up.
-static double best_seconds(Pool *pool, Work *work) {
-    double best = INFINITY;
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+// Seconds of the windows, fastest first; one before them warms up.
+static void windows_time(Pool *pool, Work *work, double ret_seconds[WINDOWS]) {
     for (size_t window = 0; window <= WINDOWS; window++) {
         work->window = window;
         uint64_t start = clock_ns();
         pool_run(pool, (size_t)pool_threads(pool), work_tile, work);
-        double seconds = (double)(clock_ns() - start + 1) * 1e-9;
-        if (window && seconds < best)
-            best = seconds;
+        if (window)
+            ret_seconds[window - 1] = (double)(clock_ns() - start + 1) * 1e-9;
     }
-    return best;
+    qsort(ret_seconds, WINDOWS, sizeof *ret_seconds, by_size);
+}
+
+static double read_speed(Pool *pool, const void *data, size_t bytes, size_t parts) {
+    size_t threads = (size_t)pool_threads(pool);
+    Work work = {.data = data, .words = bytes / 8 / parts / threads, .threads = threads, .parts = parts};
+    double seconds[WINDOWS];
+    windows_time(pool, &work, seconds);
+    return (double)(work.words * 8 * threads) / seconds[WINDOWS / 2];
+}
+
+double machine_read_speed(Pool *pool, const void *data, size_t bytes) {
+    return read_speed(pool, data, bytes, 1);
 }
 
 Status machine_measure(CpuLevel level, Pool *pool, MachineSpeed *ret_speed, Error *err) {
-    size_t threads = (size_t)pool_threads(pool), bytes = cpu_cache_bytes(3) * 4;
+    size_t threads = (size_t)pool_threads(pool), bytes = cpu_cache_bytes(3) * 8;
     bytes = bytes < (size_t)64 << 20 ? (size_t)64 << 20 : bytes > (size_t)256 << 20 ? (size_t)256 << 20 : bytes;
     unsigned char *data = memory_map(bytes, err);
     TRY_NEW(data);
     for (size_t i = 0; i < bytes; i += 4096) // untouched pages would all be the same page of zeros
         data[i] = 1;
-    Work work = {
-        .data = (const uint64_t *)(const void *)data, .words = bytes / 8 / PARTS / threads, .threads = threads};
-    MachineSpeed speed = {.read_bytes_per_s = (double)(work.words * 8 * threads) / best_seconds(pool, &work)};
+    MachineSpeed speed = {.read_bytes_per_s = read_speed(pool, data, bytes, PARTS)};
     memory_unmap(data, bytes);
+    Work work = {.threads = threads};
+    double seconds[WINDOWS];
     double steps = (double)ROUNDS * SUMS * (double)threads;
     Peak peak = peak_of(level);
     work.loop = peak.f32;
-    speed.f32_ops_per_s = steps * peak.f32_ops / best_seconds(pool, &work);
+    windows_time(pool, &work, seconds);
+    speed.f32_ops_per_s = steps * peak.f32_ops / seconds[0];
     work.loop = peak.s8;
-    speed.s8_ops_per_s = steps * peak.s8_ops / best_seconds(pool, &work);
+    windows_time(pool, &work, seconds);
+    speed.s8_ops_per_s = steps * peak.s8_ops / seconds[0];
     pool_run_last(pool, 0, work_tile, &work); // the threads may sleep
     *ret_speed = speed;
     return OK;
