@@ -58,8 +58,11 @@ static Status settle(const SessionModel *model, EngineSettings *settings, Error 
     if (settings->most_rows > (size_t)65536 * USUAL_ROWS)
         return FAIL(err, ERR_USAGE, "rows of a step are %zu, expected at most %d", settings->most_rows,
                     65536 * USUAL_ROWS);
+    size_t together; // of all requests that may join in one step
+    if (!size_multiply(settings->most_requests, settings->most_positions, &together))
+        together = SIZE_MAX;
     if (settings->most_source_tokens == 0)
-        settings->most_source_tokens = USUAL_SOURCE_TOKENS;
+        settings->most_source_tokens = together < USUAL_SOURCE_TOKENS ? together : USUAL_SOURCE_TOKENS;
     if (settings->most_source_tokens < settings->most_positions)
         settings->most_source_tokens = settings->most_positions;
     if (settings->kv_bytes == 0)

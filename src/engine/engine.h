@@ -38,7 +38,7 @@ typedef struct Answer {
 typedef struct EngineSettings {
     size_t most_requests;      // in flight
     size_t most_rows;          // beams of all requests in flight together; 0: most_requests * 8, at least 64
-    size_t most_source_tokens; // of one encode step; 0: a default of 4096, at least the model's positions
+    size_t most_source_tokens; // of one encode step; 0: 4096, but no more than all requests may have together
     size_t most_positions;     // of a source or an output; 0: the model's
     KvKind kv_kind;            // how K and V are kept: 0 is f32
     const char *engine_cache;  // folder of packed weights (exec/engine_cache.h); NULL: none

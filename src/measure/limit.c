@@ -65,17 +65,9 @@ double limit_ms_at(const Session *session, const LimitWork *work, const MachineS
     return seconds * 1e3 / (double)work->samples;
 }
 
-Status limit_ms(Session *session, const LimitWork *work, double *ret_ms, Error *err) {
+Status limit_ms(const Session *session, const LimitWork *work, double *ret_ms, Error *err) {
     MachineSpeed speed;
     TRY(machine_measure(session_kernels(session)->level, session_pool(session), &speed, err));
-    // What every step reads is the end of the block: decode's weights and the head's.
-    const PackedBlock *block;
-    const Tuning *tuning;
-    session_engine(session, &block, &tuning);
-    size_t bytes = plan_packed_bytes(session_decode_plan(session)) + plan_packed_bytes(session_head_plan(session));
-    if (block->data && bytes >= (size_t)1 << 20 && bytes <= block->bytes)
-        speed.read_bytes_per_s =
-            machine_read_speed(session_pool(session), block->data + (block->bytes - bytes) / 64 * 64, bytes);
     *ret_ms = limit_ms_at(session, work, &speed, cpu_cache_bytes(3));
     return OK;
 }

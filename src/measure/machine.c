@@ -170,10 +170,6 @@ static double read_speed(Pool *pool, const void *data, size_t bytes, size_t part
     return (double)(work.words * 8 * threads) / seconds[WINDOWS / 2];
 }
 
-double machine_read_speed(Pool *pool, const void *data, size_t bytes) {
-    return read_speed(pool, data, bytes, 1);
-}
-
 Status machine_measure(CpuLevel level, Pool *pool, MachineSpeed *ret_speed, Error *err) {
     size_t threads = (size_t)pool_threads(pool), bytes = cpu_cache_bytes(3) * 8;
     bytes = bytes < (size_t)64 << 20 ? (size_t)64 << 20 : bytes > (size_t)256 << 20 ? (size_t)256 << 20 : bytes;

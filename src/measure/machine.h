@@ -16,8 +16,3 @@ typedef struct MachineSpeed {
 // Many windows of about a millisecond, about a second in all: the best of arithmetic, the median of reading. NULL pool:
 // this thread alone. Maps 64 to 256 MiB while it reads (measure peak memory before). ERR_MEMORY.
 MUST_CHECK Status machine_measure(CpuLevel level, Pool *pool, MachineSpeed *ret_speed, Error *err);
-
-// Bytes a second of reading `data` again and again with all threads, each its own stretch: what a loop over these very
-// bytes reaches where they lie. On a virtual machine places differ (50 to 83 GB/s, AMD Zen 5), and part of what is
-// little larger than the last cache stays in it. `bytes` at least 1 MiB; 300 walks over all of them.
-double machine_read_speed(Pool *pool, const void *data, size_t bytes);

@@ -3,7 +3,8 @@
 
     sweeps.py [--only batch beams ...] [--models fp32 int8 q4] [--rounds 3]
 
-All but the vocabulary are sweeps of `hone bench` (models in turn at each point; --rounds passes over the sources give the spread).
+All but the vocabulary are sweeps of `hone bench` (models in turn at each point; --rounds passes over the sources give the spread;
+one pass for the batch, whose points are 128 summaries each).
 For the vocabulary, checkpoints of three sizes are made, each measured in every scheme. Stores sweeps.json and sweep-NAME.svg.
 """
 import argparse, os, subprocess, sys, tempfile
@@ -17,7 +18,7 @@ VOCABULARIES = [8000, 16000, 30000, 50265]
 
 def bench(a, folders, sweep, samples, svg):
     words = [a.hone, "bench", *folders, "--workload", WORKLOAD, "--sweep", sweep, "--samples", str(samples), "--warmup", "1", "--passes",
-             str(a.rounds), "--threads", str(a.threads), "--json", "--quiet", "--svg", svg]
+             str(1 if sweep.startswith("batch") else a.rounds), "--threads", str(a.threads), "--json", "--quiet", "--svg", svg]
     words += [] if sweep.startswith("new-tokens") else ["--new-tokens", str(NEW_TOKENS)]
     words += ["--cpu", a.cpu] if a.cpu else []
     out = subprocess.run(words, stdout=subprocess.PIPE, check=True, text=True).stdout
