@@ -57,7 +57,7 @@ void memory_free(void *block) {
     free(block);
 }
 
-void *memory_map(size_t bytes, Error *err) {
+void *memory_map_sparse(size_t bytes, Error *err) {
     void *block = MAP_FAILED;
     if (!fault_strikes(FAULT_ALLOCATION)) {
         atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
@@ -67,8 +67,13 @@ void *memory_map(size_t bytes, Error *err) {
         IGNORE_STATUS(FAIL(err, ERR_MEMORY, "no memory for %zu bytes", bytes));
         return NULL;
     }
+    return block;
+}
+
+void *memory_map(size_t bytes, Error *err) {
+    void *block = memory_map_sparse(bytes, err);
 #ifdef MADV_HUGEPAGE
-    if (bytes >= (size_t)4 << 20)
+    if (block && bytes >= (size_t)4 << 20)
         madvise(block, bytes, MADV_HUGEPAGE);
 #endif
     return block;

@@ -16,7 +16,9 @@ void *memory_new(size_t count, size_t size, Error *err);
 void *memory_resize(void *old, size_t count, size_t size, Error *err);
 
 // Big blocks: zeroed, aligned to 64 bytes at least, huge pages where the kernel gives them. Freed with memory_unmap.
+// memory_map_sparse: small pages, for blocks of which only scattered parts are ever touched.
 void *memory_map(size_t bytes, Error *err);
+void *memory_map_sparse(size_t bytes, Error *err);
 void memory_unmap(void *block, size_t bytes);
 
 // NULL is fine.

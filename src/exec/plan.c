@@ -156,7 +156,7 @@ static Status place(Plan *plan, Error *err) {
             uses[plan->values[value_index(plan, graph->returns[r])].root].last = graph->node_count;
     if (status == OK)
         status = buffers_place(&scratch, uses, plan->value_count, &plan->block_bytes, err);
-    if (status == OK && !(plan->block = memory_map(plan->block_bytes, err)))
+    if (status == OK && !(plan->block = memory_map_sparse(plan->block_bytes, err)))
         status = err->status;
     for (size_t i = 0; i < plan->value_count && status == OK; i++) {
         PlanValue *v = &plan->values[i];
@@ -201,7 +201,7 @@ static Status prepare(Arena *arena, Plan *plan, Error *err) {
         }
         plan->step_nodes[plan->step_count++] = i;
     }
-    TRY_NEW(plan->scratch = memory_map(plan->scratch_total + 64, err));
+    TRY_NEW(plan->scratch = memory_map_sparse(plan->scratch_total + 64, err));
     plan->scratch_total += 64;
     return OK;
 }

@@ -82,7 +82,7 @@ static Status pool_make(Session *s, Error *err) {
     if (!size_multiply(slot, slots, &s->kv.layer_bytes) ||
         !size_multiply(s->kv.layer_bytes, s->model.decoder_layers, &s->kv_bytes))
         return FAIL(err, ERR_LIMIT, "a K/V pool of %zu pages is more than this machine can address", s->limits.pages);
-    TRY_NEW(s->kv.base = memory_map(s->kv_bytes, err));
+    TRY_NEW(s->kv.base = memory_map_sparse(s->kv_bytes, err));
     TRY(arena_on_free(&s->arena, session_unmap, s, err));
     TRY_NEW(s->free_pages = arena_array(&s->arena, s->limits.pages, sizeof *s->free_pages, err));
     for (size_t i = 0; i < s->limits.pages; i++)
