@@ -36,25 +36,31 @@ static bool ends_with_space(Text text) {
     return text.bytes >= 3 && !memcmp(text.data + text.bytes - 3, space_mark, 3);
 }
 
-static Status merge_add(Load *load, const MergeText *merge, Buffer *joined, Error *err) {
-    Model *model = &load->tokenizer->model;
-    Bpe *bpe = &model->bpe;
-    uint32_t left = vocab_find(&model->vocab, merge->left.data, merge->left.bytes);
-    uint32_t right = vocab_find(&model->vocab, merge->right.data, merge->right.bytes);
+Status merge_find(const Model *model, const MergeText *merge, Buffer *joined, MergeIds *ret, Error *err) {
+    const Bpe *bpe = &model->bpe;
     buffer_clear(joined);
     buffer_add(joined, merge->left.data, merge->left.bytes);
     size_t cut = bpe->prefix.bytes < merge->right.bytes ? bpe->prefix.bytes : merge->right.bytes;
     buffer_add(joined, merge->right.data + cut, merge->right.bytes - cut);
     TRY(buffer_status(joined, err));
-    uint32_t id = vocab_find(&model->vocab, joined->data ? joined->data : "", joined->bytes);
-    if (left == ID_NONE || right == ID_NONE || id == ID_NONE)
+    *ret = (MergeIds){vocab_find(&model->vocab, merge->left.data, merge->left.bytes),
+                      vocab_find(&model->vocab, merge->right.data, merge->right.bytes),
+                      vocab_find(&model->vocab, joined->data ? joined->data : "", joined->bytes)};
+    return OK;
+}
+
+static Status merge_add(Load *load, const MergeText *merge, Buffer *joined, Error *err) {
+    Bpe *bpe = &load->tokenizer->model.bpe;
+    MergeIds ids;
+    TRY(merge_find(&load->tokenizer->model, merge, joined, &ids, err));
+    if (ids.left == ID_NONE || ids.right == ID_NONE || ids.result == ID_NONE)
         return FAIL(err, ERR_FORMAT, "%s: merge %u, '%.30s' with '%.30s', needs a token that the vocabulary lacks",
                     load->name, merge->rank, merge->left.data, merge->right.data);
-    uint64_t pair = (uint64_t)left << 32 | right;
+    uint64_t pair = (uint64_t)ids.left << 32 | ids.right;
     uint32_t i = (uint32_t)(pair * 0x9E3779B97F4A7C15u >> 32) & bpe->mask;
     while (bpe->slots[i].pair != UINT64_MAX && bpe->slots[i].pair != pair)
         i = (i + 1) & bpe->mask;
-    bpe->slots[i] = (PairSlot){pair, merge->rank, id};
+    bpe->slots[i] = (PairSlot){pair, merge->rank, ids.result};
     if (begins_with_space(merge->right) && !ends_with_space(merge->left))
         bpe->space_apart = false;
     return OK;
@@ -110,6 +116,7 @@ Status unigram_build(Load *load, double *scores, const bool *in_trie, int64_t un
 Status word_piece_build(Load *load, Text prefix, Error *err) {
     Model *model = &load->tokenizer->model;
     WordPiece *word_piece = &model->word_piece;
+    word_piece->prefix = prefix;
     TRY(vocab_trie(load, NULL, &word_piece->trie, err));
     word_piece->unk = vocab_find(&model->vocab, word_piece->unk_token.data, word_piece->unk_token.bytes);
     word_piece->continuing = TRIE_ROOT;

@@ -48,6 +48,18 @@ typedef struct MergeText {
     uint32_t rank;
 } MergeText;
 
+// ["a", "b"] or "a b", as tokenizer.json and merges.txt have them; lines of "#version" are none. ERR_FORMAT.
+MUST_CHECK Status merge_read(const char *name, const json_t *value, size_t rank, MergeText *ret, Error *err);
+MUST_CHECK Status merge_split(const char *name, const char *text, size_t bytes, size_t rank, MergeText *ret,
+                              Error *err);
+bool merge_is_comment(const char *line, size_t bytes);
+
+// What a merge joins, and into what; ID_NONE for what the vocabulary lacks. `joined` is scratch.
+typedef struct MergeIds {
+    uint32_t left, right, result;
+} MergeIds;
+MUST_CHECK Status merge_find(const Model *model, const MergeText *merge, Buffer *joined, MergeIds *ret, Error *err);
+
 MUST_CHECK Status bpe_build(Load *load, const MergeText *merges, size_t count, Error *err);
 // `in_trie` says which ids may be found in text (NULL: all); unk -1: none. unk_score is set before.
 MUST_CHECK Status unigram_build(Load *load, double *scores, const bool *in_trie, int64_t unk, Error *err);

@@ -175,7 +175,7 @@ static Status merges_read(Load *load, const char *path, json_t *model, Error *er
         at += bytes + 1;
         if (bytes && line[bytes - 1] == '\r')
             bytes--;
-        if (!bytes || (bytes >= 8 && !memcmp(line, "#version", 8)))
+        if (!bytes || merge_is_comment(line, bytes))
             continue;
         json_t *merge = json_stringn(line, bytes);
         if (!merge)

@@ -154,7 +154,7 @@ typedef struct WordPiece {
     Trie trie;
     uint32_t continuing; // trie node after the prefix; TRIE_NONE when no token continues a word
     uint32_t unk;
-    Text unk_token;
+    Text unk_token, prefix;
     size_t max_chars;
 } WordPiece;
 

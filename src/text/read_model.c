@@ -27,23 +27,26 @@ static Status optional_text(Load *load, const json_t *object, const char *key, T
     return !value || json_is_null(value) ? OK : need_text(load, object, "model", key, ret, err);
 }
 
-// ["a", "b"] or "a b".
-static Status merge_read(Load *load, const json_t *value, size_t rank, MergeText *ret, Error *err) {
-    if (json_is_array(value) && json_array_size(value) == 2 && json_is_string(json_array_get(value, 0)) &&
-        json_is_string(json_array_get(value, 1))) {
-        const json_t *left = json_array_get(value, 0), *right = json_array_get(value, 1);
-        *ret = (MergeText){{json_string_value(left), json_string_length(left)},
-                           {json_string_value(right), json_string_length(right)},
-                           (uint32_t)rank};
-        return OK;
-    }
-    const char *text = json_string_value(value);
-    size_t bytes = json_string_length(value);
+Status merge_split(const char *name, const char *text, size_t bytes, size_t rank, MergeText *ret, Error *err) {
     const char *blank = text ? memchr(text, ' ', bytes) : NULL;
     if (!blank || memchr(blank + 1, ' ', bytes - (size_t)(blank + 1 - text)))
-        return FAIL(err, ERR_FORMAT, "%s: merge %zu is neither [\"a\", \"b\"] nor \"a b\"", load->name, rank);
+        return FAIL(err, ERR_FORMAT, "%s: merge %zu is neither [\"a\", \"b\"] nor \"a b\"", name, rank);
     *ret = (MergeText){{text, (size_t)(blank - text)}, {blank + 1, bytes - (size_t)(blank + 1 - text)}, (uint32_t)rank};
     return OK;
+}
+
+Status merge_read(const char *name, const json_t *value, size_t rank, MergeText *ret, Error *err) {
+    const json_t *left = json_array_get(value, 0), *right = json_array_get(value, 1);
+    if (json_array_size(value) != 2 || !json_is_string(left) || !json_is_string(right))
+        return merge_split(name, json_string_value(value), json_string_length(value), rank, ret, err);
+    *ret = (MergeText){{json_string_value(left), json_string_length(left)},
+                       {json_string_value(right), json_string_length(right)},
+                       (uint32_t)rank};
+    return OK;
+}
+
+bool merge_is_comment(const char *line, size_t bytes) {
+    return bytes >= 8 && !memcmp(line, "#version", 8);
 }
 
 static Status bpe_read(Load *load, const json_t *model, Error *err) {
@@ -68,9 +71,9 @@ static Status bpe_read(Load *load, const json_t *model, Error *err) {
     TRY_NEW(texts = arena_array(load->scratch, json_array_size(merges), sizeof *texts, err));
     for (size_t i = 0; i < json_array_size(merges); i++) {
         const json_t *merge = json_array_get(merges, i);
-        if (json_is_string(merge) && !strncmp(json_string_value(merge), "#version", 8))
+        if (json_is_string(merge) && merge_is_comment(json_string_value(merge), json_string_length(merge)))
             continue;
-        TRY(merge_read(load, merge, count, &texts[count], err));
+        TRY(merge_read(load->name, merge, count, &texts[count], err));
         count++;
     }
     return bpe_build(load, texts, count, err);
