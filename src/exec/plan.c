@@ -41,6 +41,7 @@ struct Plan {
     void *scratch;
     size_t scratch_total;
     bool timing;
+    PlanObserver observer;
 };
 
 static size_t dim_value(Dim dim, const size_t *dims) {
@@ -66,7 +67,7 @@ static bool input_is_prepared(OpCode op, size_t input) {
     case OP_EMBED:
         return input == 1;
     case OP_LINEAR:
-        return input == 1 || input == 2;
+        return input == 1 || input == 2 || input == 4;
     case OP_LAYER_NORM:
         return input >= 1;
     case OP_ADD_NORM:
@@ -257,7 +258,13 @@ void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
             plan->steps[s].runs++;
             before = now;
         }
+        if (plan->observer.seen)
+            plan->observer.seen(plan->observer.context, plan->graph, p->node, p->inputs, p->outputs);
     }
+}
+
+void plan_observe(Plan *plan, PlanObserver observer) {
+    plan->observer = observer;
 }
 
 size_t plan_steps(const Plan *plan, const PlanStep **ret_steps) {

@@ -28,6 +28,16 @@ Slab plan_return(const Plan *plan, size_t index);
 // Runs all nodes with the given dimension values (each at most its most_dims) and step.
 void plan_run(Plan *plan, const size_t *dims, const StepContext *step);
 
+// Whoever wants to see values pass by. Called after each node that runs (inputs and views do not), with what it read
+// and made: inputs that the operator prepared have data NULL. Values are valid during the call and may not be changed.
+typedef struct PlanObserver {
+    void (*seen)(void *context, const Graph *graph, const Node *node, const Slab *inputs, const Slab *outputs);
+    void *context;
+} PlanObserver;
+
+// From the next run on; {0}: nobody.
+void plan_observe(Plan *plan, PlanObserver observer);
+
 // What explain shows, one per node that runs.
 typedef struct PlanStep {
     const Node *node;

@@ -367,3 +367,9 @@ void session_set_timing(Session *session, bool on) {
     plan_set_timing(session->decode, on);
     plan_set_timing(session->head, on);
 }
+
+void session_observe(Session *session, PlanObserver observer) {
+    plan_observe(session->encode, observer);
+    plan_observe(session->decode, observer);
+    plan_observe(session->head, observer);
+}

@@ -102,6 +102,9 @@ const EngineReport *session_engine(Session *session, const PackedBlock **ret_blo
 // Turns the timing of all plans' steps on or off (plan.h).
 void session_set_timing(Session *session, bool on);
 
+// Lets `observer` see what passes through all three plans (plan.h); {0}: nobody.
+void session_observe(Session *session, PlanObserver observer);
+
 const Plan *session_encode_plan(const Session *session);
 const Plan *session_decode_plan(const Session *session);
 const Plan *session_head_plan(const Session *session);

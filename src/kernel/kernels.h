@@ -44,6 +44,10 @@ typedef struct Kernels {
     // as the largest float.
     void (*quantize_row_s8)(const float *x, size_t k, int8_t *ret_q, float *ret_scale);
 
+    // q[i] = clamp(rint(x[i] * factors[i]), +-127): for a scale that is known beforehand (factors are its inverse, or
+    // that with a factor for each column), which must be finite. Room, NaN and infinity as above.
+    void (*quantize_row_s8_by)(const float *x, const float *factors, size_t k, int8_t *ret_q);
+
     // y = (x + residual - mean) * rstd * gain + bias over n elements, rstd = 1 / sqrt(variance + epsilon); biased
     // variance. residual, bias may be NULL. y may be x or residual. ret_sum, if not NULL, gets x + residual (pre-norm
     // models).

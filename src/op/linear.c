@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // linear: out = activation(x W' + bias) + residual. Weights [n, k] are packed once, in parallel, for the kernel of
-// their kind; INT8 weights take activations quantized per token here. Tiles are as tiling.h chooses them.
+// their kind. INT8 weights take quantized activations: each token by its own largest value, or, under {input_scale},
+// all by that one scale, columns times the factors of input 4 where there is one. Tiles are as tiling.h chooses them.
+#include <float.h>
+#include <math.h>
+
 #include "op/packed.h"
 #include "op/rules.h"
 
@@ -8,9 +12,30 @@ typedef struct LinearState {
     PackedWeights weights;
     Activation activation;
     const float *bias;
+    float input_scale;          // of all activations; 0: each row has its own
+    const float *input_factors; // [k] what they are multiplied with to become s8, under an input_scale
 } LinearState;
 
-// Inputs: x, weight constant [n, k], bias constant or absent, residual or absent.
+// Scales are as far from the ends of f32 as quantize_row_s8's.
+#define SCALE_LEAST 0x1p-100
+#define SCALE_MOST 0x1p100
+
+static Status infer_static(const Node *node, const Constant *weight, Error *err) {
+    bool factors = node->input_count > 4 && !value_absent(node->inputs[4]);
+    const Attribute *scale = node_attribute(node, "input_scale");
+    if (!scale && !factors)
+        return OK;
+    double value = node_real(node, "input_scale", 0);
+    if (!scale || weight->scheme != SCHEME_INT8_ROW)
+        return FAIL(err, ERR_FORMAT, "linear '%s': %s", rule_name(node),
+                    scale ? "an input_scale needs int8 weights" : "input factors need an input_scale");
+    if (!(value >= SCALE_LEAST && value <= SCALE_MOST))
+        return FAIL(err, ERR_FORMAT, "linear '%s': its input_scale is %g, expected a number from 2^-100 to 2^100",
+                    rule_name(node), value);
+    return rule_vector(node, 4, weight->shape.dims[1], true, err);
+}
+
+// Inputs: x, weight constant [n, k], bias constant or absent, residual or absent, input factors [k] or absent.
 static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     ValueType x;
     TRY(rule_matrix(node, 0, &x, err));
@@ -25,6 +50,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
         return FAIL(err, ERR_FORMAT, "linear '%s': unknown activation '%s'", rule_name(node),
                     node_text(node, "activation", ""));
     TRY(rule_vector(node, 2, weight->shape.dims[0], true, err));
+    TRY(infer_static(node, weight, err));
     ret_types[0] = x;
     ret_types[0].dims[1].value = weight->shape.dims[0];
     if (node->input_count > 3 && !value_absent(node->inputs[3])) {
@@ -36,6 +62,23 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
+// One multiplication does both: by the column's factor and by 1 / scale. Products that f32 cannot hold end at its
+// largest, so that zeros stay zeros.
+static Status prepare_static(const OpPrepare *args, LinearState *state, Error *err) {
+    size_t k = (size_t)args->node->inputs[1].constant->shape.dims[1];
+    const float *columns;
+    TRY(prepare_vector(args, 4, &columns, err));
+    float *factors = arena_alloc(args->arena, k * sizeof *factors, 64, err);
+    TRY_NEW(factors);
+    state->input_scale = (float)node_real(args->node, "input_scale", 0);
+    for (size_t i = 0; i < k; i++) {
+        factors[i] = (columns ? columns[i] : 1.0f) * (1.0f / state->input_scale);
+        factors[i] = fmaxf(-FLT_MAX, fminf(factors[i], FLT_MAX));
+    }
+    state->input_factors = factors;
+    return OK;
+}
+
 static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     const Constant *weight = args->node->inputs[1].constant;
     LinearState *state = arena_array(args->arena, 1, sizeof *state, err);
@@ -43,6 +86,8 @@ static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     activation_from_name(node_text(args->node, "activation", "none"), &state->activation);
     TRY(prepare_vector(args, 2, &state->bias, err));
     TRY(packed_make(args, weight, &state->weights, err));
+    if (node_attribute(args->node, "input_scale"))
+        TRY(prepare_static(args, state, err));
     *ret_state = state;
     return OK;
 }
@@ -66,12 +111,19 @@ static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t m
 }
 
 static void quantize_rows(const OpRun *args, size_t first, size_t last) {
-    const PackedWeights *weights = &((const LinearState *)args->state)->weights;
+    const LinearState *state = args->state;
+    const PackedWeights *weights = &state->weights;
     size_t stride = padded(weights->k);
     int8_t *q = args->scratch;
     float *scales = (float *)(void *)(q + args->inputs[0].rows * stride);
-    for (size_t r = first; r < last; r++)
-        args->kernels->quantize_row_s8(slab_row(&args->inputs[0], r), weights->k, q + r * stride, &scales[r]);
+    for (size_t r = first; r < last; r++) {
+        const float *x = slab_row(&args->inputs[0], r);
+        scales[r] = state->input_scale;
+        if (state->input_factors)
+            args->kernels->quantize_row_s8_by(x, state->input_factors, weights->k, q + r * stride);
+        else
+            args->kernels->quantize_row_s8(x, weights->k, q + r * stride, &scales[r]);
+    }
 }
 
 static void run(const OpRun *args) {

@@ -16,10 +16,12 @@ typedef struct Group {
     const Constant *bias; // the first one there is, or NULL
 } Group;
 
-// x W' + bias and nothing else, read by somebody.
+// x W' + bias and nothing else, read by somebody. How x is quantized may be told.
 static bool is_projection(const Node *node, const size_t *uses) {
-    bool plain = node->attribute_count == 0 ||
-                 (node->attribute_count == 1 && node_attribute(node, "activation") && !rewrite_has_activation(node));
+    bool plain = !rewrite_has_activation(node);
+    for (size_t i = 0; i < node->attribute_count; i++)
+        plain &=
+            strcmp(node->attributes[i].name, "activation") == 0 || strcmp(node->attributes[i].name, "input_scale") == 0;
     return rewrite_is_linear(node) && plain && !rewrite_has_residual(node) && node->inputs[0].node &&
            node->inputs[1].constant && uses[node->index] > 0;
 }
@@ -29,11 +31,23 @@ static bool weights_stack(const Constant *a, const Constant *b) {
            constant_stacks(a->part_count ? a->parts[0] : a, b->part_count ? b->parts[0] : b);
 }
 
+// Equal scales and factors of x, so that it is quantized once for both.
+static bool inputs_equal(const Node *a, const Node *b) {
+    const Attribute *left = node_attribute(a, "input_scale"), *right = node_attribute(b, "input_scale");
+    if (!left != !right || (left && !attribute_equal(left, right)))
+        return false;
+    const Constant *x = rewrite_input(a, 4).constant, *y = rewrite_input(b, 4).constant;
+    if (x == y)
+        return true;
+    return x && y && x->data && y->data && x->dtype == y->dtype && shape_equal(&x->shape, &y->shape) &&
+           memcmp(x->data, y->data, constant_row_bytes(x) * (size_t)x->shape.dims[0]) == 0;
+}
+
 static bool fits(const Group *group, const Node *node) {
     const Node *first = group->members[0];
     const Constant *bias = rewrite_input(node, 2).constant;
     return value_equal(first->inputs[0], node->inputs[0]) &&
-           weights_stack(first->inputs[1].constant, node->inputs[1].constant) &&
+           weights_stack(first->inputs[1].constant, node->inputs[1].constant) && inputs_equal(first, node) &&
            (!bias || !group->bias || bias->dtype == group->bias->dtype);
 }
 
@@ -114,10 +128,17 @@ static Status group_fuse(Graph *graph, Arena *scratch, const Group *group, Error
         sizes[i] = weights[i]->shape.dims[0];
     }
     TRY(stack_rows(graph, scratch, weights[0]->name, weights, group->count, &stacked, err));
-    Value inputs[3] = {first->inputs[0], value_constant(stacked)};
+    Value inputs[5] = {first->inputs[0], value_constant(stacked), {0}, {0}, rewrite_input(first, 4)};
     if (group->bias)
         TRY(stack_biases(graph, scratch, group, &inputs[2], err));
-    NodeSpec spec = {.op = OP_LINEAR, .inputs = inputs, .input_count = 3, .output_count = 1, .note = first->note};
+    const Attribute *scale = node_attribute(first, "input_scale");
+    NodeSpec spec = {.op = OP_LINEAR,
+                     .inputs = inputs,
+                     .input_count = 5,
+                     .attributes = scale,
+                     .attribute_count = scale ? 1 : 0,
+                     .output_count = 1,
+                     .note = first->note};
     TRY_NEW(spec.name = arena_format(scratch, err, "%s.fused", names[0]));
     TRY(graph_insert_before(graph, first, &spec, &wide, err));
     TRY(op_infer(wide, err));

@@ -61,10 +61,11 @@ static Status fuse_linears(Graph *graph, const size_t *uses, Arena *scratch, Err
         if (at < 0)
             continue;
         const Node *linear = add->inputs[at].node;
-        Value inputs[4] = {linear->inputs[0], linear->inputs[1], rewrite_input(linear, 2), add->inputs[1 - at]};
+        Value inputs[5] = {linear->inputs[0], linear->inputs[1], rewrite_input(linear, 2), add->inputs[1 - at],
+                           rewrite_input(linear, 4)};
         NodeSpec spec = {.op = OP_LINEAR,
                          .inputs = inputs,
-                         .input_count = 4,
+                         .input_count = 5,
                          .attributes = linear->attributes,
                          .attribute_count = linear->attribute_count,
                          .note = linear->note};

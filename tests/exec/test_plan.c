@@ -190,4 +190,56 @@ START_TEST(test_steps) {
 }
 END_TEST
 
-TEST_MAIN("exec/plan", test_sharing_changes_no_bit, test_views_keep_their_root, test_what_cannot_be_planned, test_steps)
+typedef struct Seen {
+    const Graph *graph;
+    size_t nodes;
+    double input_sum, output_sum; // of the second linear
+} Seen;
+
+static double slab_sum(const Slab *slab) {
+    double sum = 0;
+    for (size_t r = 0; r < slab->rows; r++)
+        for (size_t c = 0; c < slab->columns; c++)
+            sum += (double)((const float *)slab->data)[r * slab->row_stride + c];
+    return sum;
+}
+
+static void see(void *context, const Graph *graph, const Node *node, const Slab *inputs, const Slab *outputs) {
+    Seen *seen = context;
+    ck_assert_ptr_eq(graph, seen->graph);
+    ck_assert(node->op != OP_INPUT && node->op != OP_SPLIT);
+    seen->nodes++;
+    if (strcmp(node->names[0], "y") != 0)
+        return;
+    ck_assert_ptr_null(inputs[1].data);
+    ck_assert_uint_eq(inputs[0].row_stride, 6); // a view
+    seen->input_sum += slab_sum(&inputs[0]);
+    seen->output_sum += slab_sum(&outputs[0]);
+}
+
+START_TEST(test_observer_sees_every_value) {
+    setup();
+    const Graph *graph =
+        graph_from(&arena,
+                   "graph g(T)\n  const @w : f32[6,4]\n  const @v : f32[3,2]\n  %x = input : f32[T,4]\n"
+                   "  %h = linear %x, @w : f32[T,6]\n"
+                   "  %a, %b = split %h {sizes=[4,2]} : f32[T,4], f32[T,2]\n"
+                   "  %y = linear %b, @v : f32[T,3]\n  %s = add %a, %a : f32[T,4]\n  return %b, %y, %s\n",
+                   1);
+    Plan *plan = plan_of(&arena, graph, &kernels, NULL, 5);
+    Seen seen = {.graph = graph};
+    plan_observe(plan, (PlanObserver){see, &seen});
+    plan_fill_inputs(plan, 5, 1, 2);
+    plan_run(plan, &(size_t){5}, &(StepContext){0});
+    Slab b = plan_return(plan, 0), y = plan_return(plan, 1);
+    ck_assert_uint_eq(seen.nodes, 3);
+    ck_assert(seen.input_sum == slab_sum(&b) && seen.output_sum == slab_sum(&y) && seen.output_sum != 0);
+    plan_observe(plan, (PlanObserver){0});
+    plan_run(plan, &(size_t){5}, &(StepContext){0});
+    ck_assert_uint_eq(seen.nodes, 3);
+    arena_done(&arena);
+}
+END_TEST
+
+TEST_MAIN("exec/plan", test_observer_sees_every_value, test_sharing_changes_no_bit, test_views_keep_their_root,
+          test_what_cannot_be_planned, test_steps)

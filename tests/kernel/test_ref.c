@@ -254,6 +254,10 @@ START_TEST(test_quantize) {
     float zeros[] = {0.0f, -0.0f, NAN, 0x1p-140f};
     ref.quantize_row_s8(zeros, 4, q, &scale);
     ck_assert(q[0] == 0 && q[1] == 0 && q[2] == 0 && q[3] == 0 && scale == 0.0f);
+    float wild[] = {NAN, INFINITY, -INFINITY, 3.0f, -300.0f, 1.25f, -0.75f}, factors[] = {1, 2, 2, 50, 1, 2, 2};
+    ref.quantize_row_s8_by(wild, factors, 7, q);
+    ck_assert(q[0] == 0 && q[1] == 127 && q[2] == -127 && q[3] == 127 && q[4] == -127 && q[5] == 2 && q[6] == -2);
+    ck_assert(q[7] == 0 && q[63] == 0);
     float ties[] = {127.0f, 0.5f, 1.5f, 2.5f, -0.5f, -1.5f};
     ref.quantize_row_s8(ties, 6, q, &scale);
     ck_assert(q[0] == 127 && q[1] == 0 && q[2] == 2 && q[3] == 2 && q[4] == 0 && q[5] == -2 && scale == 1.0f);

@@ -338,6 +338,11 @@ static void check_row(Guard *guard, Random *random, const Kernels *ref, const Ke
     set->quantize_row_s8(x, n, q_b, &scale_b);
     ck_assert_msg(memcmp(q_a, q_b, padded) == 0, "%s quantize_row_s8 n %zu style %d", name, n, style);
     CHECK_SAME(&scale_b, &scale_a, 1, "%s quantize_row_s8's scale n %zu", name, n);
+    for (size_t i = 0; i < n; i++) // most values inside the range, some far outside
+        a[i] = (scale_a > 0 ? 1 / scale_a : 1) * (1 + fabsf((float)(i % 7)));
+    ref->quantize_row_s8_by(x, a, n, q_a);
+    set->quantize_row_s8_by(x, a, n, q_b);
+    ck_assert_msg(memcmp(q_a, q_b, padded) == 0, "%s quantize_row_s8_by n %zu style %d", name, n, style);
     guard_check(guard, name);
 }
 

@@ -128,6 +128,43 @@ START_TEST(test_linear_is_a_product) {
 }
 END_TEST
 
+// A linear of static activations against its definition: one scale for all rows, columns times their factors first.
+START_TEST(test_linear_of_static_activations) {
+    const char *text = "graph g(T)\n  const @w : s8/row[21,37]\n  const @b : f32[21]\n  const @f : f32[37]\n"
+                       "  %x = input : f32[T,37]\n"
+                       "  %y = linear %x, @w, @b, _, @f {input_scale=0.004} : f32[T,21]\n"
+                       "  %z = linear %x, @w {input_scale=0.004} : f32[T,21]\n  return %y, %z\n";
+    arena_init(&arena, 0);
+    kernels_pick(cpu_detect(), &kernels);
+    const Graph *graph = graph_from(&arena, text, 9);
+    Plan *plan = plan_of(&arena, graph, &kernels, NULL, 8);
+    size_t rows = 8, clamped = 0;
+    plan_fill_inputs(plan, rows, 1, 4);
+    float x[8 * 37];
+    memcpy(x, plan_input(plan, 0), sizeof x);
+    plan_run(plan, &rows, &(StepContext){0});
+    const Constant *w = graph_find_constant(graph, "w");
+    const float *b = graph_find_constant(graph, "b")->data, *f = graph_find_constant(graph, "f")->data;
+    const float *y = plan_return(plan, 0).data, *z = plan_return(plan, 1).data;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < 21; c++) {
+            double with = 0, without = 0;
+            for (size_t k = 0; k < 37; k++) {
+                double value = (double)x[r * 37 + k] / 0.004, weight = ((const int8_t *)w->data)[c * 37 + k];
+                with += weight * rint(fmax(-127, fmin(127, value * (double)f[k])));
+                without += weight * rint(fmax(-127, fmin(127, value)));
+                clamped += fabs(value) > 127;
+            }
+            double scale = 0.004 * (double)w->scales[c];
+            ck_assert_msg(fabs((double)y[r * 21 + c] - with * scale - (double)b[c]) < 1e-5, "row %zu, column %zu", r,
+                          c);
+            ck_assert_msg(fabs((double)z[r * 21 + c] - without * scale) < 1e-5, "row %zu, column %zu", r, c);
+        }
+    ck_assert_uint_gt(clamped, 0);
+    arena_done(&arena);
+}
+END_TEST
+
 // embed, rows, scale and activation against their definitions.
 START_TEST(test_gathering) {
     const char *text = "graph g(T, P)\n  const @table : f32[12,5]\n  %ids = input : i32[T]\n  %pick = input : i32[P]\n"
@@ -158,6 +195,7 @@ END_TEST
 
 START_TEST(test_shape_rules) {
 #define HEAD "graph g(T)\n  const @w : f32[8,4]\n  const @v : f32[3]\n  %i = input : i32[T]\n  %x = input : f32[T,4]\n"
+#define HEAD_S8 "graph g(T)\n  const @w : s8/row[8,4]\n  const @v : f32[3]\n  %x = input : f32[T,4]\n"
     static const struct {
         const char *text, *message;
     } cases[] = {
@@ -167,6 +205,11 @@ START_TEST(test_shape_rules) {
         {HEAD "  %y = linear %x, @w, @v : f32[T,8]\n", "linear 'y': input 2 must be a constant vector of 8 elements"},
         {HEAD "  %y = linear %x, @w, _, %x : f32[T,8]\n", "linear 'y': its residual must have the output's type"},
         {HEAD "  %y = linear %x, @w {activation=sine} : f32[T,8]\n", "linear 'y': unknown activation 'sine'"},
+        {HEAD "  %y = linear %x, @w {input_scale=0.1} : f32[T,8]\n", "linear 'y': an input_scale needs int8 weights"},
+        {HEAD "  %y = linear %x, @w, _, _, @v : f32[T,8]\n", "linear 'y': input factors need an input_scale"},
+        {HEAD_S8 "  %y = linear %x, @w {input_scale=0} : f32[T,8]\n", "linear 'y': its input_scale is 0, expected a"},
+        {HEAD_S8 "  %y = linear %x, @w, _, _, @v {input_scale=1} : f32[T,8]\n",
+         "linear 'y': input 4 must be a constant vector of 4 elements"},
         {HEAD "  %y = linear %i, @w : f32[T,8]\n", "linear 'y': input 0 must be f32 [rows, columns]"},
         {HEAD "  %y = linear %x, @w : f32[T,7]\n", "linear 'y': the type of output 0 does not follow from its inputs"},
         {HEAD "  %y = add %x, %i : f32[T,4]\n", "add 'y': inputs 0 and 1 must have the same type"},
@@ -197,4 +240,4 @@ START_TEST(test_shape_rules) {
 END_TEST
 
 TEST_MAIN("op/run", test_linear_with_activation_and_residual, test_linear_of_parts_and_views, test_add_norm,
-          test_linear_is_a_product, test_gathering, test_shape_rules)
+          test_linear_is_a_product, test_linear_of_static_activations, test_gathering, test_shape_rules)

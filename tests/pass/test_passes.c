@@ -204,6 +204,37 @@ START_TEST(test_standard_passes) {
 }
 END_TEST
 
+// Linears of static activations: joined where they quantize x alike, and what is fused keeps scale and factors.
+START_TEST(test_static_activations) {
+    arena_init(&arena, 0);
+    Graph *graph = parsed("graph encode(T)\n"
+                          "  const @q : s8/row[4,4]\n  const @k : s8/row[4,4]\n  const @v : s8/row[4,4]\n"
+                          "  const @o : s8/row[4,4]\n  const @f = {1, 2, 3, 4} : f32[4]\n"
+                          "  const @same = {1, 2, 3, 4} : f32[4]\n  const @other = {1, 2, 3, 5} : f32[4]\n"
+                          "  %x = input : f32[T,4]\n"
+                          "  %a = linear %x, @q, _, _, @f {input_scale=0.5} : f32[T,4]\n"
+                          "  %b = linear %x, @k, _, _, @same {input_scale=0.5} : f32[T,4]\n"
+                          "  %c = linear %x, @v, _, _, @other {input_scale=0.5} : f32[T,4]\n"
+                          "  %d = linear %x, @v, _, _, @f {input_scale=0.25} : f32[T,4]\n"
+                          "  %e = linear %x, @v : f32[T,4]\n"
+                          "  %h = linear %c, @o, _, _, @f {input_scale=0.5} : f32[T,4]\n"
+                          "  %g = activation %h {kind=gelu} : f32[T,4]\n"
+                          "  %p = linear %d, @o, _, _, @f {input_scale=0.5} : f32[T,4]\n"
+                          "  %s = add %p, %e : f32[T,4]\n  return %a, %b, %g, %s\n");
+    CHECK_OK(passes_run_standard(graph, &err));
+    const char *text = printed(graph);
+    ck_assert_msg(strstr(text, "%a.fused = linear %x, @q.fused, _, _, @f {input_scale=0.5} : f32[T,8]\n") &&
+                      strstr(text, "%a, %b = split %a.fused {sizes=[4,4]}") &&
+                      strstr(text, "%c = linear %x, @v, _, _, @other {input_scale=0.5} : f32[T,4]\n") &&
+                      strstr(text, "%d = linear %x, @v, _, _, @f {input_scale=0.25} : f32[T,4]\n") &&
+                      strstr(text, "%e = linear %x, @v : f32[T,4]\n") &&
+                      strstr(text, "%g = linear %c, @o, _, _, @f {activation=gelu, input_scale=0.5} : f32[T,4]\n") &&
+                      strstr(text, "%s = linear %d, @o, _, %e, @f {input_scale=0.5} : f32[T,4]\n"),
+                  "%s", text);
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_quantize_names_what_it_cannot) {
     arena_init(&arena, 0);
     static const char *const names[] = {"quantize_weights"};
@@ -239,4 +270,4 @@ START_TEST(test_no_memory) {
 END_TEST
 
 TEST_MAIN("passes", test_every_pass_keeps_random_graphs_well_formed, test_passes_keep_the_bits, test_runner,
-          test_standard_passes, test_quantize_names_what_it_cannot, test_no_memory)
+          test_standard_passes, test_static_activations, test_quantize_names_what_it_cannot, test_no_memory)

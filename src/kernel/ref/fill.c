@@ -7,6 +7,7 @@ void kernels_fill_ref(Kernels *kernels) {
     *kernels = (Kernels){
         .level = CPU_REF,
         .quantize_row_s8 = ref_quantize_row_s8,
+        .quantize_row_s8_by = ref_quantize_row_s8_by,
         .layer_norm = ref_layer_norm,
         .activate = ref_activate_many,
         .add = ref_add,

@@ -34,6 +34,16 @@ void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_sca
     *ret_scale = scale;
 }
 
+void ref_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8_t *ret_q) {
+    for (size_t i = 0; i < k; i++) {
+        float scaled = finite_value(x[i]) * factors[i];
+        scaled = scaled < 127.0f ? scaled : 127.0f;
+        scaled = scaled > -127.0f ? scaled : -127.0f;
+        ret_q[i] = (int8_t)(scaled + ROUND_MAGIC - ROUND_MAGIC);
+    }
+    memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
+}
+
 void ref_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,
                     size_t n, float *ret_sum, float *y) {
     float lanes[16] = {0};

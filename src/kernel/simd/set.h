@@ -12,6 +12,7 @@
     extern const GemmKernel set##_gemm_q4;                                                                             \
     float set##_weigh(const float *x, size_t count, float *y);                                                         \
     void set##_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale);                             \
+    void set##_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8_t *ret_q);                      \
     void set##_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,  \
                           size_t count, float *ret_sum, float *y);                                                     \
     void set##_activate(Activation activation, const float *x, size_t count, float *y);                                \
@@ -43,6 +44,7 @@ DECLARE_SET(neon)
         kernels->gemm[WEIGHT_S8] = set##_gemm_s8;                                                                      \
         kernels->gemm[WEIGHT_Q4] = set##_gemm_q4;                                                                      \
         kernels->quantize_row_s8 = set##_quantize_row_s8;                                                              \
+        kernels->quantize_row_s8_by = set##_quantize_row_s8_by;                                                        \
         kernels->layer_norm = set##_layer_norm;                                                                        \
         kernels->activate = set##_activate;                                                                            \
         kernels->add = set##_add;                                                                                      \
