@@ -194,14 +194,68 @@ Value builder_node(GraphBuilder *b, OpCode op, const char *name, const Value *in
     return value_of(node, 0);
 }
 
+static Status scale_read(GraphBuilder *b, const Tensor *tensor, double *ret_scale) {
+    size_t elements;
+    float scale;
+    if (!shape_elements(&tensor->shape, &elements) || elements != 1)
+        return FAIL(b->err, ERR_FORMAT, "tensor '%s' has %zu scales, expected one for all activations", tensor->name,
+                    elements);
+    tensor_to_f32(tensor, &scale);
+    if (!(scale >= 0x1p-100f && scale <= 0x1p100f))
+        return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %g, expected a positive scale", tensor->name, (double)scale);
+    *ret_scale = (double)scale;
+    return OK;
+}
+
+static Status factors_check(GraphBuilder *b, const Constant *factors) {
+    const float *values = factors->data;
+    if (factors->dtype != DTYPE_F32)
+        return FAIL(b->err, ERR_UNSUPPORTED, "tensor '%s' is %s; input factors are F32", factors->name,
+                    dtype_safetensors_name(factors->dtype));
+    for (int64_t i = 0; i < factors->shape.dims[0]; i++)
+        if (!(values[i] >= 0x1p-100f && values[i] <= 0x1p100f))
+            return FAIL(b->err, ERR_FORMAT, "tensor '%s' holds %g at %lld, expected positive factors", factors->name,
+                        (double)values[i], (long long)i);
+    return OK;
+}
+
+// Static activations beside int8 rows: "<name>.input_scale" [1], and hone's own "<name>.input_factors" [inputs].
+// Returns how many attributes there are.
+static size_t static_input(GraphBuilder *b, const char *name, size_t inputs, const Constant *weight,
+                           Attribute *ret_scale, Value *ret_factors) {
+    const Tensor *tensor = builder_find(b, builder_text(b, "%s.input_scale", name));
+    const char *factors = builder_text(b, "%s.input_factors", name);
+    const Constant *columns = NULL;
+    double scale = 0;
+    if (b->status != OK || (!tensor && !builder_find(b, factors)))
+        return 0;
+    if (weight->scheme != SCHEME_INT8_ROW || !tensor) {
+        failed(b, FAIL(b->err, ERR_UNSUPPORTED,
+                       "tensor '%s' stands beside activations that are quantized by a scale of their own; that is "
+                       "supported for I8 weights with an input_scale",
+                       tensor ? tensor->name : factors));
+        return 0;
+    }
+    if (builder_find(b, factors))
+        columns = builder_constant(b, (const char *const[]){factors, NULL}, inputs, 0);
+    if (b->status != OK || failed(b, scale_read(b, tensor, &scale)) ||
+        (columns && failed(b, factors_check(b, columns))))
+        return 0;
+    *ret_scale = attribute_real("input_scale", scale);
+    *ret_factors = value_constant(columns);
+    return 1;
+}
+
 Value builder_linear(GraphBuilder *b, Value x, const char *name, size_t outputs, size_t inputs) {
     const char *weight = builder_text(b, "%s.weight", name), *bias = builder_text(b, "%s.bias", name);
     const Constant *w = builder_constant(b, (const char *const[]){weight, NULL}, outputs, inputs);
     const Constant *c = NULL;
     if (b->status == OK && builder_find(b, bias))
         c = builder_constant(b, (const char *const[]){bias, NULL}, outputs, 0);
-    Value values[] = {x, value_constant(w), value_constant(c)};
-    return builder_node(b, OP_LINEAR, name, values, c ? 3 : 2, NULL, 0, outputs);
+    Value values[5] = {x, value_constant(w), value_constant(c)};
+    Attribute scale = {0};
+    size_t attributes = b->status == OK ? static_input(b, name, inputs, w, &scale, &values[4]) : 0;
+    return builder_node(b, OP_LINEAR, name, values, 5, &scale, attributes, outputs);
 }
 
 Value builder_norm(GraphBuilder *b, Value x, const char *name, size_t width) {

@@ -23,7 +23,8 @@ const Constant *builder_constant(GraphBuilder *builder, const char *const *alter
 // NULL when no such tensor exists.
 const Tensor *builder_find(const GraphBuilder *builder, const char *name);
 
-// "<name>.weight" [outputs, inputs] and, where there is one, "<name>.bias".
+// "<name>.weight" [outputs, inputs] and, where there is one, "<name>.bias". Beside int8 rows, "<name>.input_scale" [1]
+// quantizes all activations by that scale, after "<name>.input_factors" [inputs] where they are there too.
 Value builder_linear(GraphBuilder *builder, Value x, const char *name, size_t outputs, size_t inputs);
 
 // x over "<name>.weight" and "<name>.bias".

@@ -60,17 +60,24 @@ static Status check_group(const json_t *group, const char *name, Error *err) {
         return OK;
     if (json_integer_value(json_object_get(arguments, "num_bits")) == 4)
         return check_four_bits(group, arguments, name, err);
-    static const Expected activations[] = {
+    static const Expected by_token[] = {
         {"num_bits", "8"}, {"type", "\"int\""}, {"symmetric", "true"}, {"strategy", "\"token\""}, {"dynamic", "true"}};
+    static const Expected by_tensor[] = {{"num_bits", "8"},
+                                         {"type", "\"int\""},
+                                         {"symmetric", "true"},
+                                         {"strategy", "\"tensor\""},
+                                         {"dynamic", "false"}};
+    const json_t *activations = json_object_get(group, "input_activations");
+    bool is_static = json_is_false(json_object_get(activations, "dynamic")); // the tensors have the scales then
     TRY(check_arguments(arguments, name, "weights", weights, sizeof weights / sizeof *weights, err));
     TRY(check_empty(group, name, "output_activations", err));
-    return check_arguments(json_object_get(group, "input_activations"), name, "input_activations", activations,
-                           sizeof activations / sizeof *activations, err);
+    return check_arguments(activations, name, "input_activations", is_static ? by_tensor : by_token,
+                           sizeof by_token / sizeof *by_token, err);
 }
 
-// bitsandbytes: 4 bits in nf4 or fp4, whatever the arithmetic it would do with them.
+// bitsandbytes: 8 bits, or 4 in nf4 or fp4, whatever the arithmetic it would do with them.
 static Status check_bitsandbytes(const json_t *quantization, const char *name, const char **ret, Error *err) {
-    bool four = false;
+    bool four = false, eight = false;
     const char *type = "fp4"; // bitsandbytes' own default
     TRY(json_get_bool(quantization, name, "load_in_4bit", &four, err));
     TRY(json_get_bool(quantization, name, "_load_in_4bit", &four, err));

@@ -232,6 +232,9 @@ START_TEST(test_unsupported_quantization_is_named) {
         {W8A8(",\"config_groups\":{\"g\":{" WEIGHTS "," INPUTS ",\"output_activations\":{\"num_bits\":8}}}"),
          "output_activations"},
         {W8A8(",\"config_groups\":{\"g\":{" WEIGHTS "}}"), "input_activations.num_bits = absent; only 8"},
+        {W8A8(",\"config_groups\":{\"g\":{" WEIGHTS ",\"input_activations\":{\"num_bits\":8,\"type\":\"int\","
+              "\"symmetric\":true,\"strategy\":\"channel\",\"dynamic\":false}}}"),
+         "input_activations.strategy = \"channel\"; only \"tensor\" is supported"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         check_settings(cases[i].changes, ERR_UNSUPPORTED, cases[i].text);
