@@ -7,7 +7,7 @@
 #include "cli/command.h"
 
 typedef struct Settings {
-    const char *output, *scheme, *embeddings;
+    const char *output, *scheme, *embeddings, *scales;
     TextList keep;
     int64_t group;
     bool double_quant, loadable;
@@ -19,6 +19,8 @@ static const Option options[] = {
     {"scheme", 0, "SCHEME", "fp16, bf16, int8, int4 or nf4", OPTION_TEXT, offsetof(Settings, scheme)},
     {"group", 0, "N", "columns to a scale of int4: 32, 64 or 128 (default: 128)", OPTION_INT, offsetof(Settings, group),
      .low = 32, .high = 128},
+    {"scales", 0, "RULE", "of int4: fit (default: least squares) or absmax (compressed-tensors' own)", OPTION_TEXT,
+     offsetof(Settings, scales), .choices = "fit|absmax"},
     {"double-quant", 0, NULL, "quantize the scales of nf4 too", OPTION_FLAG, offsetof(Settings, double_quant)},
     {"embeddings", 0, "SCHEME", "the word table and the head: another scheme than the layers'", OPTION_TEXT,
      offsetof(Settings, embeddings)},
@@ -150,6 +152,7 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     ret_options->keep_count = settings->keep.count;
     ret_options->loadable = settings->loadable;
     ret_options->group = (size_t)settings->group;
+    ret_options->int4_rule = settings->scales && strcmp(settings->scales, "absmax") == 0 ? INT4_ABSMAX : INT4_FIT;
     ret_options->double_quant = settings->double_quant;
     return OK;
 }

@@ -86,6 +86,7 @@ static void weight_pack(const QuantizeOptions *options, WeightScheme scheme, Wei
     weight->group = scheme == STORE_INT8   ? weight->columns
                     : scheme == STORE_INT4 ? (options->group ? options->group : DEFAULT_GROUP)
                                            : NF4_BLOCK;
+    weight->rule = options->int4_rule;
     weight->nested = scheme == STORE_NF4 && options->double_quant;
 }
 

@@ -30,8 +30,8 @@ Status encode_piece(const Weight *weight, const float *values, size_t first, siz
     if (weight->packed == STORE_INT8)
         return quantize_int8_rows(name, DTYPE_F32, values, count / columns, columns, ret_codes, scales, err);
     if (weight->packed == STORE_INT4)
-        return quantize_int4_rows(name, DTYPE_F32, values, count / columns, columns, weight->group, DTYPE_F16,
-                                  ret_codes, scales, err);
+        return quantize_int4_rows(name, DTYPE_F32, values, count / columns, columns, weight->group, weight->rule,
+                                  DTYPE_F16, ret_codes, scales, err);
     return quantize_nf4_blocks(name, DTYPE_F32, values, count, columns, ret_codes, scales, err);
 }
 

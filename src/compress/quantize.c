@@ -4,12 +4,21 @@
 
 #include <string.h>
 
+static bool packs_int4(const QuantizeOptions *options) {
+    bool packs = options->scheme == STORE_INT4 || options->embeddings == STORE_INT4;
+    for (size_t i = 0; i < options->keep_count; i++)
+        packs |= options->keeps[i].scheme == STORE_INT4;
+    return packs;
+}
+
 static void add_recipe(Buffer *out, const QuantizeOptions *options) {
     buffer_format(out, "{\"command\": \"quantize\", \"scheme\": \"%s\"", weight_scheme_name(options->scheme));
     if (options->embeddings != STORE_AS_IS)
         buffer_format(out, ", \"embeddings\": \"%s\"", weight_scheme_name(options->embeddings));
     if (options->group)
         buffer_format(out, ", \"group\": %zu", options->group);
+    if (packs_int4(options))
+        buffer_format(out, ", \"scales\": \"%s\"", options->int4_rule == INT4_FIT ? "fit" : "absmax");
     if (options->double_quant)
         buffer_add_text(out, ", \"double_quant\": true");
     buffer_add_text(out, ", \"keep\": [");

@@ -11,9 +11,10 @@ struct QuantizeOptions {
     WeightScheme embeddings; // of the word table and the head; STORE_AS_IS: they follow `scheme`
     const KeepRule *keeps;   // the first that matches a tensor decides it
     size_t keep_count;
-    size_t group;      // of int4: 32, 64 or 128; 0: 128
-    bool double_quant; // of nf4's scales
-    bool loadable;     // nothing that transformers cannot load: tables of a packed model as fp16
+    size_t group;       // of int4: 32, 64 or 128; 0: 128
+    Int4Rule int4_rule; // where int4's scales come from
+    bool double_quant;  // of nf4's scales
+    bool loadable;      // nothing that transformers cannot load: tables of a packed model as fp16
     WorkMeter meter;
 };
 

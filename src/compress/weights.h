@@ -6,6 +6,7 @@
 #include "compress/roles.h"
 #include "compress/scheme.h"
 #include "format/notes.h"
+#include "tensor/quantize4.h"
 
 typedef struct QuantizeOptions QuantizeOptions;
 
@@ -16,6 +17,7 @@ typedef struct Weight {
     DType dtype;         // of the elements to write
     WeightScheme packed; // STORE_INT8 and on: codes with scales beside them; else STORE_AS_IS
     size_t group;        // elements to a scale where packed
+    Int4Rule rule;       // of STORE_INT4's scales
     bool nested;         // STORE_NF4 under double quantization
     size_t rows, columns;
     float *scales; // by row, group or block; filled, as what follows, by weights_scan

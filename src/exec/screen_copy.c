@@ -72,7 +72,7 @@ static void copy_rows(void *context, size_t tile) {
         row_read(copy, stored, scale, values);
         Error err;
         job->statuses[tile] =
-            quantize_int4_rows(copy->weight->name, DTYPE_F32, values, 1, copy->k, SCREEN_GROUP, DTYPE_F32,
+            quantize_int4_rows(copy->weight->name, DTYPE_F32, values, 1, copy->k, SCREEN_GROUP, INT4_ABSMAX, DTYPE_F32,
                                job->pairs + row * copy->k / 2, job->scales + row * copy->k / SCREEN_GROUP, &err);
         if (job->statuses[tile] == OK)
             row_measure(job, row, stored, scale, values);

@@ -5,6 +5,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tensor/span.h"
 
@@ -56,16 +57,96 @@ bool codebook_round(const float map[CODEBOOK], int8_t ret_codes[CODEBOOK], float
     return true;
 }
 
-// The scale of a group as compressed-tensors has it.
-static Status int4_scale(const char *name, float absmax, DType dtype, float *ret_scale, Error *err) {
-    float scale = absmax / 7.5f;
-    if (dtype == DTYPE_F16) {
+// A scale as a file holds it.
+static float scale_round(float scale, DType dtype) {
+    if (dtype == DTYPE_F16)
         scale = f16_to_f32(f32_to_f16(scale));
-        if (isinf(scale))
-            return FAIL(err, ERR_FORMAT, "tensor '%s' holds %g, too large for a scale of fp16", name, (double)absmax);
+    return scale > 0 ? scale : FLT_EPSILON; // f16 holds it too
+}
+
+// Half to even, in arithmetic that compilers turn into vectors: adding 1.5 * 2^23 leaves no bits below 1.
+static inline float int4_nearest(float value, float scale) {
+    const float shift = 12582912.0f;
+    float x = value / scale;
+    x = x > -8 ? x : -8;
+    x = x < 7 ? x : 7;
+    return (x + shift) - shift;
+}
+
+int int4_code(float value, float scale) {
+    return (int)int4_nearest(value, scale);
+}
+
+// Multiples of absmax / 7.5 that are tried; the first stays where none is better.
+enum { INT4_TRIES = 26, INT4_LANES = 8 };
+
+static float int4_factor(int which) {
+    return which == 0 ? 1 : 0.70f + 0.02f * (float)(which <= 15 ? which - 1 : which);
+}
+
+// Squared errors of a piece, summed in lanes: the same bits on every machine.
+static double int4_error(const float *values, size_t count, float scale) {
+    float lanes[INT4_LANES] = {0};
+    size_t i = 0;
+    for (; i + INT4_LANES <= count; i += INT4_LANES)
+        for (size_t l = 0; l < INT4_LANES; l++) {
+            float rest = values[i + l] - int4_nearest(values[i + l], scale) * scale;
+            lanes[l] += rest * rest;
+        }
+    double sum = 0;
+    for (; i < count; i++) {
+        float rest = values[i] - int4_nearest(values[i], scale) * scale;
+        sum += (double)(rest * rest);
     }
-    *ret_scale = scale > 0 ? scale : FLT_EPSILON; // f16 holds it too
-    return OK;
+    for (size_t l = 0; l < INT4_LANES; l++)
+        sum += (double)lanes[l];
+    return sum;
+}
+
+// The group comes in pieces, so that sums of all tries are kept over them.
+typedef struct Int4Search {
+    float scales[INT4_TRIES];
+    double errors[INT4_TRIES];
+} Int4Search;
+
+static void search_start(Int4Search *search, float absmax, DType dtype) {
+    for (int t = 0; t < INT4_TRIES; t++)
+        search->scales[t] = scale_round(absmax / 7.5f * int4_factor(t), dtype);
+    memset(search->errors, 0, sizeof search->errors);
+}
+
+static void search_add(Int4Search *search, const float *values, size_t count) {
+    for (int t = 0; t < INT4_TRIES; t++)
+        search->errors[t] += int4_error(values, count, search->scales[t]);
+}
+
+static float search_end(const Int4Search *search) {
+    int best = 0;
+    for (int t = 1; t < INT4_TRIES; t++)
+        if (search->errors[t] < search->errors[best] && !isinf(search->scales[t]))
+            best = t;
+    return search->scales[best];
+}
+
+static float group_scale(const Span *group, float absmax, Int4Rule rule, DType dtype) {
+    float plain = scale_round(absmax / 7.5f, dtype), values[SPAN_PIECE];
+    if (rule == INT4_ABSMAX || isinf(plain) || absmax <= 0)
+        return plain;
+    Int4Search search;
+    search_start(&search, absmax, dtype);
+    for (size_t first = 0, count; first < group->count; first += count) {
+        count = span_piece(group, first, values);
+        search_add(&search, values, count);
+    }
+    return search_end(&search);
+}
+
+float int4_scale(const float *values, size_t count, Int4Rule rule, DType scale_dtype) {
+    Span group = {DTYPE_F32, (const unsigned char *)values, count};
+    float absmax = 0;
+    for (size_t i = 0; i < count; i++)
+        absmax = fmaxf(absmax, fabsf(values[i]));
+    return group_scale(&group, absmax, rule, scale_dtype);
 }
 
 static void int4_round(const Span *group, float scale, uint8_t *ret_pairs) {
@@ -73,22 +154,23 @@ static void int4_round(const Span *group, float scale, uint8_t *ret_pairs) {
     for (size_t first = 0, count; first < group->count; first += count) {
         count = span_piece(group, first, values);
         for (size_t i = 0; i < count; i += 2) {
-            int low = (int)nearbyintf(fmaxf(-8, fminf(7, values[i] / scale)));
-            int high = (int)nearbyintf(fmaxf(-8, fminf(7, values[i + 1] / scale)));
+            int low = int4_code(values[i], scale), high = int4_code(values[i + 1], scale);
             *ret_pairs++ = (uint8_t)((low + 8) | (high + 8) << 4);
         }
     }
 }
 
 Status quantize_int4_rows(const char *name, DType dtype, const void *data, size_t rows, size_t columns, size_t group,
-                          DType scale_dtype, uint8_t *ret_pairs, float *ret_scales, Error *err) {
+                          Int4Rule rule, DType scale_dtype, uint8_t *ret_pairs, float *ret_scales, Error *err) {
     TRY(span_dtype_check(name, dtype, err));
     Span all = {dtype, data, rows * columns};
     for (size_t first = 0; first < all.count; first += group) {
         Span part = span_part(&all, first, group);
-        float absmax, scale;
+        float absmax;
         TRY(span_absmax(name, &part, first, columns, &absmax, err));
-        TRY(int4_scale(name, absmax, scale_dtype, &scale, err));
+        float scale = group_scale(&part, absmax, rule, scale_dtype);
+        if (isinf(scale))
+            return FAIL(err, ERR_FORMAT, "tensor '%s' holds %g, too large for a scale of fp16", name, (double)absmax);
         int4_round(&part, scale, ret_pairs + first / 2);
         ret_scales[first / group] = scale;
     }

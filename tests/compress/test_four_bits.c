@@ -158,7 +158,7 @@ END_TEST
 START_TEST(int4_has_compressed_tensors_tensors) {
     Case c = case_make();
     case_model(&c);
-    QuantizeOptions options = {.scheme = STORE_INT4, .group = 64};
+    QuantizeOptions options = {.scheme = STORE_INT4, .group = 64, .int4_rule = INT4_FIT};
     CHECK_FAILS(quantize_model(&c.scratch.arena, c.model, c.out, &options, &c.report, &err), ERR_USAGE,
                 "fc2.weight' has 96 columns, no multiple of the group of 64: give a smaller --group");
     options.group = 32;
@@ -168,8 +168,8 @@ START_TEST(int4_has_compressed_tensors_tensors) {
         source++;
     uint8_t pairs[TINY_WIDTH * TINY_FFN / 2];
     float scales[TINY_WIDTH * 3];
-    CHECK_OK(
-        quantize_int4_rows("x", DTYPE_F32, source->data, TINY_WIDTH, TINY_FFN, 32, DTYPE_F16, pairs, scales, &err));
+    CHECK_OK(quantize_int4_rows("x", DTYPE_F32, source->data, TINY_WIDTH, TINY_FFN, 32, INT4_FIT, DTYPE_F16, pairs,
+                                scales, &err));
     const Tensor *packed = beside(&c, source->name, "_packed", DTYPE_I32);
     char shape[SHAPE_TEXT_BYTES];
     ck_assert_str_eq(shape_text(&packed->shape, shape), "[64,12]");

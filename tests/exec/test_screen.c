@@ -89,8 +89,8 @@ static void fill_states(Random *random) {
         size_t row = random_below(random, WORDS);
         uint8_t pairs[WIDTH / 2];
         float scales[WIDTH / SCREEN_GROUP], *x = f.states + s * WIDTH;
-        CHECK_OK(quantize_int4_rows("w", DTYPE_F32, f.values + row * WIDTH, 1, WIDTH, SCREEN_GROUP, DTYPE_F32, pairs,
-                                    scales, &err));
+        CHECK_OK(quantize_int4_rows("w", DTYPE_F32, f.values + row * WIDTH, 1, WIDTH, SCREEN_GROUP, INT4_ABSMAX,
+                                    DTYPE_F32, pairs, scales, &err));
         for (size_t c = 0; c < WIDTH; c++) {
             int code = int4_values[c % 2 ? pairs[c / 2] >> 4 : pairs[c / 2] & 15];
             double w = (double)f.values[row * WIDTH + c], copied = (double)code * (double)scales[c / SCREEN_GROUP];

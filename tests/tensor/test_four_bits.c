@@ -81,7 +81,8 @@ static void made_int4(Made *made, size_t rows, size_t columns, size_t group) {
     uint8_t *pairs = room(rows * columns / 2);
     float *scales = room(rows * columns / group * sizeof *scales);
     int64_t *shape = room(16);
-    CHECK_OK(quantize_int4_rows("w", DTYPE_F32, made->values, rows, columns, group, DTYPE_F32, pairs, scales, &err));
+    CHECK_OK(quantize_int4_rows("w", DTYPE_F32, made->values, rows, columns, group, INT4_ABSMAX, DTYPE_F32, pairs,
+                                scales, &err));
     shape[0] = (int64_t)rows;
     shape[1] = (int64_t)columns;
     add(made, "w_packed", DTYPE_I32, rows, columns / 8, pairs);

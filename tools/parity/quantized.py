@@ -10,7 +10,7 @@ loads it; its weights are exactly int8 times scale, within half a step of the or
 those of W8A8's definition in torch. There float noise now and then makes an activation round the other way, a whole step
 that changes all that follows: so many tiny inputs are run, of which half have to agree to 1e-5, and none may differ by
 more than int8 itself costs. For int4 and nf4 with --loadable, and for int8 and int4 mixed: the codes and scales are those of
-compressed-tensors and bitsandbytes, transformers with either loads the folder, its weights are what hone computes with (for
+compressed-tensors (int4's by its own rule for scales) and bitsandbytes, transformers with either loads the folder, its weights are what hone computes with (for
 nf4 up to the codebook's rounding), and its logits lie as near to fp32's as hone's do. Without --loadable: transformers refuses
 the folder. `hone verify` has to have said all this beforehand. Exits 1 where anything differs.
 """
@@ -260,7 +260,8 @@ def check_all_four_bits(hone, model, folder, original, inputs):
     if not fits:
         print(f"        int4 skipped: no group divides the columns of {model}")
         return
-    written = check_four_bits(hone, model, folder, original, inputs, "int4", ["--group", "32"], tensors, 0.5)
+    absmax = ["--group", "32", "--scales", "absmax"]
+    written = check_four_bits(hone, model, folder, original, inputs, "int4", absmax, tensors, 0.5)
     check_int4_bytes(written, original, layers, 32)
     check_four_bits(hone, model, folder, original, inputs, "int4", ["--group", str(fits), "--keep", "*.fc1=int8", "--keep",
                                                                     "*.encoder.*.q_proj=fp16"], tensors, 0.5)

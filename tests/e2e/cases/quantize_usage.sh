@@ -6,6 +6,7 @@ try "$model" --scheme int8
 try "$model" -o out
 try "$model" -o out --scheme int8-static
 try "$model" -o out --scheme int4 --group 48
+try "$model" -o out --scheme int4 --scales best
 try "$model" -o out --scheme int3
 try "$model" -o out --scheme int8 --keep '*.fc3=fp16'
 try "$model" -o out --scheme int8 --keep '*.fc2'
