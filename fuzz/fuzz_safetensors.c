@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target: safetensors files, and the 4-bit weights in them. In what is accepted the tensors tile the data: their
-// sizes add up to it.
+// Fuzz target: safetensors files, and the quantized weights in them, whoever laid them out. In what is accepted the
+// tensors tile the data: their sizes add up to it.
 #include <stdint.h>
 
 #include "base/memory.h"
 #include "format/safetensors/safetensors.h"
+#include "model/canonical.h"
 #include "tensor/four_bits.h"
 #include "touch.h"
 
@@ -38,6 +39,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (safetensors_read(&arena, "fuzz", (Bytes){data, size}, &bundle, &err) == OK) {
         bundle_touch(&bundle);
         four_bits_touch(&arena, &bundle);
+        Bundle canonical;
+        if (bundle_canonical(&arena, &bundle, size & 1, &canonical, &err) == OK) {
+            bundle_touch(&canonical);
+            four_bits_touch(&arena, &canonical);
+        }
         size_t header = 0, bytes = 0;
         for (size_t i = 8; i-- > 0;)
             header = header << 8 | data[i];

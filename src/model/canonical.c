@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Torch's quantized tensors under hone's one convention, and alignment.
+// Torch's and bitsandbytes' quantized tensors under hone's one convention, GPTQ's layout turned over, and alignment.
 #include "model/canonical.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "model/gptq_layout.h"
 
 // X of "X.scales" and "X.zero_points" when both and X itself are there.
 static bool is_companion(const Bundle *bundle, const char *name, const char *ending) {
@@ -100,13 +103,73 @@ static Status aligned(Arena *arena, Tensor *tensor, Error *err) {
     return OK;
 }
 
-Status bundle_canonical(Arena *arena, const Bundle *bundle, Bundle *ret_bundle, Error *err) {
+// bitsandbytes' scales beside an I8 "M.weight": the tensor "M" + ending.
+static const Tensor *module_side(const Bundle *bundle, const Tensor *tensor, const char *ending) {
+    static const char weight[] = ".weight";
+    char name[600];
+    size_t length = strlen(tensor->name), tail = sizeof weight - 1;
+    if (length <= tail || strcmp(tensor->name + length - tail, weight) != 0 || tensor->dtype != DTYPE_I8)
+        return NULL;
+    snprintf(name, sizeof name, "%.*s%s", (int)(length - tail), tensor->name, ending);
+    return bundle_find(bundle, name);
+}
+
+// Whether the tensor stands beside an I8 weight in bitsandbytes' way.
+static bool is_module_side(const Bundle *bundle, const Tensor *tensor, const char *ending) {
+    char name[600];
+    size_t length = strlen(tensor->name), tail = strlen(ending);
+    if (length <= tail || strcmp(tensor->name + length - tail, ending) != 0)
+        return false;
+    snprintf(name, sizeof name, "%.*s.weight", (int)(length - tail), tensor->name);
+    const Tensor *weight = bundle_find(bundle, name);
+    return weight && module_side(bundle, weight, ".SCB");
+}
+
+// SCB is the rows' absmax; codes are up to 127.
+static Status absmax_add(Arena *arena, const Bundle *bundle, const Tensor *tensor, Tensor *ret, Error *err) {
+    const Tensor *absmax = module_side(bundle, tensor, ".SCB"), *form = module_side(bundle, tensor, ".weight_format");
+    size_t rows = tensor->shape.rank == 2 ? (size_t)tensor->shape.dims[0] : 0, count;
+    if (form && form->bytes && element(form, 0) != 0)
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "tensor '%s' is %g: weights laid out for a GPU are not supported; 0 (row by row) is", form->name,
+                    element(form, 0));
+    if (!rows || !shape_elements(&absmax->shape, &count) || count != rows)
+        return FAIL(err, ERR_FORMAT, "tensor '%s' does not hold one scale for each row of '%s'", absmax->name,
+                    tensor->name);
+    float *scales = arena_array(arena, rows, sizeof *scales, err);
+    TRY_NEW(scales);
+    for (size_t r = 0; r < rows; r++) {
+        scales[r] = (float)element(absmax, r) / 127;
+        if (!isfinite(scales[r]))
+            return FAIL(err, ERR_FORMAT, "tensor '%s' is %g for row %zu, and scales are finite", absmax->name,
+                        element(absmax, r), r);
+    }
+    *ret = (Tensor){.dtype = DTYPE_F32, .shape = {1, {(int64_t)rows}}, .data = scales, .bytes = rows * sizeof *scales};
+    TRY_NEW(ret->name = arena_format(arena, err, "%s_scale", tensor->name));
+    return OK;
+}
+
+static bool stands_beside(const Bundle *bundle, const Tensor *tensor) {
+    return is_companion(bundle, tensor->name, ".scales") || is_companion(bundle, tensor->name, ".zero_points") ||
+           is_module_side(bundle, tensor, ".SCB") || is_module_side(bundle, tensor, ".weight_format") ||
+           gptq_is_beside(bundle, tensor->name);
+}
+
+Status bundle_canonical(Arena *arena, const Bundle *bundle, int zero_shift, Bundle *ret_bundle, Error *err) {
     Bundle out = {0};
-    TRY_NEW(out.tensors = arena_array(arena, 2 * bundle->count, sizeof *out.tensors, err));
+    TRY_NEW(out.tensors = arena_array(arena, GPTQ_MOST_TENSORS * bundle->count, sizeof *out.tensors, err));
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *tensor = &bundle->tensors[i];
-        if (is_companion(bundle, tensor->name, ".scales") || is_companion(bundle, tensor->name, ".zero_points"))
+        if (stands_beside(bundle, tensor))
             continue;
+        if (gptq_is_codes(bundle, tensor->name)) {
+            size_t count;
+            TRY(gptq_turn(arena, bundle, tensor, zero_shift, out.tensors + out.count, &count, err));
+            out.count += count;
+            continue;
+        }
+        if (module_side(bundle, tensor, ".SCB"))
+            TRY(absmax_add(arena, bundle, tensor, &out.tensors[out.count++], err));
         Tensor *to = &out.tensors[out.count++];
         *to = *tensor;
         if (companion(bundle, tensor, ".scales") && companion(bundle, tensor, ".zero_points")) {

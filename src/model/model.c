@@ -181,7 +181,8 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     Checkpoint checkpoint;
     TRY(checkpoint_open(arena, path, &checkpoint, err));
     info_fill_files(&model->info, folder, &checkpoint);
-    TRY(bundle_canonical(arena, &checkpoint.bundle, &model->tensors, err));
+    TRY(bundle_canonical(arena, &checkpoint.bundle, quantization_zero_shift(model->info.quantization), &model->tensors,
+                         err));
     ArchInput input = {config, config_name, &model->tensors, checkpoint.contents, checkpoint.file_count};
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));

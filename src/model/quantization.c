@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepting compressed-tensors' W8A8 with dynamic activations and symmetric W4A16, and bitsandbytes' 4 bits; refusing
-// the rest by name.
+// Accepting compressed-tensors' W8A8 with dynamic activations and W4A16, bitsandbytes' 8 and 4 bits, and GPTQ's layout
+// in 4 bits; refusing the rest by name.
 #include "model/quantization.h"
 
 #include <string.h>
@@ -36,9 +36,9 @@ static Status check_empty(const json_t *object, const char *name, const char *ke
     return FAIL(err, ERR_UNSUPPORTED, "%s: quantization_config has %s; only null is supported", name, key);
 }
 
-// W4A16: the tensors tell the group, or one scale a row.
+// W4A16: the tensors tell the group, or one scale a row, and zero points and the order of columns where there are some.
 static Status check_four_bits(const json_t *group, const json_t *arguments, const char *name, Error *err) {
-    static const Expected weights[] = {{"num_bits", "4"}, {"type", "\"int\""}, {"symmetric", "true"}};
+    static const Expected weights[] = {{"num_bits", "4"}, {"type", "\"int\""}};
     const char *strategy = "";
     TRY(check_arguments(arguments, name, "weights", weights, sizeof weights / sizeof *weights, err));
     TRY(json_get_text(arguments, name, "strategy", &strategy, err));
@@ -47,7 +47,6 @@ static Status check_four_bits(const json_t *group, const json_t *arguments, cons
             err, ERR_UNSUPPORTED,
             "%s: quantization_config has weights.strategy = \"%s\"; only \"group\" and \"channel\" are supported", name,
             strategy);
-    TRY(check_empty(arguments, name, "actorder", err));
     TRY(check_empty(group, name, "output_activations", err));
     return check_empty(group, name, "input_activations", err);
 }
@@ -82,12 +81,37 @@ static Status check_bitsandbytes(const json_t *quantization, const char *name, c
     TRY(json_get_bool(quantization, name, "load_in_4bit", &four, err));
     TRY(json_get_bool(quantization, name, "_load_in_4bit", &four, err));
     TRY(json_get_text(quantization, name, "bnb_4bit_quant_type", &type, err));
-    if (!four)
-        return FAIL(err, ERR_UNSUPPORTED, "%s: bitsandbytes in 8 bits is not supported; load_in_4bit is", name);
+    TRY(json_get_bool(quantization, name, "load_in_8bit", &eight, err));
+    TRY(json_get_bool(quantization, name, "_load_in_8bit", &eight, err));
+    if (four == eight)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: bitsandbytes needs one of load_in_4bit and load_in_8bit", name);
+    if (eight) {
+        *ret = "bitsandbytes int8";
+        return OK;
+    }
     if (strcmp(type, "nf4") != 0 && strcmp(type, "fp4") != 0)
         return FAIL(err, ERR_UNSUPPORTED, "%s: bnb_4bit_quant_type '%s' is not supported; nf4 and fp4 are", name, type);
     *ret = strcmp(type, "nf4") == 0 ? "bitsandbytes nf4" : "bitsandbytes fp4";
     return OK;
+}
+
+// GPTQ's layout in 4 bits: the tensors tell groups, zero points and the order of columns.
+static Status check_gptq(const json_t *quantization, const char *name, const char **ret, Error *err) {
+    int64_t bits = 4;
+    const char *form = "gptq";
+    TRY(json_get_int(quantization, name, "bits", 1, 64, &bits, err));
+    TRY(json_get_text(quantization, name, "checkpoint_format", &form, err));
+    if (bits != 4)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: gptq in %lld bits is not supported; 4 is", name, (long long)bits);
+    if (strcmp(form, "gptq") != 0 && strcmp(form, "gptq_v2") != 0)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: checkpoint_format '%s' is not supported; gptq and gptq_v2 are", name,
+                    form);
+    *ret = strcmp(form, "gptq") == 0 ? "gptq" : "gptq_v2";
+    return OK;
+}
+
+int quantization_zero_shift(const char *quantization) {
+    return strcmp(quantization, "gptq_v2") != 0;
 }
 
 // What compressed-tensors calls its form, and for one in several forms or in hone's own what it is.
@@ -123,10 +147,12 @@ Status quantization_check(const json_t *config, const char *name, const char **r
     TRY(json_get_text(quantization, name, "format", &format, err));
     if (strcmp(method, "bitsandbytes") == 0)
         return check_bitsandbytes(quantization, name, ret, err);
+    if (strcmp(method, "gptq") == 0)
+        return check_gptq(quantization, name, ret, err);
     if (strcmp(method, "compressed-tensors") != 0)
         return FAIL(err, ERR_UNSUPPORTED,
-                    "%s: quantization method '%s' is not supported; compressed-tensors and bitsandbytes are", name,
-                    method);
+                    "%s: quantization method '%s' is not supported; compressed-tensors, bitsandbytes and gptq are",
+                    name, method);
     const char *form = NULL;
     TRY(format_check(format, name, &form, err));
     TRY(check_empty(quantization, name, "kv_cache_scheme", err));

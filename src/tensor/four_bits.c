@@ -218,14 +218,6 @@ static Status blocks_fill(Arena *arena, Arena *scratch, const Bundle *bundle, co
     return OK;
 }
 
-static Status blocks_read(Arena *arena, const Bundle *bundle, const Tensor *codes, FourBits *ret, Error *err) {
-    Arena scratch;
-    arena_init(&scratch, 0);
-    Status status = blocks_fill(arena, &scratch, bundle, codes, ret, err);
-    arena_done(&scratch);
-    return status;
-}
-
 // [rows, columns] out of X_shape.
 static Status packed_shape(const Bundle *bundle, const Tensor *codes, FourBits *w, Error *err) {
     const Tensor *shape = four_bits_beside(bundle, codes, "_shape");
@@ -249,28 +241,94 @@ static Status packed_shape(const Bundle *bundle, const Tensor *codes, FourBits *
     return OK;
 }
 
-// Groups that are no multiple of 32, and rows that do not end with a word.
+// What compressed-tensors may add to groups of columns.
+typedef struct Additions {
+    const int8_t *zeros;   // [rows, groups] zero points; NULL: all 0
+    const uint32_t *order; // [columns] each one's group; NULL: they lie in a row
+} Additions;
+
+// X_zero_point I32 [(rows + 7) / 8, groups]: eight rows to a word, zero point + 8, the first in the lowest bits.
+static Status zeros_read(Arena *arena, const Tensor *tensor, const FourBits *w, size_t groups, const int8_t **ret,
+                         Error *err) {
+    size_t words = (w->rows + 7) / 8, bytes = words * groups * sizeof(uint32_t);
+    bool any = false;
+    if (tensor->dtype != DTYPE_I32 || tensor->bytes != bytes)
+        return FAIL(err, ERR_FORMAT, "tensor '%s' has %zu bytes of %s, expected %zu of I32 for %zu rows of %zu groups",
+                    tensor->name, tensor->bytes, dtype_safetensors_name(tensor->dtype), bytes, w->rows, groups);
+    int8_t *zeros = arena_array(arena, w->rows * groups, 1, err);
+    TRY_NEW(zeros);
+    for (size_t r = 0; r < w->rows; r++)
+        for (size_t g = 0; g < groups; g++) {
+            uint32_t word;
+            memcpy(&word, (const char *)tensor->data + (r / 8 * groups + g) * sizeof word, sizeof word);
+            zeros[r * groups + g] = int4_values[word >> 4 * (r % 8) & 15];
+            any |= zeros[r * groups + g] != 0;
+        }
+    *ret = any ? zeros : NULL;
+    return OK;
+}
+
+// X_g_idx I32 [columns]; -1 throughout where its writer ordered nothing.
+static Status order_read(Arena *arena, const Tensor *tensor, const FourBits *w, size_t groups, const uint32_t **ret,
+                         Error *err) {
+    bool ordered = false, told = false;
+    if (tensor->dtype != DTYPE_I32 || tensor->bytes != w->columns * sizeof(int32_t))
+        return FAIL(err, ERR_FORMAT, "tensor '%s' has %zu bytes of %s, expected I32 for each of %zu columns",
+                    tensor->name, tensor->bytes, dtype_safetensors_name(tensor->dtype), w->columns);
+    uint32_t *order = arena_array(arena, w->columns, sizeof *order, err);
+    TRY_NEW(order);
+    for (size_t c = 0; c < w->columns; c++) {
+        int32_t group;
+        memcpy(&group, (const char *)tensor->data + c * sizeof group, sizeof group);
+        told |= group != -1;
+        if (told && (group < 0 || (size_t)group >= groups))
+            return FAIL(err, ERR_FORMAT, "tensor '%s': column %zu is of group %d, and there are %zu", tensor->name, c,
+                        (int)group, groups);
+        order[c] = (uint32_t)group;
+        ordered |= order[c] != c / w->block;
+    }
+    *ret = told && ordered ? order : NULL;
+    return OK;
+}
+
+static Status additions_read(Arena *arena, const Bundle *bundle, const Tensor *codes, const FourBits *w, Additions *ret,
+                             Error *err) {
+    Additions additions = {0};
+    const Tensor *zeros = four_bits_beside(bundle, codes, "_zero_point");
+    const Tensor *order = four_bits_beside(bundle, codes, "_g_idx");
+    size_t groups = w->columns / w->block;
+    if (zeros)
+        TRY(zeros_read(arena, zeros, w, groups, &additions.zeros, err));
+    if (order)
+        TRY(order_read(arena, order, w, groups, &additions.order, err));
+    *ret = additions;
+    return OK;
+}
+
+// Groups that are no multiple of 32 or lie out of order, zero points, and rows that do not end with a word.
 static Status packed_dense(Arena *arena, const FourBits *w, const uint8_t *pairs, size_t row_bytes,
-                           const float **ret_dense, Error *err) {
+                           const Additions *additions, const float **ret_dense, Error *err) {
     float *dense = arena_array(arena, w->rows * w->columns, sizeof *dense, err);
     TRY_NEW(dense);
     size_t groups = w->columns / w->block;
     for (size_t r = 0; r < w->rows; r++)
-        for (size_t c = 0; c < w->columns; c++)
+        for (size_t c = 0; c < w->columns; c++) {
+            size_t group = r * groups + (additions->order ? additions->order[c] : c / w->block);
+            int code = int4_values[code_at(w, pairs + r * row_bytes, c)];
             dense[r * w->columns + c] =
-                (float)int4_values[code_at(w, pairs + r * row_bytes, c)] * w->scales[r * groups + c / w->block];
+                (float)(additions->zeros ? code - additions->zeros[group] : code) * w->scales[group];
+        }
     *ret_dense = dense;
     return OK;
 }
 
-static Status packed_read(Arena *arena, const Bundle *bundle, const Tensor *codes, FourBits *ret, Error *err) {
+// `scratch` takes zero points and order.
+static Status packed_fill(Arena *arena, Arena *scratch, const Bundle *bundle, const Tensor *codes, FourBits *ret,
+                          Error *err) {
     FourBits w = *ret;
+    Additions additions = {0};
     const Tensor *scale = four_bits_beside(bundle, codes, "_scale");
     size_t scales;
-    if (four_bits_beside(bundle, codes, "_zero_point") || four_bits_beside(bundle, codes, "_g_idx"))
-        return FAIL(err, ERR_UNSUPPORTED,
-                    "tensor '%s' has zero points or an activation order beside it; symmetric groups are supported",
-                    codes->name);
     TRY(packed_shape(bundle, codes, &w, err));
     size_t row_bytes = (w.columns + 7) / 8 * 4;
     if (codes->dtype != DTYPE_I32 || codes->bytes != w.rows * row_bytes)
@@ -284,10 +342,11 @@ static Status packed_read(Arena *arena, const Bundle *bundle, const Tensor *code
     TRY(floats_read(arena, bundle, codes, "_scale", scales, &w.scales, err));
     w.block = w.group = w.columns / (scales / w.rows);
     w.codes = int4_values;
-    if (w.group % FOUR_BITS_STEP == 0)
+    TRY(additions_read(scratch, bundle, codes, &w, &additions, err));
+    if (w.group % FOUR_BITS_STEP == 0 && !additions.zeros && !additions.order)
         w.pairs = codes->data;
     else
-        TRY(packed_dense(arena, &w, codes->data, row_bytes, &w.dense, err));
+        TRY(packed_dense(arena, &w, codes->data, row_bytes, &additions, &w.dense, err));
     *ret = w;
     return OK;
 }
@@ -296,8 +355,12 @@ Status four_bits_read(Arena *arena, const Bundle *bundle, const Tensor *codes, F
     FourBits weight = {.form = four_bits_form(bundle, codes)};
     if (weight.form == FOUR_BITS_NONE)
         return FAIL(err, ERR_FORMAT, "tensor '%s' has nothing beside it that tells of 4 bits", codes->name);
-    TRY(weight.form == FOUR_BITS_INT4 ? packed_read(arena, bundle, codes, &weight, err)
-                                      : blocks_read(arena, bundle, codes, &weight, err));
+    Arena scratch;
+    arena_init(&scratch, 0);
+    Status status = weight.form == FOUR_BITS_INT4 ? packed_fill(arena, &scratch, bundle, codes, &weight, err)
+                                                  : blocks_fill(arena, &scratch, bundle, codes, &weight, err);
+    arena_done(&scratch);
+    TRY(status);
     *ret = weight;
     return OK;
 }

@@ -4,12 +4,14 @@
 //     bitsandbytes (codes in X, U8 or another storage dtype)
 //         X.absmax, X.quant_map, X.quant_state.bitsandbytes__nf4 (or __fp4; JSON), and under double quantization
 //         X.nested_absmax, X.nested_quant_map: blocks over the flattened tensor, the first code in the high half
-//     compressed-tensors pack-quantized, symmetric (codes in X_packed, I32)
-//         X_scale [rows, groups], X_shape [2]: groups of a row's columns, codes + 8, the first in the low half
+//     compressed-tensors pack-quantized (codes in X_packed, I32)
+//         X_scale [rows, groups], X_shape [2]: groups of a row's columns, codes + 8, the first in the low half; where
+//         its writer wanted, X_zero_point [(rows + 7) / 8, groups], taken off codes, and X_g_idx [columns], their
+//         groups
 //
 // They come out as codes that stay where they lie, 16 s8 values (quantize4.h) and f32 scales by groups of a row; blocks
-// that straddle rows are split at the greatest common divisor of block and row. Where that is no multiple of 32, the
-// weight comes out as f32 instead.
+// that straddle rows are split at the greatest common divisor of block and row. Where that is no multiple of 32, as
+// with zero points other than 0 and groups out of order, the weight comes out as f32 instead.
 #pragma once
 
 #include "tensor/tensor.h"
@@ -44,6 +46,5 @@ typedef struct FourBits {
 } FourBits;
 
 // Reads `codes` and what stands beside it. ERR_FORMAT for tensors that are missing, of the wrong size or not finite, or
-// a quant_state that is no such JSON; ERR_UNSUPPORTED for zero points, activation order and other sizes of block. Every
-// message names the tensor.
+// a quant_state that is no such JSON; ERR_UNSUPPORTED for other sizes of block. Every message names the tensor.
 MUST_CHECK Status four_bits_read(Arena *arena, const Bundle *bundle, const Tensor *codes, FourBits *ret, Error *err);

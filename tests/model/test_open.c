@@ -183,27 +183,26 @@ START_TEST(test_unsupported_settings_are_named) {
         {"{\"model_type\":null,\"architectures\":[\"T5ForConditionalGeneration\"]}", "'T5ForConditionalGeneration'"},
         {"{\"architectures\":[\"BartForSequenceClassification\"]}",
          "'BartForSequenceClassification' is not supported; BartForConditionalGeneration is"},
-        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_8bit\":true}}",
-         "bitsandbytes in 8 bits is not supported; load_in_4bit is"},
+        {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\"}}",
+         "bitsandbytes needs one of load_in_4bit and load_in_8bit"},
         {"{\"quantization_config\":{\"quant_method\":\"bitsandbytes\",\"load_in_4bit\":true,\"bnb_4bit_quant_type\":"
          "\"af4\"}}",
          "bnb_4bit_quant_type 'af4' is not supported; nf4 and fp4 are"},
-        {"{\"quantization_config\":{\"quant_method\":\"gptq\"}}",
-         "quantization method 'gptq' is not supported; compressed-tensors and bitsandbytes are"},
+        {"{\"quantization_config\":{\"quant_method\":\"awq\"}}",
+         "quantization method 'awq' is not supported; compressed-tensors, bitsandbytes and gptq are"},
+        {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":3}}", "gptq in 3 bits is not supported; 4 is"},
+        {"{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"checkpoint_format\":\"marlin\"}}",
+         "checkpoint_format 'marlin' is not supported; gptq and gptq_v2 are"},
         {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"marlin-24\"}}",
          "format 'marlin-24' is not supported; int-quantized, pack-quantized and mixed-precision are"},
         {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
-         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":false,\"strategy\":"
+         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"float\",\"symmetric\":true,\"strategy\":"
          "\"group\"}}}}}",
-         "weights.symmetric = false; only true is supported"},
+         "weights.type = \"float\"; only \"int\" is supported"},
         {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
          "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
          "\"tensor\"}}}}}",
          "weights.strategy = \"tensor\"; only \"group\" and \"channel\" are supported"},
-        {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
-         "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
-         "\"group\",\"actorder\":\"group\"}}}}}",
-         "quantization_config has actorder; only null is supported"},
         {"{\"quantization_config\":{\"quant_method\":\"compressed-tensors\",\"format\":\"pack-quantized\",\"config_"
          "groups\":{\"group_0\":{\"weights\":{\"num_bits\":4,\"type\":\"int\",\"symmetric\":true,\"strategy\":"
          "\"group\"},\"input_activations\":{\"num_bits\":8}}}}}",

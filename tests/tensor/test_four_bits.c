@@ -5,8 +5,10 @@
 
 #include <math.h>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "check.h"
+#include "format/safetensors/safetensors.h"
 #include "tensor/quantize4.h"
 
 static Arena arena;
@@ -160,6 +162,63 @@ START_TEST(test_packed_groups) {
 }
 END_TEST
 
+// Zero points and orders change values; where they say nothing, codes stay where they lie.
+START_TEST(test_zero_points_and_order) {
+    enum { ROWS = 11, COLUMNS = 96, GROUP = 32, GROUPS = 3 };
+    arena_init(&arena, 0);
+    for (int kind = 0; kind < 8; kind++) {
+        bool zeroed = kind & 1, ordered = kind & 2, present = kind & 4;
+        Made made;
+        FourBits w, plain;
+        made_int4(&made, ROWS, COLUMNS, GROUP);
+        CHECK_OK(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &plain, &err));
+        uint32_t *zeros = room(2 * GROUPS * sizeof *zeros);
+        int32_t *order = room(COLUMNS * sizeof *order);
+        for (size_t i = 0; i < 2 * GROUPS; i++)
+            zeros[i] = zeroed ? 0x76543210u + (uint32_t)i : 0x88888888u;
+        for (int c = 0; c < COLUMNS; c++)
+            order[c] = ordered ? c * 7 % GROUPS : present ? -1 : c / GROUP;
+        add(&made, "w_zero_point", DTYPE_I32, 2, GROUPS, zeros);
+        add(&made, "w_g_idx", DTYPE_I32, COLUMNS, 0, order);
+        CHECK_OK(bundle_seal(&made.bundle, &err));
+        CHECK_OK(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err));
+        ck_assert(w.rows == ROWS && w.columns == COLUMNS && (w.dense != NULL) == (zeroed || ordered));
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                size_t group = ordered ? (size_t)order[c] : c / GROUP;
+                int zero = (int)(zeros[r / 8 * GROUPS + group] >> 4 * (r % 8) & 15) - 8;
+                int code = (int)lrint(value_at(&plain, r, c) / (double)plain.scales[r * GROUPS + c / GROUP]);
+                double wanted = (code - zero) * (double)plain.scales[r * GROUPS + group];
+                ck_assert_double_eq_tol(value_at(&w, r, c), wanted, 1e-6);
+            }
+    }
+    arena_done(&arena);
+}
+END_TEST
+
+// tools/goldens/tensor/zero_points.py: the numbers that compressed-tensors' own program unpacks.
+START_TEST(test_zero_points_are_compressed_tensors) {
+    static const char *const names[] = {"group", "channel"};
+    arena_init(&arena, 0);
+    char *path = arena_format(&arena, &err, "%s/tests/golden/tensor/zero_points.safetensors", getenv("HONE_SOURCE"));
+    Bytes file;
+    Bundle bundle;
+    CHECK_OK(file_map(&arena, path, &file, &err));
+    CHECK_OK(safetensors_read(&arena, path, file, &bundle, &err));
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++) {
+        char name[32];
+        FourBits w;
+        snprintf(name, sizeof name, "%s.weight_packed", names[i]);
+        CHECK_OK(four_bits_read(&arena, &bundle, bundle_find(&bundle, name), &w, &err));
+        snprintf(name, sizeof name, "%s.values", names[i]);
+        const Tensor *values = bundle_find(&bundle, name);
+        ck_assert(w.dense && values->bytes == w.rows * w.columns * sizeof(float));
+        ck_assert_mem_eq(w.dense, values->data, values->bytes);
+    }
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_states_are_checked) {
     static const struct {
         const char *state, *message;
@@ -235,13 +294,25 @@ START_TEST(test_what_lies_beside_is_checked) {
     CHECK_FAILS(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err), ERR_FORMAT,
                 "tensor 'w_shape' holds [-4,9223372036854775807]");
     made_int4(&made, 4, 64, 32);
-    add(&made, "w_zero_point", DTYPE_I32, 1, 2, zeros);
+    add(&made, "w_zero_point", DTYPE_I32, 1, 3, zeros);
     CHECK_OK(bundle_seal(&made.bundle, &err));
-    CHECK_FAILS(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err), ERR_UNSUPPORTED,
-                "zero points or an activation order");
+    CHECK_FAILS(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err), ERR_FORMAT,
+                "tensor 'w_zero_point' has 12 bytes of I32, expected 8 of I32 for 4 rows of 2 groups");
+    made_int4(&made, 4, 64, 32);
+    add(&made, "w_g_idx", DTYPE_I32, 63, 0, room(63 * 4));
+    CHECK_OK(bundle_seal(&made.bundle, &err));
+    CHECK_FAILS(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err), ERR_FORMAT,
+                "tensor 'w_g_idx' has 252 bytes of I32, expected I32 for each of 64 columns");
+    made_int4(&made, 4, 64, 32);
+    int32_t *order = room(64 * 4);
+    order[5] = 2;
+    add(&made, "w_g_idx", DTYPE_I32, 64, 0, order);
+    CHECK_OK(bundle_seal(&made.bundle, &err));
+    CHECK_FAILS(four_bits_read(&arena, &made.bundle, tensor_of(&made, "w_packed"), &w, &err), ERR_FORMAT,
+                "tensor 'w_g_idx': column 5 is of group 2, and there are 2");
     arena_done(&arena);
 }
 END_TEST
 
-TEST_MAIN("four_bits", test_blocks_by_rows_or_split_or_dense, test_packed_groups, test_states_are_checked,
-          test_what_lies_beside_is_checked)
+TEST_MAIN("four_bits", test_blocks_by_rows_or_split_or_dense, test_packed_groups, test_zero_points_and_order,
+          test_zero_points_are_compressed_tensors, test_states_are_checked, test_what_lies_beside_is_checked)

@@ -267,6 +267,31 @@ def check_all_four_bits(hone, model, folder, original, inputs):
                                                                     "*.encoder.*.q_proj=fp16"], tensors, 0.5)
 
 
+def check_eight_bits_read(hone, model, folder, inputs):
+    """A folder that bitsandbytes wrote in 8 bits: hone's logits are those of its weights with activations per token."""
+    from transformers import BitsAndBytesConfig
+
+    out = folder / "bits8"
+    config = BitsAndBytesConfig(load_in_8bit=True)
+    AutoModelForSeq2SeqLM.from_pretrained(model, quantization_config=config, device_map="cpu").save_pretrained(out)
+    written = {name: tensor if tensor.dtype == torch.int8 else tensor.float()
+               for name, tensor in load_file(out / "model.safetensors").items()}
+    layers = [name for name, tensor in written.items() if tensor.dtype == torch.int8]
+    for name in layers:
+        written[name + "_scale"] = written[name.removesuffix("weight") + "SCB"][:, None] / 127
+    reals = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    defined = with_activations(AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32), written, layers)
+    found, cost = [], []
+    for source, target in inputs:
+        base, theirs = torch_logits(reals, source, target), torch_logits(defined, source, target)
+        found.append(spread(hone_logits(hone, out, folder, source, target) - theirs, base))
+        cost.append(spread(theirs - base, base))
+    exact = sum(difference < 1e-5 for difference in found)
+    check(exact >= len(inputs) // 2 and max(found) < max(cost),
+          f"bitsandbytes int8: {len(layers)} linears read; {exact} of {len(inputs)} inputs agree with W8A8 of its weights to "
+          f"1e-5, the worst to {max(found):.1e}; int8 costs {numpy.mean(cost):.1e}, at most {max(cost):.1e}")
+
+
 def check_refused(hone, model, folder, scheme, *options):
     out = folder / ("tables-" + "-".join([scheme, *options]).replace("=", "-").replace("*", "x"))
     name = " ".join([scheme, *options])
@@ -296,6 +321,7 @@ def main():
         check_half(options.hone, options.model, folder, "bf16", torch.bfloat16, original)
         check_int8(options.hone, options.model, folder, original, inputs)
         check_all_four_bits(options.hone, options.model, folder, original, inputs)
+        check_eight_bits_read(options.hone, options.model, folder, inputs)
         for words in (["int8"], ["nf4"], ["int4", "--group", "32"], ["nf4", "--keep", "*.fc1=int8"],
                       ["fp16", "--embeddings", "nf4"]):
             if words[0] != "int4" or config["d_model"] % 32 == 0:
