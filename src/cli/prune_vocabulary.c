@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What became of a vocabulary, for people and as JSON.
+#include "cli/prune_vocabulary.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/runtime.h"
+#include "cli/sizes.h"
+#include "compress/vocabulary.h"
+
+enum { GENERATE_BATCH = 16 };
+
+// In percent; `whole` 0: all of nothing.
+static double share(uint64_t part, uint64_t whole) {
+    return whole ? 100 * (double)part / (double)whole : 100;
+}
+
+static const char *const reason_names[KEEP_REASONS] = {
+    [KEEP_NOT] = "dropped", [KEEP_SPECIAL] = "special", [KEEP_ALPHABET] = "alphabet",
+    [KEEP_USED] = "used",   [KEEP_MERGES] = "merges",   [KEEP_ROUNDING] = "rounding"};
+
+static void add_texts_json(Buffer *out, const char *name, const VocabularyTexts *texts) {
+    buffer_format(out, ",\"%s\":{\"texts\":%zu,\"changed\":%zu,\"tokens\":%llu,\"tokens_now\":%llu}", name,
+                  texts->texts, texts->changed, (unsigned long long)texts->tokens,
+                  (unsigned long long)texts->tokens_now);
+}
+
+static void print_json(Buffer *out, const PruneVocabulary *wanted, const VocabularyReport *report) {
+    const RewriteReport *files = &report->files;
+    buffer_add_text(out, "{\"output\":");
+    buffer_add_json(out, wanted->output, strlen(wanted->output));
+    buffer_format(out,
+                  ",\"method\":\"vocab\",\"original_mb\":%.6f,\"pruned_mb\":%.6f,\"reduction_percent\":%.2f,"
+                  "\"unit\":\"tokens\",\"units\":%zu,\"removed\":%zu,\"removed_percent\":%.4f,\"reasons\":{",
+                  megabytes(files->original_bytes), megabytes(files->written_bytes),
+                  reduction(files->original_bytes, files->written_bytes), report->rows, report->rows - report->kept,
+                  share(report->rows - report->kept, report->rows));
+    for (size_t i = KEEP_SPECIAL; i < KEEP_REASONS; i++)
+        buffer_format(out, "%s\"%s\":%zu", i > KEEP_SPECIAL ? "," : "", reason_names[i], report->by_reason[i]);
+    buffer_format(out, "},\"covered\":%.6f,\"generated_tokens\":%llu",
+                  share(report->covered_tokens, report->data_tokens) / 100,
+                  (unsigned long long)report->generated_tokens);
+    add_texts_json(out, "data", &report->data);
+    if (wanted->held_out)
+        add_texts_json(out, "held_out", &report->held_out);
+    buffer_add_text(out, ",\"notes\":[");
+    for (size_t i = 0; i < files->weights.notes.count; i++) {
+        buffer_add_text(out, i ? "," : "");
+        buffer_add_json(out, files->weights.notes.texts[i], strlen(files->weights.notes.texts[i]));
+    }
+    buffer_add_text(out, "],\"loaders\":{");
+    for (size_t i = 0; i < LOADER_COUNT; i++)
+        buffer_format(out, "%s\"%s\":%s", i ? "," : "", files->loaders[i].name,
+                      files->loaders[i].takes ? "true" : "false");
+    buffer_add_text(out, "}}");
+}
+
+static void print_texts(Buffer *out, const char *name, const VocabularyTexts *texts) {
+    if (texts->texts)
+        buffer_format(out, "\n%s: %zu of %zu texts are cut otherwise, %.2f %% more tokens in all", name, texts->changed,
+                      texts->texts, share(texts->tokens_now, texts->tokens) - 100);
+}
+
+static void print_people(Buffer *out, const VocabularyReport *report) {
+    static const char *const why[KEEP_REASONS] = {[KEEP_SPECIAL] = "special tokens, and those that settings name",
+                                                  [KEEP_ALPHABET] = "single bytes and characters",
+                                                  [KEEP_USED] = "used by the data",
+                                                  [KEEP_MERGES] = "made on the way to those",
+                                                  [KEEP_ROUNDING] = "the next ones, to a whole number of panels",
+                                                  [KEEP_NOT] = "dropped"};
+    buffer_format(out, "%8s  %s\n", "tokens", "why");
+    for (size_t i = KEEP_SPECIAL; i < KEEP_REASONS; i++)
+        buffer_format(out, "%8zu  %s\n", report->by_reason[i], why[i]);
+    buffer_format(out, "%8zu  %s\n", report->by_reason[KEEP_NOT], why[KEEP_NOT]);
+    buffer_format(out, "%zu of %zu tokens stay, which are %.2f %% of the data's %llu", report->kept, report->rows,
+                  share(report->covered_tokens, report->data_tokens), (unsigned long long)report->data_tokens);
+    if (report->generated_tokens)
+        buffer_format(out, ", %llu of them the model's own", (unsigned long long)report->generated_tokens);
+    print_texts(out, "data", &report->data);
+    print_texts(out, "held out", &report->held_out);
+    const RewriteReport *files = &report->files;
+    buffer_format(out, "\nfiles: original %.2f MB, pruned %.2f MB, reduction %.1f %%", megabytes(files->original_bytes),
+                  megabytes(files->written_bytes), reduction(files->original_bytes, files->written_bytes));
+}
+
+Status prune_vocabulary(CommandRun *run, const PruneVocabulary *wanted, Error *err) {
+    if (!wanted->data)
+        return FAIL(err, ERR_USAGE, "expected --data DATA, the texts whose tokens stay");
+    VocabularyOptions options = {
+        .data = wanted->data, .held_out = wanted->held_out, .min_count = (size_t)wanted->min_count};
+    PruneAmount amount;
+    if (wanted->amount) {
+        TRY(prune_amount_parse(wanted->amount, &amount, err));
+        options.amount = &amount;
+    }
+    if (wanted->generate)
+        TRY(command_runtime(run, &(RuntimeFlags){0}, run->arguments[0], GENERATE_BATCH, &options.runtime, err));
+    Progress progress;
+    progress_init(&progress, "pruning", 0, run->common.quiet);
+    options.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
+    VocabularyReport report;
+    Status status = vocabulary_trim(run->arena, run->arguments[0], wanted->output, &options, &report, err);
+    progress_done(&progress);
+    TRY(status);
+    for (size_t i = 0; i < report.files.weights.notes.count; i++)
+        fprintf(stderr, "hone: %s\n", report.files.weights.notes.texts[i]);
+    if (run->common.json)
+        print_json(&run->out.text, wanted, &report);
+    else
+        print_people(&run->out.text, &report);
+    return output_line(&run->out, err);
+}
