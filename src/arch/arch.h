@@ -6,9 +6,28 @@
 #include "base/json.h"
 #include "graph/graph.h"
 
+// Sizes of one layer. A head is as wide as config.json makes it, however many there are.
+typedef struct LayerShape {
+    size_t heads, cross_heads, ffn; // cross_heads: 0 in an encoder
+} LayerShape;
+
+typedef struct LayerShapes {
+    LayerShape *encoder, *decoder; // [layers]
+    size_t encoder_layers, decoder_layers;
+    bool ragged; // some differ from what config.json says of all layers
+} LayerShapes;
+
+// What config.json calls the sizes that pruning changes.
+typedef struct SizeKeys {
+    const char *encoder_layers, *decoder_layers, *encoder_ffn, *decoder_ffn;
+    const char *layers; // a copy of encoder_layers that it may hold
+} SizeKeys;
+
 typedef struct ArchInput {
     const json_t *config;
     const char *config_name; // for messages: "file 'x/config.json'"
+    const json_t *shapes;    // of hone.json; NULL: every layer is as config.json says
+    const char *shapes_name; // for messages: "file 'x/hone.json'"
     const Bundle *tensors;
     const Bytes *maps; // [map_count] the file maps that most of the tensors' data lies in
     size_t map_count;
@@ -19,7 +38,9 @@ typedef struct ArchModel {
     const char *family;
     Graph *encode, *decode, *head;
     size_t width, vocabulary, most_positions;
-    size_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn;
+    size_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn; // by config.json
+    LayerShapes shapes;
+    const SizeKeys *keys;
 } ArchModel;
 
 typedef struct Arch {

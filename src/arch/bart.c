@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arch/settings.h"
+#include "arch/shapes.h"
 #include "arch/weights.h"
 
 enum { POSITION_OFFSET = 2 };
@@ -118,39 +119,53 @@ static Value feed_forward(Bart *bart, Value x, const char *layer, size_t ffn) {
     return residual(bart, x, builder_linear(b, active, builder_text(b, "%s.fc2", layer), d, ffn), norm);
 }
 
-static size_t attention_attributes(const Bart *bart, size_t heads, int64_t layer, Attribute ret[3]) {
+// The heads of one attention: together as wide as the model, unless some were pruned.
+typedef struct Heads {
+    size_t count, dim;
+} Heads;
+
+static Heads encoder_heads(const ArchModel *m, size_t layer) {
+    return (Heads){m->shapes.encoder[layer].heads, m->width / m->encoder_heads};
+}
+
+static Heads decoder_heads(const ArchModel *m, size_t count) {
+    return (Heads){count, m->width / m->decoder_heads};
+}
+
+static size_t attention_attributes(Heads heads, int64_t layer, Attribute ret[3]) {
     size_t count = 0;
-    ret[count++] = attribute_int("heads", (int64_t)heads);
+    ret[count++] = attribute_int("heads", (int64_t)heads.count);
     if (layer >= 0)
         ret[count++] = attribute_int("layer", layer);
-    ret[count++] = attribute_real("scale", 1 / sqrt((double)(bart->model->width / heads)));
+    ret[count++] = attribute_real("scale", 1 / sqrt((double)heads.dim));
     return count;
 }
 
 // Attention of `op` over the projections called <name>.{q,k,v,out}_proj; `layer` -1 where the operator keeps no cache.
-static Value self_attention(Bart *bart, Value x, OpCode op, const char *name, size_t heads, int64_t layer) {
+static Value self_attention(Bart *bart, Value x, OpCode op, const char *name, Heads heads, int64_t layer) {
     GraphBuilder *b = &bart->builder;
-    size_t d = bart->model->width;
+    size_t d = bart->model->width, wide = heads.count * heads.dim;
     const char *norm = builder_text(b, "%s_layer_norm", name);
     Value h = block_input(bart, x, norm);
-    Value qkv[] = {builder_linear(b, h, builder_text(b, "%s.q_proj", name), d, d),
-                   builder_linear(b, h, builder_text(b, "%s.k_proj", name), d, d),
-                   builder_linear(b, h, builder_text(b, "%s.v_proj", name), d, d)};
+    Value qkv[] = {builder_linear(b, h, builder_text(b, "%s.q_proj", name), wide, d),
+                   builder_linear(b, h, builder_text(b, "%s.k_proj", name), wide, d),
+                   builder_linear(b, h, builder_text(b, "%s.v_proj", name), wide, d)};
     Attribute attributes[3];
-    size_t count = attention_attributes(bart, heads, layer, attributes);
-    Value mixed = builder_node(b, op, name, qkv, 3, attributes, count, d);
-    return residual(bart, x, builder_linear(b, mixed, builder_text(b, "%s.out_proj", name), d, d), norm);
+    size_t count = attention_attributes(heads, layer, attributes);
+    Value mixed = builder_node(b, op, name, qkv, 3, attributes, count, wide);
+    return residual(bart, x, builder_linear(b, mixed, builder_text(b, "%s.out_proj", name), d, wide), norm);
 }
 
 static Value cross_attention(Bart *bart, Value x, const char *name, int64_t layer) {
     GraphBuilder *b = &bart->builder;
-    size_t d = bart->model->width;
+    Heads heads = decoder_heads(bart->model, bart->model->shapes.decoder[layer].cross_heads);
+    size_t d = bart->model->width, wide = heads.count * heads.dim;
     const char *norm = builder_text(b, "%s_layer_norm", name);
-    Value q = builder_linear(b, block_input(bart, x, norm), builder_text(b, "%s.q_proj", name), d, d);
+    Value q = builder_linear(b, block_input(bart, x, norm), builder_text(b, "%s.q_proj", name), wide, d);
     Attribute attributes[3];
-    size_t count = attention_attributes(bart, bart->model->decoder_heads, layer, attributes);
-    Value mixed = builder_node(b, OP_ATTENTION_CROSS, name, &q, 1, attributes, count, d);
-    return residual(bart, x, builder_linear(b, mixed, builder_text(b, "%s.out_proj", name), d, d), norm);
+    size_t count = attention_attributes(heads, layer, attributes);
+    Value mixed = builder_node(b, OP_ATTENTION_CROSS, name, &q, 1, attributes, count, wide);
+    return residual(bart, x, builder_linear(b, mixed, builder_text(b, "%s.out_proj", name), d, wide), norm);
 }
 
 // encode(T): ids, positions -> states; every decoder layer's cross-attention K and V are computed and kept here.
@@ -163,17 +178,18 @@ static void build_encode(Bart *bart) {
     Value x = embeddings(bart, "encoder", ids, positions);
     for (size_t i = 0; i < m->encoder_layers; i++) {
         const char *layer = builder_text(b, "model.encoder.layers.%zu", i);
-        x = self_attention(bart, x, OP_ATTENTION, builder_text(b, "%s.self_attn", layer), m->encoder_heads, -1);
-        x = feed_forward(bart, x, layer, m->encoder_ffn);
+        x = self_attention(bart, x, OP_ATTENTION, builder_text(b, "%s.self_attn", layer), encoder_heads(m, i), -1);
+        x = feed_forward(bart, x, layer, m->shapes.encoder[i].ffn);
     }
     if (bart->pre_norm)
         x = builder_norm(b, x, "model.encoder.layer_norm", m->width);
     for (size_t i = 0; i < m->decoder_layers; i++) {
         const char *name = builder_text(b, "model.decoder.layers.%zu.encoder_attn", i);
-        Value kv[] = {builder_linear(b, x, builder_text(b, "%s.k_proj", name), m->width, m->width),
-                      builder_linear(b, x, builder_text(b, "%s.v_proj", name), m->width, m->width)};
-        Attribute attributes[] = {attribute_int("heads", (int64_t)m->decoder_heads),
-                                  attribute_int("layer", (int64_t)i)};
+        Heads heads = decoder_heads(m, m->shapes.decoder[i].cross_heads);
+        size_t wide = heads.count * heads.dim;
+        Value kv[] = {builder_linear(b, x, builder_text(b, "%s.k_proj", name), wide, m->width),
+                      builder_linear(b, x, builder_text(b, "%s.v_proj", name), wide, m->width)};
+        Attribute attributes[] = {attribute_int("heads", (int64_t)heads.count), attribute_int("layer", (int64_t)i)};
         builder_effect(b, OP_CROSS_STORE, kv, 2, attributes, 2);
     }
     if (b->status == OK)
@@ -235,10 +251,10 @@ static void build_decode(Bart *bart) {
     Value x = embeddings(bart, "decoder", ids, positions);
     for (size_t i = 0; i < m->decoder_layers; i++) {
         const char *layer = builder_text(b, "model.decoder.layers.%zu", i);
-        x = self_attention(bart, x, OP_ATTENTION_CACHED, builder_text(b, "%s.self_attn", layer), m->decoder_heads,
-                           (int64_t)i);
+        x = self_attention(bart, x, OP_ATTENTION_CACHED, builder_text(b, "%s.self_attn", layer),
+                           decoder_heads(m, m->shapes.decoder[i].heads), (int64_t)i);
         x = cross_attention(bart, x, builder_text(b, "%s.encoder_attn", layer), (int64_t)i);
-        x = feed_forward(bart, x, layer, m->decoder_ffn);
+        x = feed_forward(bart, x, layer, m->shapes.decoder[i].ffn);
     }
     if (bart->pre_norm)
         x = builder_norm(b, x, "model.decoder.layer_norm", m->width);
@@ -257,9 +273,12 @@ static Status build_graph(Bart *bart, const char *name, void (*fill)(Bart *bart)
 
 static Status build(Arena *arena, const ArchInput *input, ArchModel *ret_model, bool pre_norm, const char *family,
                     Error *err) {
-    ArchModel model = {.family = family};
+    static const SizeKeys keys = {"encoder_layers", "decoder_layers", "encoder_ffn_dim", "decoder_ffn_dim",
+                                  "num_hidden_layers"};
+    ArchModel model = {.family = family, .keys = &keys};
     Bart bart = {.model = &model, .pre_norm = pre_norm};
     TRY(settings_read(input, &bart, err));
+    TRY(shapes_read(arena, input, &model, err));
     TRY(build_graph(&bart, "encode", build_encode, input, arena, &model.encode, err));
     TRY(build_graph(&bart, "decode", build_decode, input, arena, &model.decode, err));
     TRY(build_graph(&bart, "head", build_head, input, arena, &model.head, err));

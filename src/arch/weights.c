@@ -92,8 +92,10 @@ static bool lies_in_file(const ArchInput *input, const Tensor *tensor) {
 
 static Status misshapen(GraphBuilder *b, const Tensor *tensor, const Shape *found, const Shape *wanted) {
     char texts[2][SHAPE_TEXT_BYTES];
-    return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s it must be %s", tensor->name,
-                shape_text(found, texts[0]), b->input->config_name, shape_text(wanted, texts[1]));
+    bool shaped = b->input->shapes;
+    return FAIL(b->err, ERR_FORMAT, "tensor '%s' is %s, and by %s%s%s it must be %s", tensor->name,
+                shape_text(found, texts[0]), b->input->config_name, shaped ? " and " : "",
+                shaped ? b->input->shapes_name : "", shape_text(wanted, texts[1]));
 }
 
 // Codes stay in the file; what has no groups to compute with becomes f32 in the arena.

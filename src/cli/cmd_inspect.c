@@ -2,6 +2,7 @@
 // hone inspect: opens a model as every command does, without running it, and tells what is in it.
 #include <string.h>
 
+#include "arch/shapes.h"
 #include "cli/command.h"
 #include "format/checkpoint.h"
 #include "model/model.h"
@@ -85,6 +86,21 @@ static void four_bits_describe(json_t *report, const Model *model) {
         json_object_set_new(report, "four_bit_weights_as_f32", json_integer(dense));
 }
 
+// Sizes layer by layer, where config.json does not tell them.
+static Status shapes_describe(json_t *report, const ModelInfo *info, Error *err) {
+    if (!info->shapes.ragged)
+        return OK;
+    Buffer text = {0};
+    shapes_print(&info->shapes, &text);
+    Status status = buffer_status(&text, err);
+    json_t *shapes = status == OK ? json_loadb(text.data, text.bytes, 0, NULL) : NULL;
+    buffer_done(&text);
+    if (status == OK && json_object_set_new(report, "shapes", shapes) != 0)
+        return FAIL(err, ERR_MEMORY, "no memory to describe %zu layers",
+                    info->shapes.encoder_layers + info->shapes.decoder_layers);
+    return status;
+}
+
 static Status model_describe(json_t *report, const Model *model, Error *err) {
     const ModelInfo *info = model_info(model);
     TRY(op_verify(model_session(model)->encode, err));
@@ -105,6 +121,9 @@ static Status model_describe(json_t *report, const Model *model, Error *err) {
     int failed = json_object_update(report, sizes);
     json_decref(sizes);
     four_bits_describe(report, model);
+    if (info->sparse_tensors)
+        json_object_set_new(report, "bitmap_weights", json_integer((json_int_t)info->sparse_tensors));
+    TRY(shapes_describe(report, info, err));
     return failed ? FAIL(err, ERR_MEMORY, "no memory to describe the model") : OK;
 }
 
@@ -116,6 +135,17 @@ static void print_pairs(Buffer *text, const char *title, const json_t *object) {
         buffer_format(text, "  %-32s %10.2f MB\n", key, (double)json_integer_value(value) / 1e6);
 }
 
+static void print_shapes(Buffer *text, const char *side, const json_t *shapes) {
+    size_t layer;
+    json_t *row, *value;
+    const char *key;
+    json_array_foreach(json_object_get(shapes, side), layer, row) {
+        buffer_format(text, "%s.layers.%-2zu ", side, layer);
+        json_object_foreach(row, key, value) buffer_format(text, " %s %lld", key, (long long)json_integer_value(value));
+        buffer_add_char(text, '\n');
+    }
+}
+
 static void print_people(Buffer *text, const json_t *report) {
     const char *key;
     json_t *value;
@@ -125,6 +155,8 @@ static void print_people(Buffer *text, const json_t *report) {
         else if (json_is_integer(value))
             buffer_format(text, "%-16s %lld\n", key, (long long)json_integer_value(value));
     }
+    print_shapes(text, "encoder", json_object_get(report, "shapes"));
+    print_shapes(text, "decoder", json_object_get(report, "shapes"));
     print_pairs(text, "bytes by dtype", json_object_get(report, "bytes_by_dtype"));
     print_pairs(text, "bytes by layer", json_object_get(report, "bytes_by_layer"));
     size_t i;

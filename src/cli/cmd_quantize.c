@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/sizes.h"
 
 typedef struct Settings {
     const char *output, *scheme, *embeddings, *scales;
@@ -47,7 +48,7 @@ static Status layers_gather(Arena *arena, const WeightList *list, Layers *ret_la
     TRY_NEW(layers.items = arena_array(arena, list->count, sizeof *layers.items, err));
     for (size_t i = 0; i < list->count; i++) {
         const Weight *weight = &list->items[i];
-        char *name = module_name(arena, weight->source->name, err);
+        char *name = module_name(arena, weight->name, err);
         TRY_NEW(name);
         if (!layers.count || strcmp(layers.items[layers.count - 1].name, name) != 0)
             layers.items[layers.count++] = (Layer){.name = name};
@@ -61,14 +62,6 @@ static Status layers_gather(Arena *arena, const WeightList *list, Layers *ret_la
     }
     *ret_layers = layers;
     return OK;
-}
-
-static double megabytes(size_t bytes) {
-    return (double)bytes / 1e6;
-}
-
-static double reduction(size_t original, size_t now) {
-    return original ? 100 * (1 - (double)now / (double)original) : 0;
 }
 
 static void add_text(Buffer *out, const char *text) {
@@ -127,12 +120,6 @@ static void print_people(Buffer *out, const RewriteReport *report, const Layers 
     print_row(out, "files", layers->count, report->original_bytes, report->written_bytes);
 }
 
-static void tell(void *context, uint64_t done, uint64_t total) {
-    Progress *progress = context;
-    progress->total = total;
-    progress_step(progress, done);
-}
-
 static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error *err) {
     const Settings *settings = run->settings;
     if (!settings->output)
@@ -163,7 +150,7 @@ static Status run(CommandRun *run, Error *err) {
     TRY(options_fill(run, &quantize, err));
     Progress progress;
     progress_init(&progress, "quantizing", 0, run->common.quiet);
-    quantize.meter = (WorkMeter){.tell = tell, .context = &progress};
+    quantize.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
     RewriteReport report;
     Status status = quantize_model(run->arena, run->arguments[0], settings->output, &quantize, &report, err);
     progress_done(&progress);

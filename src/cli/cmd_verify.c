@@ -49,16 +49,10 @@ static void print_people(Buffer *out, const VerifyReport *report) {
     }
 }
 
-static void tell(void *context, uint64_t done, uint64_t total) {
-    Progress *progress = context;
-    progress->total = total;
-    progress_step(progress, done);
-}
-
 static Status run(CommandRun *run, Error *err) {
     Progress progress;
     progress_init(&progress, "verifying", 0, run->common.quiet);
-    WorkMeter meter = {.tell = tell, .context = &progress};
+    WorkMeter meter = {.tell = progress_tell, .context = &progress};
     VerifyReport report;
     Status status = verify_model(run->arena, run->arguments[0], &meter, &report, err);
     progress_done(&progress);

@@ -85,6 +85,12 @@ void progress_step(Progress *progress, uint64_t done) {
     fflush(stderr);
 }
 
+void progress_tell(void *context, uint64_t done, uint64_t total) {
+    Progress *progress = context;
+    progress->total = total;
+    progress_step(progress, done);
+}
+
 void progress_done(Progress *progress) {
     if (progress->visible)
         fputs("\r\033[K", stderr);

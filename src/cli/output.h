@@ -47,4 +47,6 @@ typedef struct Progress {
 
 void progress_init(Progress *progress, const char *what, uint64_t total, bool quiet);
 void progress_step(Progress *progress, uint64_t done);
+// progress_step as a WorkMeter (compress/weights.h) calls it.
+void progress_tell(void *progress, uint64_t done, uint64_t total);
 void progress_done(Progress *progress);

@@ -92,7 +92,12 @@ static void weight_pack(const QuantizeOptions *options, WeightScheme scheme, Wei
 
 static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole role, const QuantizeOptions *options,
                           WeightScheme scheme, Weight *ret_weight, Error *err) {
-    Weight weight = {.source = tensor, .role = role, .dtype = tensor->dtype, .original_bytes = tensor->bytes};
+    Weight weight = {.source = tensor,
+                     .name = tensor->name,
+                     .shape = tensor->shape,
+                     .role = role,
+                     .dtype = tensor->dtype,
+                     .original_bytes = tensor->bytes};
     FourBitForm form = role_is_weight(role) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;
     if (form != FOUR_BITS_NONE)
         return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is %s already: quantize the model it was made from",
@@ -108,7 +113,7 @@ static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole
         weight.dtype = weight_scheme_dtype(scheme);
     size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
     weight.rows = tensor->shape.rank == 2 ? (size_t)tensor->shape.dims[0] : 1;
-    weight.columns = weight.rows ? elements / weight.rows : 0;
+    weight.columns = weight.source_columns = weight.rows ? elements / weight.rows : 0;
     if (weight.source_scales || (is_real(tensor->dtype) && weight_scheme_packs(scheme)))
         weight_pack(options, scheme, &weight);
     weight.bytes = elements * dtype_bytes(weight.dtype);

@@ -25,7 +25,8 @@ WeightForm config_form(const WeightList *list);
 //   - linears in nf4: bitsandbytes, with the modules it must leave alone;
 //   - nf4 beside the others, and packed tables: hone's own. Their config is compressed-tensors' with a member that it
 //     does not know, so that it refuses the model instead of taking codes for reals; nf4 tables beside nf4 linears stay
-//     with bitsandbytes, for which their sizes are wrong.
+//     with bitsandbytes, for which their sizes are wrong;
+//   - bitmaps: hone's own likewise.
 MUST_CHECK Status quantization_config_add(Arena *arena, const WeightList *list, Buffer *text, Error *err);
 
 // The config for these weights: `torch_dtype` or `dtype` where everything became fp16 or bf16 (float32 where only a

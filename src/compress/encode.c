@@ -7,6 +7,7 @@
 
 #include "tensor/quantize.h"
 #include "tensor/quantize4.h"
+#include "tensor/sparse.h"
 
 #define PACKED "_packed"
 
@@ -23,7 +24,7 @@ size_t encode_scales(const Weight *weight) {
 
 Status encode_piece(const Weight *weight, const float *values, size_t first, size_t count, void *ret_codes,
                     size_t *ret_bytes, Error *err) {
-    const char *name = weight->source->name;
+    const char *name = weight->name;
     float *scales = weight->scales + first / weight->group;
     size_t columns = weight->columns;
     *ret_bytes = weight->packed == STORE_INT8 ? count : (count + 1) / 2;
@@ -39,7 +40,7 @@ static Status side_add(Arena *arena, Weight *weight, const char *ending, DType d
                        Error *err) {
     Tensor *side = &weight->sides[weight->side_count++];
     *side = (Tensor){.dtype = dtype, .shape = shape, .data = data};
-    TRY_NEW(side->name = arena_format(arena, err, "%s%s", weight->source->name, ending));
+    TRY_NEW(side->name = arena_format(arena, err, "%s%s", weight->name, ending));
     if (!shape_bytes(&shape, dtype, &side->bytes))
         return FAIL(err, ERR_LIMIT, "tensor '%s' is more than this machine can address", side->name);
     weight->bytes += side->bytes;
@@ -115,29 +116,53 @@ static Status sides_nf4(Arena *arena, Weight *weight, Error *err) {
     return sides_state(arena, weight, offset, err);
 }
 
+// Where that is no smaller, the weight is dense after all.
+static Status sides_sparse(Arena *arena, Weight *weight, Error *err) {
+    size_t elements = weight->rows * weight->columns, bits = (elements + 7) / 8, size = dtype_bytes(weight->dtype);
+    size_t rank = (size_t)weight->shape.rank, values = weight->ones * size;
+    weight->sparse = values + bits + rank * sizeof(int64_t) < elements * size;
+    weight->bytes = weight->sparse ? values : elements * size;
+    if (!weight->sparse)
+        return OK;
+    TRY(side_add(arena, weight, SPARSE_BITMAP, DTYPE_U8, vector(bits), weight->bitmap, err));
+    return side_add(arena, weight, SPARSE_SHAPE, DTYPE_I64, vector(rank), weight->shape.dims, err);
+}
+
 Status encode_sides(Arena *arena, Weight *weight, Error *err) {
     size_t elements = weight->rows * weight->columns;
     weight->bytes = weight->packed == STORE_INT8 ? elements : (elements + 1) / 2;
     weight->side_count = 0;
     TRY_NEW(weight->sides = arena_array(arena, ENCODE_MOST_SIDES, sizeof *weight->sides, err));
+    if (!weight->packed)
+        return sides_sparse(arena, weight, err);
     if (weight->packed == STORE_INT8)
         return side_add(arena, weight, "_scale", DTYPE_F32, matrix(weight->rows, 1), weight->scales, err);
     return weight->packed == STORE_INT4 ? sides_int4(arena, weight, err) : sides_nf4(arena, weight, err);
 }
 
 Status encode_tensor(Arena *arena, const Weight *weight, Tensor *ret_tensor, Error *err) {
-    Tensor tensor = {.name = weight->source->name, .dtype = weight->dtype, .shape = weight->source->shape};
+    Tensor tensor = {.name = weight->name, .dtype = weight->dtype, .shape = weight->shape};
+    if (weight->sparse) {
+        tensor.shape = vector(weight->ones);
+        TRY_NEW(tensor.name = arena_format(arena, err, "%s" SPARSE_VALUES, weight->name));
+    }
     if (weight->packed == STORE_NF4)
         tensor.shape = matrix((weight->rows * weight->columns + 1) / 2, 1);
     if (weight->packed == STORE_INT4) {
         tensor.shape = matrix(weight->rows, weight->columns / 8);
-        TRY_NEW(tensor.name = arena_format(arena, err, "%s" PACKED, weight->source->name));
+        TRY_NEW(tensor.name = arena_format(arena, err, "%s" PACKED, weight->name));
     }
     *ret_tensor = tensor;
     return OK;
 }
 
 size_t encode_ending(const char *name) {
-    size_t length = strlen(name), tail = strlen(PACKED);
-    return length > tail && strcmp(name + length - tail, PACKED) == 0 ? tail : 0;
+    static const char *const endings[] = {PACKED, SPARSE_VALUES};
+    size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t tail = strlen(endings[i]);
+        if (length > tail && strcmp(name + length - tail, endings[i]) == 0)
+            return tail;
+    }
+    return 0;
 }

@@ -22,11 +22,13 @@ size_t encode_scales(const Weight *weight);
 MUST_CHECK Status encode_piece(const Weight *weight, const float *values, size_t first, size_t count, void *ret_codes,
                                size_t *ret_bytes, Error *err);
 
+// A sparse weight is X.values with X.bitmap and X.shape (tensor/sparse.h).
+
 // Fills weight->sides from its scales, and counts its bytes anew.
 MUST_CHECK Status encode_sides(Arena *arena, Weight *weight, Error *err);
 
 // Name, dtype and shape of the weight's own tensor in the file; no data.
 MUST_CHECK Status encode_tensor(Arena *arena, const Weight *weight, Tensor *ret_tensor, Error *err);
 
-// Length of the "_packed" that ends a name; 0 without.
+// Length of the "_packed" or ".values" that ends a name; 0 without.
 size_t encode_ending(const char *name);

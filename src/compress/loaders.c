@@ -6,6 +6,10 @@
 
 // Why nobody but hone takes a form; NULL: somebody may.
 static const char *own_form(WeightForm form) {
+    if (form.ragged)
+        return "its layers have sizes of their own, which config.json cannot say; prune with --mode uniform";
+    if (form.sparse)
+        return "its zeros are kept as bitmaps, a form of hone's own; prune with --store dense";
     if (form.tables)
         return "its tables are packed, a form of hone's own; quantize with --loadable for one that others read";
     if (form.blocks && (form.int8 || form.int4))
@@ -16,7 +20,7 @@ static const char *own_form(WeightForm form) {
 }
 
 void loaders_judge(WeightForm form, Loader ret_loaders[LOADER_COUNT]) {
-    bool plain = !form.int8 && !form.int4 && !form.blocks && !form.tables;
+    bool plain = !form.int8 && !form.int4 && !form.blocks && !form.tables && !form.ragged && !form.sparse;
     const char *nothing = "nothing is quantized", *own = own_form(form);
     ret_loaders[0] = (Loader){"hone", true, "read, checked and built"};
     ret_loaders[1] = (Loader){"transformers", plain,

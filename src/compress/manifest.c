@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "arch/shapes.h"
 #include "base/buffer.h"
 #include "base/json.h"
 
@@ -43,7 +44,7 @@ static void add_tensors(Buffer *out, const WeightList *list) {
     buffer_add_text(out, "  \"tensors\": {");
     for (size_t i = 0; i < list->count; i++) {
         buffer_add_text(out, i ? ",\n    " : "\n    ");
-        add_text(out, list->items[i].source->name);
+        add_text(out, list->items[i].name);
         buffer_format(out, ": {\"scheme\": \"%s\", \"bytes\": %zu}", weight_scheme(&list->items[i]),
                       list->items[i].bytes);
     }
@@ -69,6 +70,12 @@ Status manifest_write(Arena *arena, const char *folder, const Rewrite *rewrite, 
     buffer_format(&out, ",\n  \"original_bytes\": %zu,\n  \"%s\": %zu,\n", report->original_bytes, rewrite->size,
                   report->written_bytes);
     add_tensors(&out, &report->weights);
+    const LayerShapes *shapes = rewrite->shapes ? rewrite->shapes : &model_info(rewrite->model)->shapes;
+    if (shapes->ragged) {
+        buffer_add_text(&out, "  \"shapes\": ");
+        shapes_print(shapes, &out);
+        buffer_add_text(&out, ",\n");
+    }
     buffer_add_text(&out, "  \"loaders\": {");
     for (size_t i = 0; i < LOADER_COUNT; i++)
         buffer_format(&out, "%s\"%s\": %s", i ? ", " : "", report->loaders[i].name,

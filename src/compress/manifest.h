@@ -3,7 +3,8 @@
 //
 //     {"hone": version, "recipe": {...}, "source": {"files": [{"name", "bytes", "sha256"}...]},
 //      "files": [{"name", "bytes", "sha256"}...], "original_bytes", "quantized_bytes" or "pruned_bytes",
-//      "tensors": {name: {"scheme", "bytes"}...}, "notes": [sentence...], "loaders": {name: takes...}}
+//      "tensors": {name: {"scheme", "bytes"}...}, "notes": [sentence...], "shapes": sizes layer by layer where they
+//      differ (arch/shapes.h), "loaders": {name: takes...}}
 //
 // Nothing in it depends on when or where it was written: the same input gives the same bytes.
 #pragma once

@@ -13,6 +13,7 @@ WeightForm config_form(const WeightList *list) {
         form.int4 |= weight->packed == STORE_INT4 && linear;
         form.blocks |= weight->packed == STORE_NF4 && linear;
         form.tables |= weight->packed && !linear;
+        form.sparse |= weight->sparse;
     }
     return form;
 }
@@ -26,7 +27,7 @@ static Status modules_add(Arena *arena, const WeightList *list, WeightScheme sch
         bool is = scheme ? weight->packed == scheme : weight->packed != STORE_AS_IS;
         if (weight->role != ROLE_LINEAR || is != inside)
             continue;
-        char *module = module_name(arena, weight->source->name, err);
+        char *module = module_name(arena, weight->name, err);
         TRY_NEW(module);
         buffer_add_text(text, *comma);
         buffer_add_json(text, module, strlen(module));
@@ -127,7 +128,7 @@ static Status bitsandbytes(Arena *arena, const WeightList *list, Buffer *text, E
 
 Status quantization_config_add(Arena *arena, const WeightList *list, Buffer *text, Error *err) {
     WeightForm form = config_form(list);
-    if (!form.int8 && !form.int4 && !form.blocks && !form.tables)
+    if (!form.int8 && !form.int4 && !form.blocks && !form.tables && !form.sparse)
         return OK;
     bool others = packed_as(list, STORE_INT8, false) || packed_as(list, STORE_INT4, false);
     if (form.blocks && !form.int8 && !form.int4 && !others)

@@ -87,7 +87,9 @@ static Status folder_fill(Work *w, Bytes config, Error *err) {
     TRY(config_put(w, config, err));
     TRY(companions_copy(w, err));
     TRY(weights_put(w, err));
-    loaders_judge(config_form(&w->report.weights), w->report.loaders);
+    WeightForm form = config_form(&w->report.weights);
+    form.ragged = (w->rewrite->shapes ? w->rewrite->shapes : &w->info->shapes)->ragged;
+    loaders_judge(form, w->report.loaders);
     for (size_t i = 0; i < w->info->file_count; i++)
         file_record_fill(path_name(w->info->files[i]), w->info->contents[i], &w->meter,
                          &w->sources.items[w->sources.count++]);
@@ -111,6 +113,9 @@ static Status work_prepare(Work *w, Bytes *ret_config, Error *err) {
 
 Status rewrite_model(Arena *arena, const Rewrite *rewrite, const char *output, RewriteReport *ret_report, Error *err) {
     Work w = {.arena = arena, .rewrite = rewrite, .info = model_info(rewrite->model)};
+    if (w.info->sparse_tensors)
+        return FAIL(err, ERR_UNSUPPORTED, "model '%s' keeps its zeros as bitmaps: give the model it was made from",
+                    w.info->path);
     w.report.weights = rewrite->weights;
     Bytes config;
     TRY(work_prepare(&w, &config, err));

@@ -19,8 +19,9 @@ typedef struct Rewrite {
     WeightScheme scheme;     // of every real tensor, for torch_dtype; STORE_AS_IS: what the source says
     const ConfigEdit *edits; // of config.json
     size_t edit_count;
-    const char *recipe; // of hone.json: a JSON object
-    const char *size;   // what hone.json calls the new size: "quantized_bytes"
+    const char *recipe;        // of hone.json: a JSON object
+    const LayerShapes *shapes; // of the layers as they are written; NULL: the model's own
+    const char *size;          // what hone.json calls the new size: "quantized_bytes"
     WorkMeter meter;
 } Rewrite;
 

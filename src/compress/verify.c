@@ -113,7 +113,9 @@ static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, 
     const Bundle *bundle = model_tensors(model);
     TensorRole *roles;
     TRY(roles_find(arena, model, &roles, err));
-    WeightForm form = {.described = strcmp(report->info->quantization, "none") != 0};
+    WeightForm form = {.described = strcmp(report->info->quantization, "none") != 0,
+                       .ragged = report->info->shapes.ragged,
+                       .sparse = report->info->sparse_tensors};
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *tensor = &bundle->tensors[i];
         FourBitForm four = role_is_weight(roles[i]) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;

@@ -31,35 +31,120 @@ void model_bytes_forget(const ModelInfo *info, const void *data, size_t bytes) {
     }
 }
 
+void weight_keep_rows(Weight *weight, const uint32_t *kept, size_t count) {
+    weight->kept_rows = kept;
+    weight->rows = count;
+    weight->shape.dims[0] = (int64_t)count;
+    weight->bytes = weight->rows * weight->columns * dtype_bytes(weight->dtype);
+}
+
+void weight_keep_columns(Weight *weight, const uint32_t *kept, size_t count) {
+    weight->kept_columns = kept;
+    weight->columns = count;
+    weight->shape.dims[weight->shape.rank - 1] = (int64_t)count;
+    weight->bytes = weight->rows * weight->columns * dtype_bytes(weight->dtype);
+}
+
+void weight_set_change(Weight *weight, WeightChange change) {
+    weight->change = change;
+    if (weight->dtype == DTYPE_F64)
+        weight->dtype = DTYPE_F32;
+    weight->bytes = weight->rows * weight->columns * dtype_bytes(weight->dtype);
+}
+
+static int by_file_name(const void *a, const void *b) {
+    return strcmp(((const Weight *)a)->name, ((const Weight *)b)->name);
+}
+
+void weights_sort(WeightList *list) {
+    if (list->count)
+        qsort(list->items, list->count, sizeof *list->items, by_file_name);
+}
+
 // Room for one piece in each form it passes through.
 typedef struct Pieces {
     float *wide;
     int8_t *small;
-    size_t room; // elements
+    unsigned char *gathered; // as in the source; NULL where nothing is cut
+    size_t room;             // elements
     const ModelInfo *info;
 } Pieces;
 
+static bool is_cut(const Weight *weight) {
+    return weight->kept_rows || weight->kept_columns;
+}
+
 static Status pieces_make(Arena *arena, const ModelInfo *info, const WeightList *list, Pieces *ret_pieces, Error *err) {
     Pieces pieces = {.room = PIECE, .info = info};
-    for (size_t i = 0; i < list->count; i++)
+    bool cut = false;
+    for (size_t i = 0; i < list->count; i++) {
+        cut |= is_cut(&list->items[i]);
         if (list->items[i].packed && list->items[i].columns > pieces.room)
             pieces.room = list->items[i].columns;
+    }
+    if (cut)
+        TRY_NEW(pieces.gathered = arena_array(arena, pieces.room, sizeof(double), err));
     TRY_NEW(pieces.wide = arena_array(arena, pieces.room, sizeof *pieces.wide, err));
     TRY_NEW(pieces.small = arena_array(arena, pieces.room, sizeof *pieces.small, err));
     *ret_pieces = pieces;
     return OK;
 }
 
-// Elements [first, first + count) as f32 in pieces->wide; their source leaves memory.
-static void piece_widen(const Tensor *tensor, size_t first, size_t count, Pieces *pieces) {
-    size_t size = dtype_bytes(tensor->dtype);
-    Tensor part = {
-        .dtype = tensor->dtype, .data = (const unsigned char *)tensor->data + first * size, .bytes = count * size};
-    tensor_to_f32(&part, pieces->wide);
-    model_bytes_forget(pieces->info, part.data, part.bytes);
+static size_t source_row(const Weight *weight, size_t row) {
+    return weight->kept_rows ? weight->kept_rows[row] : row;
 }
 
-static Status not_finite(const Tensor *tensor, size_t element, float value, Error *err) {
+// The place in the source of an element of the weight.
+static size_t source_element(const Weight *weight, size_t element) {
+    size_t column = element % weight->columns;
+    return source_row(weight, element / weight->columns) * weight->source_columns +
+           (weight->kept_columns ? weight->kept_columns[column] : column);
+}
+
+// `count` elements of one row from `column` on, one behind the other.
+static void row_gather(const Weight *weight, size_t row, size_t column, size_t count, unsigned char *to) {
+    size_t size = dtype_bytes(weight->source->dtype);
+    const unsigned char *from =
+        (const unsigned char *)weight->source->data + source_row(weight, row) * weight->source_columns * size;
+    if (!weight->kept_columns) {
+        memcpy(to, from + column * size, count * size);
+        return;
+    }
+    for (size_t c = 0; c < count; c++)
+        memcpy(to + c * size, from + weight->kept_columns[column + c] * size, size);
+}
+
+// Elements [first, first + count) in the source's dtype: where they lie, or gathered.
+static const void *piece_find(const Weight *weight, size_t first, size_t count, Pieces *pieces) {
+    size_t size = dtype_bytes(weight->source->dtype);
+    if (!is_cut(weight))
+        return (const unsigned char *)weight->source->data + first * size;
+    for (size_t done = 0, run; done < count; done += run) {
+        size_t column = (first + done) % weight->columns;
+        run = weight->columns - column < count - done ? weight->columns - column : count - done;
+        row_gather(weight, (first + done) / weight->columns, column, run, pieces->gathered + done * size);
+    }
+    return pieces->gathered;
+}
+
+// The source of those elements leaves memory.
+static void piece_forget(const Weight *weight, size_t first, size_t count, const Pieces *pieces) {
+    size_t size = dtype_bytes(weight->source->dtype), start = source_element(weight, first);
+    size_t end = source_element(weight, first + count - 1) + 1;
+    model_bytes_forget(pieces->info, (const unsigned char *)weight->source->data + start * size, (end - start) * size);
+}
+
+// Elements [first, first + count) as f32 in pieces->wide, changed.
+static void piece_widen(const Weight *weight, size_t first, size_t count, Pieces *pieces) {
+    Tensor part = {.dtype = weight->source->dtype, .data = piece_find(weight, first, count, pieces)};
+    part.bytes = count * dtype_bytes(part.dtype);
+    tensor_to_f32(&part, pieces->wide);
+    if (weight->change.apply)
+        weight->change.apply(weight->change.context, first, count, pieces->wide);
+    piece_forget(weight, first, count, pieces);
+}
+
+Status weight_not_finite(const Tensor *tensor, size_t element, float value, Error *err) {
     Shape place = tensor->shape;
     for (int d = place.rank; d-- > 0; element /= (size_t)tensor->shape.dims[d])
         place.dims[d] = (int64_t)(element % (size_t)tensor->shape.dims[d]);
@@ -68,21 +153,30 @@ static Status not_finite(const Tensor *tensor, size_t element, float value, Erro
                 shape_text(&place, text));
 }
 
+// Marks the values that are not zero.
+static void bits_set(Weight *weight, const float *values, size_t first, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (values[i] != 0) {
+            weight->bitmap[(first + i) / 8] |= (uint8_t)(1u << (first + i) % 8);
+            weight->ones++;
+        }
+}
+
 // The largest magnitude; scales too where the tensor is packed. Pieces are whole rows or blocks then.
 static Status values_scan(Weight *weight, Pieces *pieces, float *ret_absmax, Error *err) {
-    const Tensor *tensor = weight->source;
-    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
-    size_t step = encode_step(weight, pieces->room), bytes;
+    size_t elements = weight->rows * weight->columns, step = encode_step(weight, pieces->room), bytes;
     float absmax = 0;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
-        piece_widen(tensor, first, count, pieces);
+        piece_widen(weight, first, count, pieces);
         for (size_t i = 0; i < count; i++) {
             if (!isfinite(pieces->wide[i]))
-                return not_finite(tensor, first + i, pieces->wide[i], err);
+                return weight_not_finite(weight->source, source_element(weight, first + i), pieces->wide[i], err);
             float magnitude = fabsf(pieces->wide[i]);
             absmax = magnitude > absmax ? magnitude : absmax;
         }
+        if (weight->sparse)
+            bits_set(weight, pieces->wide, first, count);
         if (weight->packed)
             TRY(encode_piece(weight, pieces->wide, first, count, pieces->small, &bytes, err));
     }
@@ -111,6 +205,8 @@ static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *n
     bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
                 tensor->dtype == DTYPE_BF16;
     float absmax = 0;
+    if (weight->sparse)
+        TRY_NEW(weight->bitmap = arena_array(arena, (weight->rows * weight->columns + 7) / 8, 1, err));
     if (real && tensor->bytes)
         TRY(values_scan(weight, pieces, &absmax, err));
     if (weight->dtype == DTYPE_F16 && absmax > F16_LARGEST) {
@@ -119,7 +215,7 @@ static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *n
         return notes_add(notes, arena, err, "tensor '%s' stays fp32: it holds %g and fp16 ends at %g", tensor->name,
                          (double)absmax, (double)F16_LARGEST);
     }
-    return weight->packed ? encode_sides(arena, weight, err) : OK;
+    return weight->packed || weight->sparse ? encode_sides(arena, weight, err) : OK;
 }
 
 Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err) {
@@ -157,12 +253,21 @@ static Status bytes_put(const Tensor *tensor, const Pieces *pieces, SafetensorsS
     return OK;
 }
 
+static Status kept_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    size_t elements = weight->rows * weight->columns, size = dtype_bytes(weight->dtype);
+    for (size_t first = 0; first < elements; first += pieces->room) {
+        size_t count = elements - first < pieces->room ? elements - first : pieces->room;
+        TRY(safetensors_put(sink, piece_find(weight, first, count, pieces), count * size, err));
+        piece_forget(weight, first, count, pieces);
+    }
+    return OK;
+}
+
 static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
-    const Tensor *tensor = weight->source;
-    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype), step = pieces->room / 2;
+    size_t elements = weight->rows * weight->columns, step = pieces->room / 2;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
-        piece_widen(tensor, first, count, pieces);
+        piece_widen(weight, first, count, pieces);
         if (weight->dtype != DTYPE_F32)
             piece_narrow(pieces, count, weight->dtype);
         const void *from = weight->dtype == DTYPE_F32 ? (const void *)pieces->wide : pieces->small;
@@ -171,11 +276,28 @@ static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *s
     return OK;
 }
 
+// The values that are not zero.
+static Status sparse_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+    size_t elements = weight->rows * weight->columns, step = pieces->room / 2;
+    for (size_t first = 0; first < elements; first += step) {
+        size_t count = elements - first < step ? elements - first : step, kept = 0;
+        piece_widen(weight, first, count, pieces);
+        for (size_t i = 0; i < count; i++)
+            if (pieces->wide[i] != 0)
+                pieces->wide[kept++] = pieces->wide[i];
+        if (weight->dtype != DTYPE_F32)
+            piece_narrow(pieces, kept, weight->dtype);
+        const void *from = weight->dtype == DTYPE_F32 ? (const void *)pieces->wide : pieces->small;
+        TRY(safetensors_put(sink, from, kept * dtype_bytes(weight->dtype), err));
+    }
+    return OK;
+}
+
 static Status codes_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
     size_t elements = weight->rows * weight->columns, step = encode_step(weight, pieces->room), bytes;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
-        piece_widen(weight->source, first, count, pieces);
+        piece_widen(weight, first, count, pieces);
         TRY(encode_piece(weight, pieces->wide, first, count, pieces->small, &bytes, err)); // the same scales again
         TRY(safetensors_put(sink, pieces->small, bytes, err));
     }
@@ -189,7 +311,7 @@ typedef struct NameKey {
 
 static int by_name(const void *key, const void *item) {
     const NameKey *name = key;
-    const char *other = ((const Weight *)item)->source->name;
+    const char *other = ((const Weight *)item)->name;
     int order = strncmp(name->text, other, name->length);
     return order ? order : -(int)(other[name->length] != '\0');
 }
@@ -206,8 +328,10 @@ static Status produce(void *context, const Tensor *tensor, SafetensorsSink *sink
     Writing *w = context;
     const Weight *weight = weight_of(w->list, tensor);
     const Tensor *source = weight->source;
-    if (weight->dtype == source->dtype)
-        TRY(bytes_put(source, &w->pieces, sink, err));
+    if (weight->sparse)
+        TRY(sparse_put(weight, &w->pieces, sink, err));
+    else if (weight->dtype == source->dtype && !weight->change.apply)
+        TRY(is_cut(weight) ? kept_put(weight, &w->pieces, sink, err) : bytes_put(source, &w->pieces, sink, err));
     else if (weight->packed)
         TRY(codes_put(weight, &w->pieces, sink, err));
     else

@@ -59,17 +59,17 @@ static void session_unmap(void *object) {
 // Bytes of a token's K and V in the layer whose heads take most: with scales beside them, more heads take more.
 static size_t slot_bytes(const SessionModel *model, KvKind kind) {
     const Graph *graphs[] = {model->encode, model->decode};
-    size_t most = kv_head_bytes(kind, model->width);
+    size_t most = 0;
     for (size_t g = 0; g < sizeof graphs / sizeof *graphs; g++)
         for (size_t i = 0; i < graphs[g]->node_count; i++) {
             const Node *node = graphs[g]->nodes[i];
             if (node->op != OP_CROSS_STORE && node->op != OP_ATTENTION_CACHED && node->op != OP_ATTENTION_CROSS)
                 continue;
             size_t heads = (size_t)node_int(node, "heads", 1);
-            size_t bytes = heads * kv_head_bytes(kind, model->width / heads);
+            size_t bytes = heads * kv_head_bytes(kind, (size_t)value_type(node->inputs[0]).dims[1].value / heads);
             most = bytes > most ? bytes : most;
         }
-    return most;
+    return most ? most : kv_head_bytes(kind, model->width);
 }
 
 size_t session_page_bytes(const SessionModel *model, KvKind kind) {

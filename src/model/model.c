@@ -9,6 +9,7 @@
 #include "model/canonical.h"
 #include "model/quantization.h"
 #include "pass/pass.h"
+#include "tensor/sparse.h"
 
 struct Model {
     ModelInfo info;
@@ -91,6 +92,17 @@ static Status tokenizer_find_files(Arena *arena, const char *folder, bool *ret_f
     return OK;
 }
 
+// hone.json tells of layers that config.json cannot tell of.
+static Status shapes_find(Arena *arena, const char *folder, ArchInput *input, Error *err) {
+    char *path = path_join(arena, folder, "hone.json", err);
+    TRY_NEW(path);
+    json_t *manifest;
+    TRY(json_read(arena, path, true, &manifest, err));
+    input->shapes = json_object_get(manifest, "shapes");
+    TRY_NEW(input->shapes_name = arena_format(arena, err, "file '%s'", path));
+    return OK;
+}
+
 enum { GRAPHS = 3 }; // encode, decode, head
 
 static bool counted(const Graph *const *graphs, size_t count, const char *name) {
@@ -137,6 +149,8 @@ static void info_fill(Model *model, const char *path, const ArchModel *arch) {
     info->decoder_heads = arch->decoder_heads;
     info->encoder_ffn = arch->encoder_ffn;
     info->decoder_ffn = arch->decoder_ffn;
+    info->shapes = arch->shapes;
+    info->keys = arch->keys;
     info->most_positions = arch->most_positions;
     const GenerationOptions *g = &model->generation;
     info->ids = (SpecialIds){g->bos_token_id, g->eos_token_count ? g->eos_token_ids[0] : -1, g->pad_token_id,
@@ -183,7 +197,15 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     info_fill_files(&model->info, folder, &checkpoint);
     TRY(bundle_canonical(arena, &checkpoint.bundle, quantization_zero_shift(model->info.quantization), &model->tensors,
                          err));
-    ArchInput input = {config, config_name, &model->tensors, checkpoint.contents, checkpoint.file_count};
+    TRY(sparse_expand(arena, &model->tensors, &model->info.sparse_tensors, err));
+    if (model->info.sparse_tensors)
+        model->info.quantization = "none, zeros as bitmaps";
+    ArchInput input = {.config = config,
+                       .config_name = config_name,
+                       .tensors = &model->tensors,
+                       .maps = checkpoint.contents,
+                       .map_count = checkpoint.file_count};
+    TRY(shapes_find(arena, folder, &input, err));
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;

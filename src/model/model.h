@@ -3,6 +3,7 @@
 // shareable.
 #pragma once
 
+#include "arch/arch.h"
 #include "exec/session.h"
 #include "model/generation.h"
 #include "text/tokenizer.h"
@@ -23,6 +24,9 @@ typedef struct ModelInfo {
     int64_t parameters;       // tied weights once
     size_t weight_bytes;      // on disk
     size_t vocabulary, width, encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn;
+    LayerShapes shapes;    // where layers differ from those
+    const SizeKeys *keys;  // what config.json calls the sizes that pruning changes
+    size_t sparse_tensors; // kept as bitmaps in the file (tensor/sparse.h), dense here
     size_t most_positions; // tokens a source or an output may have
     SpecialIds ids;
 } ModelInfo;

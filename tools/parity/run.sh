@@ -16,6 +16,7 @@ part() {
 part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --least-equal 499
 part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --beams 4 --no-repeat-ngram-size 3 --least-equal 497
 part "$python" tools/parity/quantized.py "$hone" demo/model
+part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
     part "$python" tools/parity/text.py --hone "$hone"

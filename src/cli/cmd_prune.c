@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// hone prune: a model with values set to zero, or with parts left out, written as a new folder.
+#include "compress/prune.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/sizes.h"
+
+typedef struct Settings {
+    const char *output, *method, *amount, *n, *mode, *only, *pattern, *store;
+    int64_t dim;
+    bool global;
+} Settings;
+
+static const Option options[] = {
+    {"output", 'o', "FOLDER", "where to write; new, empty, or written by hone", OPTION_TEXT,
+     offsetof(Settings, output)},
+    {"method", 0, "METHOD", "ln-structured, l1-unstructured, heads, ffn or layers", OPTION_TEXT,
+     offsetof(Settings, method)},
+    {"amount", 0, "F", "how much goes: a fraction from 0.0 to 1.0, or a count without a point", OPTION_TEXT,
+     offsetof(Settings, amount)},
+    {"n", 0, "N", "order of ln-structured's norm: a number above 0, inf or -inf (default: 2)", OPTION_TEXT,
+     offsetof(Settings, n)},
+    {"dim", 0, "D", "what ln-structured clears: 0 rows (default), 1 columns", OPTION_INT, offsetof(Settings, dim),
+     .low = 0, .high = 1},
+    {"global", 0, NULL, "rank the values of all weights together (l1-unstructured)", OPTION_FLAG,
+     offsetof(Settings, global)},
+    {"pattern", 0, "2:4", "of each four values of a row keep the two largest (l1-unstructured)", OPTION_TEXT,
+     offsetof(Settings, pattern), .choices = "2:4"},
+    {"mode", 0, "MODE", "uniform, the same in all layers (default), or ragged (heads, ffn)", OPTION_TEXT,
+     offsetof(Settings, mode), .choices = "uniform|ragged"},
+    {"store", 0, "FORM", "zeros dense (default), or as a bitmap, which hone alone reads (masks)", OPTION_TEXT,
+     offsetof(Settings, store), .choices = "dense|bitmap"},
+    {"only", 0, "PATTERN", "leave alone what has no tensor with such a name", OPTION_TEXT, offsetof(Settings, only)},
+    {0},
+};
+
+static Status order_parse(const char *text, double *ret_order, Error *err) {
+    char *end;
+    double order = strtod(text, &end);
+    bool known = strspn(text, "0123456789.e") == strlen(text) ? order > 0 && isfinite(order)
+                                                              : strcmp(text, "inf") == 0 || strcmp(text, "-inf") == 0;
+    if (end == text || *end || !known)
+        return FAIL(err, ERR_USAGE, "--n is '%s', expected a number above 0, inf or -inf", text);
+    *ret_order = order;
+    return OK;
+}
+
+// Options that a method does not know are mistakes.
+static Status check_options(const Settings *settings, const PruneOptions *prune, Error *err) {
+    bool groups = prune->method == PRUNE_HEADS || prune->method == PRUNE_FFN;
+    const struct {
+        const char *name;
+        bool given, known;
+    } all[] = {
+        {"n", settings->n, prune->method == PRUNE_LN_STRUCTURED},
+        {"dim", settings->dim, prune->method == PRUNE_LN_STRUCTURED},
+        {"global", settings->global, prune->method == PRUNE_L1_UNSTRUCTURED},
+        {"pattern", settings->pattern, prune->method == PRUNE_L1_UNSTRUCTURED},
+        {"mode", prune->ragged, groups},
+        {"store", prune->bitmap, prune->method == PRUNE_LN_STRUCTURED || prune->method == PRUNE_L1_UNSTRUCTURED},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].given && !all[i].known)
+            return FAIL(err, ERR_USAGE, "--%s means nothing to --method %s", all[i].name, settings->method);
+    if (prune->two_of_four && (settings->amount || settings->global))
+        return FAIL(err, ERR_USAGE, "--pattern 2:4 removes half of each four: leave out --%s",
+                    settings->amount ? "amount" : "global");
+    if (!prune->two_of_four && !settings->amount)
+        return FAIL(err, ERR_USAGE, "expected --amount, a fraction from 0.0 to 1.0, or a count without a point");
+    return OK;
+}
+
+static Status options_fill(const Settings *settings, PruneOptions *ret_options, Error *err) {
+    PruneOptions prune = {.n = 2, .dim = (int)settings->dim, .global = settings->global, .only = settings->only};
+    if (!settings->output)
+        return FAIL(err, ERR_USAGE, "expected -o FOLDER, the place for the pruned model");
+    if (!settings->method)
+        return FAIL(err, ERR_USAGE, "expected --method ln-structured, l1-unstructured, heads, ffn or layers");
+    TRY(prune_method_parse(settings->method, &prune.method, err));
+    prune.ragged = settings->mode && strcmp(settings->mode, "ragged") == 0;
+    prune.bitmap = settings->store && strcmp(settings->store, "bitmap") == 0;
+    prune.two_of_four = settings->pattern;
+    TRY(check_options(settings, &prune, err));
+    if (settings->amount)
+        TRY(prune_amount_parse(settings->amount, &prune.amount, err));
+    if (settings->n)
+        TRY(order_parse(settings->n, &prune.n, err));
+    *ret_options = prune;
+    return OK;
+}
+
+// What masks are good for here.
+static const char *masked_note(const PruneReport *report) {
+    return report->written.written_bytes < report->written.original_bytes
+               ? "zeros are kept as bitmaps in the folder only: in memory the model is as large, and as fast, as before"
+               : "zeros are stored like any other value: the folder is as large, and the model as fast, as before";
+}
+
+static double percent(size_t part, size_t whole) {
+    return whole ? 100 * (double)part / (double)whole : 0;
+}
+
+static void print_json(Buffer *out, const Settings *settings, const PruneReport *report) {
+    const RewriteReport *written = &report->written;
+    buffer_add_text(out, "{\"output\":");
+    buffer_add_json(out, settings->output, strlen(settings->output));
+    buffer_format(out,
+                  ",\"method\":\"%s\",\"original_mb\":%.6f,\"pruned_mb\":%.6f,\"reduction_percent\":%.2f,"
+                  "\"unit\":\"%s\",\"units\":%zu,\"removed\":%zu,\"removed_percent\":%.4f,\"faster\":%s,\"layers\":[",
+                  settings->method, megabytes(written->original_bytes), megabytes(written->written_bytes),
+                  reduction(written->original_bytes, written->written_bytes), report->unit, report->units,
+                  report->removed, percent(report->removed, report->units),
+                  !report->masked && report->removed ? "true" : "false");
+    for (size_t i = 0; i < report->part_count; i++) {
+        const PrunedPart *part = &report->parts[i];
+        buffer_add_text(out, i ? ",{\"name\":" : "{\"name\":");
+        buffer_add_json(out, part->name, strlen(part->name));
+        buffer_format(out, ",\"units\":%zu,\"removed\":%zu}", part->units, part->removed);
+    }
+    buffer_add_text(out, "],\"notes\":[");
+    if (report->masked)
+        buffer_add_json(out, masked_note(report), strlen(masked_note(report)));
+    for (size_t i = 0; i < written->weights.notes.count; i++) {
+        buffer_add_text(out, i || report->masked ? "," : "");
+        buffer_add_json(out, written->weights.notes.texts[i], strlen(written->weights.notes.texts[i]));
+    }
+    buffer_add_text(out, "],\"loaders\":{");
+    for (size_t i = 0; i < LOADER_COUNT; i++)
+        buffer_format(out, "%s\"%s\":%s", i ? "," : "", written->loaders[i].name,
+                      written->loaders[i].takes ? "true" : "false");
+    buffer_add_text(out, "}}");
+}
+
+static void print_people(Buffer *out, const PruneReport *report) {
+    const RewriteReport *written = &report->written;
+    buffer_format(out, "%-44s %12s %12s\n", "part", report->unit, "removed");
+    for (size_t i = 0; i < report->part_count; i++) {
+        const PrunedPart *part = &report->parts[i];
+        buffer_format(out, "%-44s %12zu %12zu %7.1f %%\n", part->name, part->units, part->removed,
+                      percent(part->removed, part->units));
+    }
+    buffer_format(out, "%-44s %12zu %12zu %7.1f %%\n", "all", report->units, report->removed,
+                  percent(report->removed, report->units));
+    buffer_format(out, "files: original %.2f MB, pruned %.2f MB, reduction %.1f %%", megabytes(written->original_bytes),
+                  megabytes(written->written_bytes), reduction(written->original_bytes, written->written_bytes));
+    if (report->masked)
+        buffer_format(out, "\n%s", masked_note(report));
+}
+
+static Status run(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    PruneOptions prune;
+    TRY(options_fill(settings, &prune, err));
+    Progress progress;
+    progress_init(&progress, "pruning", 0, run->common.quiet);
+    prune.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
+    PruneReport report;
+    Status status = prune_model(run->arena, run->arguments[0], settings->output, &prune, &report, err);
+    progress_done(&progress);
+    TRY(status);
+    for (size_t i = 0; i < report.written.weights.notes.count; i++)
+        fprintf(stderr, "hone: %s\n", report.written.weights.notes.texts[i]);
+    if (run->common.json)
+        print_json(&run->out.text, settings, &report);
+    else
+        print_people(&run->out.text, &report);
+    return output_line(&run->out, err);
+}
+
+const Command command_prune = {
+    .arguments = "MODEL",
+    .least = 1,
+    .most = 1,
+    .help = "Writes a model again with less in it. Masks, which set values of the layers' linear weights to zero as\n"
+            "torch.nn.utils.prune does:\n"
+            "  ln-structured     rows (or columns) of the smallest norm\n"
+            "  l1-unstructured   single values of the smallest magnitude, of each weight or --global\n"
+            "They make nothing smaller (but for --store bitmap) or faster. Cuts, which leave out whole parts and all\n"
+            "that belongs to them, by the joint norm of their weights:\n"
+            "  ffn               neurons of the feed-forward blocks, multiples of 16 or 32 staying\n"
+            "  heads             heads of the attentions; with --mode ragged\n"
+            "  layers            layers of encoder and decoder; those that stay are spaced evenly\n"
+            "\n"
+            "An amount is of each weight, layer or side. A ragged or global one is of all together: then sizes differ\n"
+            "from layer to layer, and hone alone loads the model. A PATTERN is one as hone quantize's --keep has it:\n"
+            "--only 'decoder.*' cuts the decoder alone.\n",
+    .settings_bytes = sizeof(Settings),
+    .options = options,
+    .json = true,
+    .run = run,
+};

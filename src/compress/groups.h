@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes together when a part of a model is removed, told by the nodes that read it, so that no family's names are
+// known here.
+//
+//     neurons of a feed-forward:  row i of fc1, its bias's element i, column i of fc2
+//     heads of an attention:      head_dim rows of q, k, v, as many elements of their biases, as many columns of out
+#pragma once
+
+#include "model/model.h"
+
+typedef enum GroupKind { GROUP_NEURONS, GROUP_HEADS, GROUP_CROSS_HEADS } GroupKind;
+
+typedef struct GroupMember {
+    const Tensor *tensor;
+    bool columns; // of a matrix; else rows
+    bool vector;  // elements of a bias
+} GroupMember;
+
+enum { GROUP_MOST_MEMBERS = 7 };
+
+typedef struct Group {
+    GroupKind kind;
+    bool decoder;
+    size_t layer;       // of its side
+    size_t units, wide; // units that may go, and rows or columns of each
+    GroupMember members[GROUP_MOST_MEMBERS];
+    size_t member_count;
+    double *scores; // [units] by groups_score
+} Group;
+
+typedef struct Groups {
+    Group *items; // encoder before decoder, layer by layer
+    size_t count;
+} Groups;
+
+// `model` must have been opened without passes. ERR_UNSUPPORTED for weights that are not real, or shared by groups.
+MUST_CHECK Status groups_find(Arena *arena, const Model *model, Groups *ret_groups, Error *err);
+
+// The joint L2 norm of all that belongs to a unit, for the groups of one kind (heads: of both kinds). ERR_FORMAT for
+// values that are not finite.
+MUST_CHECK Status groups_score(const ModelInfo *info, Groups *groups, GroupKind kind, Error *err);
+
+// Where the name of the group's first tensor has its layer's number: behind "encoder.layers.". ERR_UNSUPPORTED where it
+// has none.
+MUST_CHECK Status group_number_find(const Group *group, size_t *ret_at, Error *err);
