@@ -280,7 +280,10 @@ def check_eight_bits_read(hone, model, folder, inputs):
     for name in layers:
         written[name + "_scale"] = written[name.removesuffix("weight") + "SCB"][:, None] / 127
     reals = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
-    defined = with_activations(AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32), written, layers)
+    plain = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    rest = {name: tensor for name, tensor in written.items() if name in plain.state_dict() and name not in layers}
+    plain.load_state_dict(rest, strict=False)  # biases and norms went through fp16
+    defined = with_activations(plain, written, layers)
     found, cost = [], []
     for source, target in inputs:
         base, theirs = torch_logits(reals, source, target), torch_logits(defined, source, target)
