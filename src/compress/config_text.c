@@ -1,63 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-// Editing JSON as text keeps numbers, order and layout as their writer had them. The scanner may be simple: the text
-// has been parsed before, and the result is parsed again.
+// Editing JSON as text keeps numbers, order and layout as their writer had them. The text has been parsed before, and
+// the result is parsed again.
 #include "compress/config_text.h"
 
 #include <string.h>
 
 #include "base/json.h"
-
-static size_t skip_space(Bytes text, size_t at) {
-    while (at < text.size && strchr(" \t\r\n", text.data[at]))
-        at++;
-    return at;
-}
-
-// Past the string that begins at `at`.
-static size_t skip_string(Bytes text, size_t at) {
-    for (at++; at < text.size && text.data[at] != '"'; at++)
-        if (text.data[at] == '\\')
-            at++;
-    return at + 1;
-}
-
-// Past the value that begins at `at`.
-static size_t skip_value(Bytes text, size_t at) {
-    for (size_t depth = 0; at < text.size; at++) {
-        unsigned char c = text.data[at];
-        if (c == '"') {
-            at = skip_string(text, at) - 1;
-        } else if (c == '{' || c == '[') {
-            depth++;
-        } else if (c == '}' || c == ']' || c == ',') {
-            if (depth == 0)
-                break;
-            depth -= c != ',';
-        }
-    }
-    while (at && strchr(" \t\r\n", text.data[at - 1]))
-        at--;
-    return at;
-}
+#include "base/json_text.h"
 
 void config_text_set(Bytes text, const char *key, const char *value, Buffer *ret_text) {
-    size_t at = skip_space(text, 0) + 1, end = at, length = strlen(key);
+    size_t start = json_text_start(text), end = start + 1;
     bool first = true;
-    for (at = skip_space(text, at); at < text.size && text.data[at] == '"'; first = false) {
-        size_t key_end = skip_string(text, at), start = skip_space(text, skip_space(text, key_end) + 1);
-        end = skip_value(text, start);
-        if (key_end - at == length + 2 && memcmp(text.data + at + 1, key, length) == 0) {
-            buffer_add(ret_text, text.data, start);
-            buffer_add_text(ret_text, value);
-            buffer_add(ret_text, text.data + end, text.size - end);
-            return;
-        }
-        at = skip_space(text, end);
-        if (at < text.size && text.data[at] == ',')
-            at = skip_space(text, at + 1);
+    JsonWalk walk = json_walk_begin(text, start);
+    for (JsonItem item; json_walk_next(&walk, &item); first = false) {
+        end = item.end;
+        if (!json_item_is(text, &item, key))
+            continue;
+        buffer_add(ret_text, text.data, item.start);
+        buffer_add_text(ret_text, value);
+        buffer_add(ret_text, text.data + end, text.size - end);
+        return;
     }
+    bool adjoins = end + 1 == walk.at; // the closing bracket
     buffer_add(ret_text, text.data, end);
-    buffer_format(ret_text, "%s\n  \"%s\": %s%s", first ? "" : ",", key, value, end == at ? "\n" : "");
+    buffer_format(ret_text, "%s\n  \"%s\": %s%s", first ? "" : ",", key, value, adjoins ? "\n" : "");
     buffer_add(ret_text, text.data + end, text.size - end);
 }
 

@@ -50,16 +50,27 @@ static Status file_put(Work *w, const char *name, Bytes bytes, Error *err) {
     return file_record(w, name, path, &bytes.size, err);
 }
 
+static const TrimmedFile *file_given(const Work *w, const char *name) {
+    for (size_t i = 0; i < w->rewrite->file_count; i++)
+        if (strcmp(w->rewrite->files[i].name, name) == 0)
+            return &w->rewrite->files[i];
+    return NULL;
+}
+
 static Status companions_copy(Work *w, Error *err) {
     for (size_t i = 0; i < w->name_count; i++) {
         if (!is_companion(w->names[i]))
             continue;
         char *path = path_join(w->arena, w->info->folder, w->names[i], err);
         TRY_NEW(path);
-        if (path_kind(path) != PATH_FILE)
+        const TrimmedFile *given = file_given(w, w->names[i]);
+        if (path_kind(path) != PATH_FILE || (given && given->left_out))
             continue;
         Bytes bytes;
-        TRY(file_map(w->arena, path, &bytes, err));
+        if (given)
+            bytes = given->text;
+        else
+            TRY(file_map(w->arena, path, &bytes, err));
         TRY(file_put(w, w->names[i], bytes, err));
     }
     return OK;
@@ -68,8 +79,9 @@ static Status companions_copy(Work *w, Error *err) {
 static Status config_put(Work *w, Bytes source, Error *err) {
     char *name = arena_format(w->arena, err, "file '%s/config.json'", w->info->folder);
     TRY_NEW(name);
-    Bytes text;
-    TRY(config_text_make(w->arena, name, source, &w->report.weights, w->rewrite->scheme, &text, err));
+    const TrimmedFile *given = file_given(w, "config.json");
+    Bytes text = given ? given->text : source;
+    TRY(config_text_make(w->arena, name, text, &w->report.weights, w->rewrite->scheme, &text, err));
     for (size_t i = 0; i < w->rewrite->edit_count; i++)
         TRY(config_text_edit(w->arena, &w->rewrite->edits[i], &text, err));
     return file_put(w, "config.json", text, err);
@@ -121,6 +133,8 @@ Status rewrite_model(Arena *arena, const Rewrite *rewrite, const char *output, R
     TRY(work_prepare(&w, &config, err));
     TRY(folder_stage(arena, output, true, &w.staging, err));
     Status status = folder_fill(&w, config, err);
+    if (status == OK && rewrite->check)
+        status = rewrite->check(rewrite->check_context, w.staging, err);
     if (status == OK)
         status = folder_commit(w.staging, output, err);
     if (status != OK) {

@@ -20,6 +20,7 @@ part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
     part "$python" tools/parity/text.py --hone "$hone"
+    part "$python" tools/parity/vocabulary.py "$hone" demo/model "$shared"
     part "$python" tools/parity/quantized.py "$hone" "$shared/data/models/bart-g2p-us"
     test=$shared/data/dialogsum/test.jsonl
     part "$python" tools/parity/generation.py "$hone" demo/model "$test" --least-equal 499
@@ -27,6 +28,7 @@ if [ -d "$shared" ]; then
     model=$shared/data/models/bart-g2p-us
     part "$hone" eval "$model" "$model/words.jsonl" --max-length 64
 else
+    part "$python" tools/parity/vocabulary.py "$hone" demo/model
     echo "== skipped: everything over $shared, which is not here"
 fi
 exit $failed
