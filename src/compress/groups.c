@@ -126,27 +126,40 @@ typedef struct Scoring {
     double *sums; // [units] of squares
     size_t wide, columns;
     bool by_column;
+    const double *weights; // [columns] of squares; NULL: 1
 } Scoring;
 
 static void scoring_take(void *context, size_t first, size_t count, const float *values) {
     const Scoring *scoring = context;
     for (size_t i = 0; i < count; i++) {
         size_t place = scoring->by_column ? (first + i) % scoring->columns : (first + i) / scoring->columns;
-        scoring->sums[place / scoring->wide] += (double)values[i] * (double)values[i];
+        double weight = scoring->weights ? scoring->weights[place] : 1;
+        scoring->sums[place / scoring->wide] += weight * (double)values[i] * (double)values[i];
     }
 }
 
-Status groups_score(const ModelInfo *info, Groups *groups, GroupKind kind, Error *err) {
+static Status member_score(const ModelInfo *info, const Calibration *calibration, Group *group,
+                           const GroupMember *member, Error *err) {
+    Scoring scoring = {.sums = group->scores, .wide = group->wide, .by_column = member->columns};
+    scoring.columns = member->vector ? 1 : (size_t)member->tensor->shape.dims[1];
+    if (calibration) {
+        const InputStatistics *input = calibration_find(calibration, member->tensor->name);
+        if (!member->columns)
+            return OK;
+        if (!input || !input->rows)
+            return FAIL(err, ERR_FORMAT, "the data has no inputs for '%s'", member->tensor->name);
+        scoring.weights = input->column_squares; // the same number of rows for all of them
+    }
+    return source_values_each(info, member->tensor, scoring_take, &scoring, err);
+}
+
+Status groups_score(const ModelInfo *info, const Calibration *calibration, Groups *groups, GroupKind kind, Error *err) {
     for (size_t g = 0; g < groups->count; g++) {
         Group *group = &groups->items[g];
         if ((group->kind == GROUP_NEURONS) != (kind == GROUP_NEURONS))
             continue;
-        for (size_t m = 0; m < group->member_count; m++) {
-            const GroupMember *member = &group->members[m];
-            Scoring scoring = {.sums = group->scores, .wide = group->wide, .by_column = member->columns};
-            scoring.columns = member->vector ? 1 : (size_t)member->tensor->shape.dims[1];
-            TRY(source_values_each(info, member->tensor, scoring_take, &scoring, err));
-        }
+        for (size_t m = 0; m < group->member_count; m++)
+            TRY(member_score(info, calibration, group, &group->members[m], err));
         for (size_t u = 0; u < group->units; u++)
             group->scores[u] = sqrt(group->scores[u]);
     }

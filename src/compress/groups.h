@@ -6,7 +6,7 @@
 //     heads of an attention:      head_dim rows of q, k, v, as many elements of their biases, as many columns of out
 #pragma once
 
-#include "model/model.h"
+#include "measure/calibration.h"
 
 typedef enum GroupKind { GROUP_NEURONS, GROUP_HEADS, GROUP_CROSS_HEADS } GroupKind;
 
@@ -36,9 +36,13 @@ typedef struct Groups {
 // `model` must have been opened without passes. ERR_UNSUPPORTED for weights that are not real, or shared by groups.
 MUST_CHECK Status groups_find(Arena *arena, const Model *model, Groups *ret_groups, Error *err);
 
-// The joint L2 norm of all that belongs to a unit, for the groups of one kind (heads: of both kinds). ERR_FORMAT for
-// values that are not finite.
-MUST_CHECK Status groups_score(const ModelInfo *info, Groups *groups, GroupKind kind, Error *err);
+// Scores the groups of one kind (heads: of both kinds). Without `calibration`: the joint L2 norm of all that belongs to
+// a unit. With it: how far the outputs of the linear behind it move on average when the unit is left out, as if units
+// had nothing to do with each other: the root of the sum over its columns j of |W[:,j]|^2 mean(x[j]^2), which is
+// Wanda's |W| |x| (Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models") over whole
+// columns. ERR_FORMAT for values that are not finite.
+MUST_CHECK Status groups_score(const ModelInfo *info, const Calibration *calibration, Groups *groups, GroupKind kind,
+                               Error *err);
 
 // Where the name of the group's first tensor has its layer's number: behind "encoder.layers.". ERR_UNSUPPORTED where it
 // has none.

@@ -32,8 +32,8 @@ Status prune_method_parse(const char *name, PruneMethod *ret_method, Error *err)
             *ret_method = m;
             return OK;
         }
-    return FAIL(err, ERR_USAGE,
-                "--method is '%s', expected ln-structured, l1-unstructured, heads, ffn, layers or vocab", name);
+    return FAIL(err, ERR_USAGE, "--method is '%s', expected ln-structured, l1-unstructured, heads, ffn or layers",
+                name);
 }
 
 Status prune_takes(const Prune *prune, const char *tensor_name, bool *ret_takes, Error *err) {
@@ -116,6 +116,13 @@ static void add_recipe(Buffer *out, const PruneOptions *options) {
         buffer_format(out, ", \"mode\": \"%s\"", options->ragged ? "ragged" : "uniform");
     if (options->bitmap)
         buffer_add_text(out, ", \"store\": \"bitmap\"");
+    if (options->data) {
+        const char *name = path_name(options->data); // where it lay is nobody's business
+        buffer_add_text(out, ", \"data\": ");
+        buffer_add_json(out, name, strlen(name));
+        if (options->samples)
+            buffer_format(out, ", \"samples\": %zu", options->samples);
+    }
     if (options->only) {
         buffer_add_text(out, ", \"only\": ");
         buffer_add_json(out, options->only, strlen(options->only));

@@ -10,6 +10,7 @@
 // distilled summarizers have them (Shleifer and Rush 2020, "Pre-trained Summarization Distillation").
 #pragma once
 
+#include "base/cpu.h"
 #include "compress/mask.h"
 #include "compress/rewrite.h"
 
@@ -31,7 +32,11 @@ typedef struct PruneOptions {
     bool two_of_four;   // l1-unstructured: two of each four values go, whatever `amount` says
     bool ragged;        // heads and neurons
     bool bitmap;        // masks: zeros kept as bitmaps, which hone alone reads, where that is smaller
-    const char *only;   // a pattern (scheme.h's): weights, layers or groups with a tensor that matches; NULL: all
+    const char *data;   // heads and neurons: JSON lines (measure/data.h) to score them on; NULL: by their weights
+    size_t samples;     // of them at most; 0: 128
+    int threads;        // 0: 1
+    CpuLevel level;
+    const char *only; // a pattern (scheme.h's): weights, layers or groups with a tensor that matches; NULL: all
     WorkMeter meter;
 } PruneOptions;
 

@@ -6,6 +6,8 @@
 
 #include "compress/prune_work.h"
 
+enum { DEFAULT_SAMPLES = 128 };
+
 typedef struct Unit {
     double score; // over the norm of its group's scores where groups are ranked together
     uint32_t group, unit;
@@ -182,6 +184,41 @@ static Status group_cut(Prune *prune, const Group *group, size_t kept, Error *er
     return OK;
 }
 
+static void tell(void *context, uint64_t done, uint64_t total) {
+    const WorkMeter *meter = context;
+    if (meter->tell)
+        meter->tell(meter->context, done, total);
+}
+
+// What passes into the linears on the data.
+static Status inputs_measure(Prune *prune, Arena *arena, Calibration *ret_calibration, Error *err) {
+    const PruneOptions *options = prune->options;
+    DataSet data;
+    TRY(data_read(arena, options->data, options->samples ? options->samples : DEFAULT_SAMPLES, false, &data, err));
+    CalibrationSettings settings = {
+        .data_name = options->data, .tell = tell, .tell_context = (void *)(uintptr_t)&options->meter};
+    Kernels kernels;
+    Pool *pool;
+    kernels_pick(options->level, &kernels);
+    TRY(pool_new(options->threads > 0 ? options->threads : 1, &pool, err));
+    Status status = calibrate(arena, prune->rewrite.model, &kernels, pool, &data, &settings, ret_calibration, err);
+    pool_free(pool);
+    return status;
+}
+
+static Status groups_rank(Prune *prune, Groups *groups, GroupKind kind, Error *err) {
+    if (!prune->options->data)
+        return groups_score(prune->info, NULL, groups, kind, err);
+    Arena arena;
+    arena_init(&arena, 0);
+    Calibration calibration;
+    Status status = inputs_measure(prune, &arena, &calibration, err);
+    if (status == OK)
+        status = groups_score(prune->info, &calibration, groups, kind, err);
+    arena_done(&arena);
+    return status;
+}
+
 Status prune_groups(Prune *prune, Error *err) {
     bool heads = prune->options->method == PRUNE_HEADS;
     if (heads && !prune->options->ragged)
@@ -193,7 +230,7 @@ Status prune_groups(Prune *prune, Error *err) {
     Cut cut = {0};
     TRY(groups_find(prune->arena, prune->rewrite.model, &groups, err));
     TRY(cut_make(prune, &groups, &cut, err));
-    TRY(groups_score(prune->info, &groups, heads ? GROUP_HEADS : GROUP_NEURONS, err));
+    TRY(groups_rank(prune, &groups, heads ? GROUP_HEADS : GROUP_NEURONS, err));
     TRY(prune->options->ragged ? kept_ragged(prune, &cut, err) : kept_uniform(prune, &cut, err));
     for (size_t g = 0; g < cut.count; g++)
         TRY(group_cut(prune, cut.groups[g], cut.kept[g], err));

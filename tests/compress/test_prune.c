@@ -235,6 +235,42 @@ START_TEST(heads_without_weight_go) {
 }
 END_TEST
 
+// Neurons whose activation is almost nothing, however large their weights, are what the data finds.
+START_TEST(data_finds_what_is_never_used) {
+    Case c = case_make();
+    for (size_t l = 0; l < 3; l++) {
+        float *bias = values_of(&c.source, "%s.fc1.bias", layer_names[l], NULL);
+        for (size_t i = 0; i < 16; i++)
+            bias[2 * i + 1] = -40; // gelu gives 0
+    }
+    case_write(&c);
+    char *data = scratch_path(&c.scratch, "data.jsonl");
+    Buffer rows = {0};
+    for (size_t r = 0; r < 24; r++) {
+        buffer_add_text(&rows, "{\"input_ids\":[0");
+        for (size_t t = 0; t < 14; t++)
+            buffer_format(&rows, ",%zu", 4 + (r * 17 + t * 31) % 90);
+        buffer_format(&rows, ",2],\"label_ids\":[0,%zu,%zu,2]}\n", 5 + r, 9 + r);
+    }
+    CHECK_OK(file_replace(data, rows.data, rows.bytes, &err));
+    buffer_done(&rows);
+    PruneOptions options = with(PRUNE_FFN, "16");
+    options.data = data;
+    case_run(&c, &options);
+    for (size_t l = 0; l < 3; l++) {
+        const float *bias = values_of(&c.written, "%s.fc1.bias", layer_names[l], NULL);
+        for (size_t u = 0; u < (l ? 16 : 32); u++)
+            ck_assert(bias[u] > -20);
+    }
+    check_same_answers(&c);
+    const json_t *recipe = json_object_get(json_of(&c.scratch.arena, c.out, "hone.json"), "recipe");
+    ck_assert_str_eq(json_string_value(json_object_get(recipe, "data")), "data.jsonl");
+    options.data = scratch_path(&c.scratch, "nothing.jsonl");
+    CHECK_FAILS(prune_model(&c.scratch.arena, c.model, c.out, &options, &c.report, &err), ERR_IO, "nothing.jsonl");
+    scratch_done(&c.scratch);
+}
+END_TEST
+
 // Joint norms with another order of sums and loops, and the ranks they give.
 START_TEST(the_smallest_joint_norms_go) {
     Case c = case_make();
@@ -500,6 +536,6 @@ START_TEST(every_fault_leaves_nothing) {
 END_TEST
 
 TEST_MAIN("compress/prune", neurons_without_weight_go_uniformly, neurons_without_weight_go_raggedly,
-          heads_without_weight_go, the_smallest_joint_norms_go, layers_go_and_are_numbered_anew,
-          masks_change_zeros_and_nothing_else, bitmaps_hold_what_dense_masks_hold, what_cannot_be_done_is_told,
-          hostile_shapes_are_refused, every_fault_leaves_nothing)
+          heads_without_weight_go, data_finds_what_is_never_used, the_smallest_joint_norms_go,
+          layers_go_and_are_numbered_anew, masks_change_zeros_and_nothing_else, bitmaps_hold_what_dense_masks_hold,
+          what_cannot_be_done_is_told, hostile_shapes_are_refused, every_fault_leaves_nothing)

@@ -21,6 +21,9 @@ try "$model" -o out --method ffn --amount 0.5 --store bitmap
 try "$model" -o out --method ffn --amount 0.5 --only 'decoder.layers.0.*'
 try "$model" -o out --method ffn --amount 0.5 --only '*.fc3'
 try "$model" -o out --method ffn --amount 0.5 --only 're:('
+try "$model" -o out --method layers --amount 1 --data nothing.jsonl
+try "$model" -o out --method ffn --amount 0.5 --data nothing.jsonl
+try "$model" -o out --method ffn --amount 0.5 --data-samples 9
 try nowhere -o out --method ffn --amount 0.5
 mkdir theirs && echo precious > theirs/file
 try "$model" -o theirs --method ffn --amount 0.5
