@@ -10,8 +10,8 @@
 #include "cli/sizes.h"
 
 typedef struct Settings {
-    const char *data, *held_out;
-    const char *output, *method, *amount, *n, *mode, *only, *pattern, *store;
+    const char *output, *method, *amount, *n, *mode, *only, *pattern, *store, *data, *held_out;
+    int64_t samples;
     int64_t dim;
     bool global, generate;
     int64_t min_count;
@@ -36,8 +36,11 @@ static const Option options[] = {
      offsetof(Settings, mode), .choices = "uniform|ragged"},
     {"store", 0, "FORM", "zeros dense (default), or as a bitmap, which hone alone reads (masks)", OPTION_TEXT,
      offsetof(Settings, store), .choices = "dense|bitmap"},
+    {"data", 0, "DATA", "JSON lines: heads and neurons are scored on them, the vocabulary keeps their tokens",
+     OPTION_TEXT, offsetof(Settings, data)},
+    {"data-samples", 0, "N", "rows of it at most (default: 128)", OPTION_INT, offsetof(Settings, samples), .low = 1,
+     .high = 1000000},
     {"only", 0, "PATTERN", "leave alone what has no tensor with such a name", OPTION_TEXT, offsetof(Settings, only)},
-    {"data", 0, "DATA", "vocab: JSON lines whose tokens stay", OPTION_TEXT, offsetof(Settings, data)},
     {"min-count", 0, "N", "vocab: keep what the data has N times or more (default: 1)", OPTION_INT,
      offsetof(Settings, min_count), .low = 1, .high = 1e9},
     {"generate", 0, NULL, "vocab: keep also what the model writes for the data", OPTION_FLAG,
@@ -64,7 +67,6 @@ static Status check_options(const Settings *settings, const PruneOptions *prune,
         const char *name;
         bool given, known;
     } all[] = {
-        {"data", settings->data, false},
         {"held-out", settings->held_out, false},
         {"min-count", settings->min_count, false},
         {"generate", settings->generate, false},
@@ -73,11 +75,14 @@ static Status check_options(const Settings *settings, const PruneOptions *prune,
         {"global", settings->global, prune->method == PRUNE_L1_UNSTRUCTURED},
         {"pattern", settings->pattern, prune->method == PRUNE_L1_UNSTRUCTURED},
         {"mode", prune->ragged, groups},
+        {"data", settings->data, groups},
         {"store", prune->bitmap, prune->method == PRUNE_LN_STRUCTURED || prune->method == PRUNE_L1_UNSTRUCTURED},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].given && !all[i].known)
             return FAIL(err, ERR_USAGE, "--%s means nothing to --method %s", all[i].name, settings->method);
+    if (settings->samples && !settings->data)
+        return FAIL(err, ERR_USAGE, "--data-samples counts rows of --data, which is missing");
     if (prune->two_of_four && (settings->amount || settings->global))
         return FAIL(err, ERR_USAGE, "--pattern 2:4 removes half of each four: leave out --%s",
                     settings->amount ? "amount" : "global");
@@ -96,6 +101,8 @@ static Status options_fill(const Settings *settings, PruneOptions *ret_options, 
     prune.ragged = settings->mode && strcmp(settings->mode, "ragged") == 0;
     prune.bitmap = settings->store && strcmp(settings->store, "bitmap") == 0;
     prune.two_of_four = settings->pattern;
+    prune.data = settings->data;
+    prune.samples = (size_t)settings->samples;
     TRY(check_options(settings, &prune, err));
     if (settings->amount)
         TRY(prune_amount_parse(settings->amount, &prune.amount, err));
@@ -172,7 +179,7 @@ static Status vocabulary_run(CommandRun *run, Error *err) {
     } others[] = {{"n", settings->n},           {"dim", settings->dim},
                   {"global", settings->global}, {"pattern", settings->pattern},
                   {"mode", settings->mode},     {"only", settings->only},
-                  {"store", settings->store}};
+                  {"store", settings->store},   {"data-samples", settings->samples}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given)
             return FAIL(err, ERR_USAGE, "--%s means nothing to --method vocab", others[i].name);
@@ -194,6 +201,8 @@ static Status run(CommandRun *run, Error *err) {
         return vocabulary_run(run, err);
     PruneOptions prune;
     TRY(options_fill(settings, &prune, err));
+    prune.threads = run->common.threads;
+    prune.level = run->common.level;
     Progress progress;
     progress_init(&progress, "pruning", 0, run->common.quiet);
     prune.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
@@ -214,24 +223,27 @@ const Command command_prune = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Writes a model again with less in it. Masks, which set values of the layers' linear weights to zero as\n"
-            "torch.nn.utils.prune does:\n"
-            "  ln-structured     rows (or columns) of the smallest norm\n"
-            "  l1-unstructured   single values of the smallest magnitude, of each weight or --global\n"
-            "They make nothing smaller (but for --store bitmap) or faster. Cuts, which leave out whole parts and all\n"
-            "that belongs to them, by the joint norm of their weights:\n"
-            "  ffn               neurons of the feed-forward blocks, multiples of 16 or 32 staying\n"
-            "  heads             heads of the attentions; with --mode ragged\n"
-            "  layers            layers of encoder and decoder; those that stay are spaced evenly\n"
-            "And one that goes by data:\n"
-            "  vocab             tokens that the texts of --data never use; the tokenizer is rewritten, so that those\n"
-            "                    texts keep their tokens and any other still encodes. With --amount that share goes,\n"
-            "                    the rarest first. Texts that are cut otherwise (--held-out counts them) cost quality, as the\n"
-            "                    model has not learned such cuts: give all the text there is, and measure with hone eval\n"
-            "\n"
-            "An amount is of each weight, layer or side. A ragged or global one is of all together: then sizes differ\n"
-            "from layer to layer, and hone alone loads the model. A PATTERN is one as hone quantize's --keep has it:\n"
-            "--only 'decoder.*' cuts the decoder alone.\n",
+    .help =
+        "Writes a model again with less in it. Masks, which set values of the layers' linear weights to zero as\n"
+        "torch.nn.utils.prune does:\n"
+        "  ln-structured     rows (or columns) of the smallest norm\n"
+        "  l1-unstructured   single values of the smallest magnitude, of each weight or --global\n"
+        "They make nothing smaller (but for --store bitmap) or faster. Cuts, which leave out whole parts and all\n"
+        "that belongs to them, by the joint norm of their weights or, with --data, by how far outputs move\n"
+        "without them:\n"
+        "  ffn               neurons of the feed-forward blocks, multiples of 16 or 32 staying\n"
+        "  heads             heads of the attentions; with --mode ragged\n"
+        "  layers            layers of encoder and decoder; those that stay are spaced evenly\n"
+        "And one that goes by data:\n"
+        "  vocab             tokens that the texts of --data never use; the tokenizer is rewritten, so that those\n"
+        "                    texts keep their tokens and any other still encodes. With --amount that share goes,\n"
+        "                    the rarest first. Texts that are cut otherwise (--held-out counts them) cost quality, as "
+        "the\n"
+        "                    model has not learned such cuts: give all the text there is, and measure with hone eval\n"
+        "\n"
+        "An amount is of each weight, layer or side. A ragged or global one is of all together: then sizes differ\n"
+        "from layer to layer, and hone alone loads the model. A PATTERN is one as hone quantize's --keep has it:\n"
+        "--only 'decoder.*' cuts the decoder alone.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .json = true,

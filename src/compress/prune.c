@@ -32,8 +32,8 @@ Status prune_method_parse(const char *name, PruneMethod *ret_method, Error *err)
             *ret_method = m;
             return OK;
         }
-    return FAIL(err, ERR_USAGE, "--method is '%s', expected ln-structured, l1-unstructured, heads, ffn or layers",
-                name);
+    return FAIL(err, ERR_USAGE,
+                "--method is '%s', expected ln-structured, l1-unstructured, heads, ffn, layers or vocab", name);
 }
 
 Status prune_takes(const Prune *prune, const char *tensor_name, bool *ret_takes, Error *err) {
