@@ -12,12 +12,16 @@ typedef struct Settings {
     TextList keep;
     int64_t group;
     bool double_quant, loadable;
+    const char *calibration, *calibrate, *statistics;
+    int64_t samples;
+    double percentile, smooth;
+    bool correct_bias;
 } Settings;
 
 static const Option options[] = {
     {"output", 'o', "FOLDER", "where to write; new, empty, or written by hone", OPTION_TEXT,
      offsetof(Settings, output)},
-    {"scheme", 0, "SCHEME", "fp16, bf16, int8, int4 or nf4", OPTION_TEXT, offsetof(Settings, scheme)},
+    {"scheme", 0, "SCHEME", "fp16, bf16, int8, int8-static, int4 or nf4", OPTION_TEXT, offsetof(Settings, scheme)},
     {"group", 0, "N", "columns to a scale of int4: 32, 64 or 128 (default: 128)", OPTION_INT, offsetof(Settings, group),
      .low = 32, .high = 128},
     {"scales", 0, "RULE", "of int4: fit (default: least squares) or absmax (compressed-tensors' own)", OPTION_TEXT,
@@ -27,6 +31,22 @@ static const Option options[] = {
      offsetof(Settings, embeddings)},
     {"keep", 0, "PATTERN=SCHEME", "other weights than the scheme's where a name matches", OPTION_LIST,
      offsetof(Settings, keep)},
+    {"calibration", 0, "DATA", "of int8-static: rows (JSON lines) to run the model over", OPTION_TEXT,
+     offsetof(Settings, calibration)},
+    {"calibrate", 0, "RULE", "minmax (default), moving-average, percentile, entropy or mse", OPTION_TEXT,
+     offsetof(Settings, calibrate)},
+    {"calibration-samples", 0, "N", "rows of it at most (default: 128)", OPTION_INT, offsetof(Settings, samples),
+     .low = 1, .high = 1000000},
+    {"save-statistics", 0, "FILE", "of int8-static: keep what was seen, for another --calibration", OPTION_TEXT,
+     offsetof(Settings, statistics)},
+    {"percentile", 0, "P", "percent of magnitudes that a scale reaches (default: 99.99)", OPTION_REAL,
+     offsetof(Settings, percentile), .low = 50, .high = 100},
+    {"smooth", 0, "ALPHA",
+     "SmoothQuant's: how far outliers move from activations into weights, as 0.5; only hone "
+     "reads the result",
+     OPTION_REAL, offsetof(Settings, smooth), .low = 0.01, .high = 0.99},
+    {"correct-bias", 0, NULL, "add to each bias what rounding the weights moves the output by on average", OPTION_FLAG,
+     offsetof(Settings, correct_bias)},
     {"loadable", 0, NULL, "write only what transformers loads too: fp16 tables beside packed layers", OPTION_FLAG,
      offsetof(Settings, loadable)},
     {0},
@@ -79,8 +99,9 @@ static void print_json(Buffer *out, const Settings *settings, const RewriteRepor
         const Layer *layer = &layers->items[i];
         buffer_add_text(out, i ? ",{\"name\":" : "{\"name\":");
         add_text(out, layer->name);
-        buffer_format(out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f}", layer->scheme,
+        buffer_format(out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f", layer->scheme,
                       megabytes(layer->original_bytes), megabytes(layer->bytes));
+        buffer_add_char(out, '}');
     }
     buffer_add_text(out, "],\"notes\":[");
     for (size_t i = 0; i < report->weights.notes.count; i++) {
@@ -95,13 +116,13 @@ static void print_json(Buffer *out, const Settings *settings, const RewriteRepor
 }
 
 static void print_row(Buffer *out, const char *name, size_t layers, size_t original, size_t now) {
-    buffer_format(out, "%-8s %8zu %12.2f %13.2f %11.1f %%", name, layers, megabytes(original), megabytes(now),
+    buffer_format(out, "%-11s %8zu %12.2f %13.2f %11.1f %%", name, layers, megabytes(original), megabytes(now),
                   reduction(original, now));
 }
 
 // One row a scheme; the last one is of the files, their headers included.
 static void print_people(Buffer *out, const RewriteReport *report, const Layers *layers) {
-    buffer_format(out, "%-8s %8s %12s %13s %13s\n", "scheme", "layers", "original MB", "quantized MB", "reduction");
+    buffer_format(out, "%-11s %8s %12s %13s %13s\n", "scheme", "layers", "original MB", "quantized MB", "reduction");
     for (size_t i = 0; i < layers->count; i++) {
         size_t count = 0, original = 0, now = 0;
         bool seen = false;
@@ -120,12 +141,33 @@ static void print_people(Buffer *out, const RewriteReport *report, const Layers 
     print_row(out, "files", layers->count, report->original_bytes, report->written_bytes);
 }
 
+static Status statics_fill(const CommandRun *run, StaticOptions *ret_statics, Error *err) {
+    const Settings *s = run->settings;
+    bool asks = s->calibrate || s->statistics || s->samples || s->percentile > 0 || s->smooth > 0 || s->correct_bias;
+    if (asks && !s->calibration)
+        return FAIL(err, ERR_USAGE, "options of calibration need --calibration DATA");
+    *ret_statics = (StaticOptions){.data = s->calibration,
+                                   .save = s->statistics,
+                                   .samples = (size_t)s->samples,
+                                   .percentile = s->percentile,
+                                   .smooth = s->smooth,
+                                   .correct_bias = s->correct_bias,
+                                   .threads = run->common.threads,
+                                   .level = run->common.level};
+    if (s->calibrate && !threshold_rule_from_name(s->calibrate, &ret_statics->rule))
+        return FAIL(err, ERR_USAGE, "--calibrate is '%s', expected minmax, moving-average, percentile, entropy or mse",
+                    s->calibrate);
+    if (s->percentile > 0 && ret_statics->rule != THRESHOLD_PERCENTILE)
+        return FAIL(err, ERR_USAGE, "--percentile is for --calibrate percentile");
+    return OK;
+}
+
 static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error *err) {
     const Settings *settings = run->settings;
     if (!settings->output)
         return FAIL(err, ERR_USAGE, "expected -o FOLDER, the place for the quantized model");
     if (!settings->scheme)
-        return FAIL(err, ERR_USAGE, "expected --scheme fp16, bf16, int8, int4 or nf4");
+        return FAIL(err, ERR_USAGE, "expected --scheme fp16, bf16, int8, int8-static, int4 or nf4");
     if (settings->group & (settings->group - 1))
         return FAIL(err, ERR_USAGE, "--group is %lld, expected 32, 64 or 128", (long long)settings->group);
     TRY(weight_scheme_parse("--scheme", settings->scheme, &ret_options->scheme, err));
@@ -141,7 +183,7 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     ret_options->group = (size_t)settings->group;
     ret_options->int4_rule = settings->scales && strcmp(settings->scales, "absmax") == 0 ? INT4_ABSMAX : INT4_FIT;
     ret_options->double_quant = settings->double_quant;
-    return OK;
+    return statics_fill(run, &ret_options->statics, err);
 }
 
 static Status run(CommandRun *run, Error *err) {
@@ -176,6 +218,9 @@ const Command command_quantize = {
         "Hugging Face's layout; int8 and int4 layers are compressed-tensors' W8A8 and W4A16, nf4 layers "
         "bitsandbytes',\n"
         "tables of codes are in a form that only hone reads (see --loadable), as are nf4 and int in one model.\n"
+        "\n"
+        "int8 quantizes activations as they come, each token by its largest value. int8-static has one scale for each\n"
+        "linear's, chosen from what passes through the model on rows of --calibration; the head's stay as for int8.\n"
         "\n"
         "A PATTERN is a glob, or a regular expression after \"re:\"; it has to match a tensor's whole name, or its\n"
         "module's, with or without \"model.\" before it: --keep '*.fc2=fp16' --keep 're:decoder.*attn.*=fp32'. The "

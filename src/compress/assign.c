@@ -10,7 +10,7 @@ enum { DEFAULT_GROUP = 128 }; // compressed-tensors' own
 
 const char *weight_scheme(const Weight *weight) {
     if (weight->packed)
-        return weight_scheme_name(weight->packed);
+        return weight_scheme_name(weight->static_input ? STORE_INT8_STATIC : weight->packed);
     for (WeightScheme s = STORE_FP32; s < STORE_INT8; s++)
         if (weight_scheme_dtype(s) == weight->dtype)
             return weight_scheme_name(s);
@@ -82,8 +82,10 @@ static Status group_check(const Weight *weight, Error *err) {
 }
 
 static void weight_pack(const QuantizeOptions *options, WeightScheme scheme, Weight *weight) {
-    weight->packed = scheme;
-    weight->group = scheme == STORE_INT8   ? weight->columns
+    bool int8 = scheme == STORE_INT8 || scheme == STORE_INT8_STATIC;
+    weight->packed = int8 ? STORE_INT8 : scheme;
+    weight->static_input = scheme == STORE_INT8_STATIC && weight->role == ROLE_LINEAR;
+    weight->group = int8                   ? weight->columns
                     : scheme == STORE_INT4 ? (options->group ? options->group : DEFAULT_GROUP)
                                            : NF4_BLOCK;
     weight->rule = options->int4_rule;
@@ -103,6 +105,9 @@ static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole
         return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is %s already: quantize the model it was made from",
                     tensor->name, four_bits_name(form));
     weight.source_scales = role_is_weight(role) ? scales_of(bundle, tensor) : NULL;
+    if (weight.source_scales && input_scale_of(bundle, tensor))
+        return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is int8-static already: quantize the model it was made from",
+                    tensor->name);
     if (weight.source_scales && scheme != STORE_INT8)
         return FAIL(err, ERR_UNSUPPORTED,
                     "tensor '%s' is int8 already and cannot become %s: quantize the model it was made from",

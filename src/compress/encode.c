@@ -36,15 +36,20 @@ Status encode_piece(const Weight *weight, const float *values, size_t first, siz
     return quantize_nf4_blocks(name, DTYPE_F32, values, count, columns, ret_codes, scales, err);
 }
 
-static Status side_add(Arena *arena, Weight *weight, const char *ending, DType dtype, Shape shape, const void *data,
-                       Error *err) {
+static Status side_named(Weight *weight, const char *name, DType dtype, Shape shape, const void *data, Error *err) {
     Tensor *side = &weight->sides[weight->side_count++];
-    *side = (Tensor){.dtype = dtype, .shape = shape, .data = data};
-    TRY_NEW(side->name = arena_format(arena, err, "%s%s", weight->name, ending));
+    *side = (Tensor){.name = name, .dtype = dtype, .shape = shape, .data = data};
     if (!shape_bytes(&shape, dtype, &side->bytes))
         return FAIL(err, ERR_LIMIT, "tensor '%s' is more than this machine can address", side->name);
     weight->bytes += side->bytes;
     return OK;
+}
+
+static Status side_add(Arena *arena, Weight *weight, const char *ending, DType dtype, Shape shape, const void *data,
+                       Error *err) {
+    char *name = arena_format(arena, err, "%s%s", weight->name, ending);
+    TRY_NEW(name);
+    return side_named(weight, name, dtype, shape, data, err);
 }
 
 static Shape vector(size_t elements) {
@@ -53,6 +58,20 @@ static Shape vector(size_t elements) {
 
 static Shape matrix(size_t rows, size_t columns) {
     return (Shape){2, {(int64_t)rows, (int64_t)columns}};
+}
+
+static Status sides_int8(Arena *arena, Weight *weight, Error *err) {
+    TRY(side_add(arena, weight, "_scale", DTYPE_F32, matrix(weight->rows, 1), weight->scales, err));
+    if (!weight->static_input)
+        return OK;
+    char *module = module_name(arena, weight->name, err), *name;
+    TRY_NEW(module);
+    TRY_NEW(name = arena_format(arena, err, "%s.input_scale", module));
+    TRY(side_named(weight, name, DTYPE_F32, vector(1), &weight->input_scale, err));
+    if (!weight->input_factors)
+        return OK;
+    TRY_NEW(name = arena_format(arena, err, "%s.input_factors", module));
+    return side_named(weight, name, DTYPE_F32, vector(weight->columns), weight->input_factors, err);
 }
 
 static Status sides_int4(Arena *arena, Weight *weight, Error *err) {
@@ -136,7 +155,7 @@ Status encode_sides(Arena *arena, Weight *weight, Error *err) {
     if (!weight->packed)
         return sides_sparse(arena, weight, err);
     if (weight->packed == STORE_INT8)
-        return side_add(arena, weight, "_scale", DTYPE_F32, matrix(weight->rows, 1), weight->scales, err);
+        return sides_int8(arena, weight, err);
     return weight->packed == STORE_INT4 ? sides_int4(arena, weight, err) : sides_nf4(arena, weight, err);
 }
 

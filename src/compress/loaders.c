@@ -12,6 +12,8 @@ static const char *own_form(WeightForm form) {
         return "its zeros are kept as bitmaps, a form of hone's own; prune with --store dense";
     if (form.tables)
         return "its tables are packed, a form of hone's own; quantize with --loadable for one that others read";
+    if (form.factors)
+        return "its activations are smoothed by input_factors, a form of hone's own; quantize without --smooth";
     if (form.blocks && (form.int8 || form.int4))
         return "its linears are partly nf4, partly not: a form of hone's own";
     if (!form.described)
@@ -37,13 +39,16 @@ void loaders_judge(WeightForm form, Loader ret_loaders[LOADER_COUNT]) {
                               : form.blocks ? blocks
                               : form.int4   ? "compressed-tensors pack-quantized, which it runs as reals"
                                             : "compressed-tensors int-quantized, which it runs as reals"};
-    ret_loaders[3] = (Loader){"vllm-format", compressed,
-                              plain         ? nothing
-                              : own         ? own
-                              : form.blocks ? blocks
-                              : form.int4   ? "compressed-tensors W4A16; vLLM itself runs BART only through a plugin"
-                                            : "compressed-tensors W8A8 with dynamic activations; vLLM itself runs BART "
-                                              "only through a plugin"};
+    ret_loaders[3] =
+        (Loader){"vllm-format", compressed,
+                 plain              ? nothing
+                 : own              ? own
+                 : form.blocks      ? blocks
+                 : form.int4        ? "compressed-tensors W4A16; vLLM itself runs BART only through a plugin"
+                 : form.int8_static ? "compressed-tensors W8A8 with static activations; vLLM itself runs BART only "
+                                      "through a plugin"
+                                    : "compressed-tensors W8A8 with dynamic activations; vLLM itself runs BART "
+                                      "only through a plugin"};
     ret_loaders[4] = (Loader){"transformers + bitsandbytes", plain || (!own && !form.int8 && !form.int4),
                               plain                    ? nothing
                               : own                    ? own

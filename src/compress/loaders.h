@@ -7,6 +7,8 @@
 // What of a model's weights decides it.
 typedef struct WeightForm {
     bool int8, int4, blocks; // linears in each; blocks: bitsandbytes' nf4 and fp4
+    bool int8_static;        // linears in int8 whose activations have one scale
+    bool factors;            // which are multiplied column by column before, hone's own
     bool ragged;             // layers of sizes of their own, which hone.json tells
     bool sparse;             // zeros as bitmaps (tensor/sparse.h)
     bool tables;             // packed tables, in whatever form

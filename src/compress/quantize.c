@@ -4,11 +4,31 @@
 
 #include <string.h>
 
+#include "compress/manifest.h"
+
 static bool packs_int4(const QuantizeOptions *options) {
     bool packs = options->scheme == STORE_INT4 || options->embeddings == STORE_INT4;
     for (size_t i = 0; i < options->keep_count; i++)
         packs |= options->keeps[i].scheme == STORE_INT4;
     return packs;
+}
+
+// The data by its contents: where it lies is nobody's business.
+static Status add_statics(Arena *arena, const StaticOptions *statics, Buffer *out, Error *err) {
+    Bytes data;
+    FileRecord record;
+    TRY(file_map(arena, statics->data, &data, err));
+    file_record_fill(statics->data, data, NULL, &record);
+    buffer_format(out, ", \"calibration\": {\"sha256\": \"%s\", \"rule\": \"%s\"", record.sha256,
+                  threshold_rule_name(statics->rule));
+    if (statics->rule == THRESHOLD_PERCENTILE && statics->percentile > 0)
+        buffer_format(out, ", \"percentile\": %g", statics->percentile);
+    if (statics->samples)
+        buffer_format(out, ", \"samples\": %zu", statics->samples);
+    if (statics->smooth > 0)
+        buffer_format(out, ", \"smooth\": %g", statics->smooth);
+    buffer_add_text(out, statics->correct_bias ? ", \"correct_bias\": true}" : "}");
+    return OK;
 }
 
 static void add_recipe(Buffer *out, const QuantizeOptions *options) {
@@ -27,7 +47,7 @@ static void add_recipe(Buffer *out, const QuantizeOptions *options) {
         buffer_add_json(out, options->keeps[i].pattern, strlen(options->keeps[i].pattern));
         buffer_format(out, ", \"scheme\": \"%s\"}", weight_scheme_name(options->keeps[i].scheme));
     }
-    buffer_format(out, "], \"loadable\": %s}", options->loadable ? "true" : "false");
+    buffer_format(out, "], \"loadable\": %s", options->loadable ? "true" : "false");
 }
 
 Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
@@ -35,9 +55,13 @@ Status quantize_model(Arena *arena, const char *path, const char *output, const 
     Rewrite rewrite = {.scheme = options->scheme, .size = "quantized_bytes", .meter = options->meter};
     TRY(model_open(arena, path, false, &rewrite.model, err));
     TRY(weights_assign(arena, rewrite.model, options, &rewrite.weights, err));
+    TRY(static_inputs_choose(arena, rewrite.model, &options->statics, &options->meter, &rewrite.weights, err));
     Buffer recipe = {0};
     add_recipe(&recipe, options);
-    Status status = buffer_status(&recipe, err);
+    Status status = options->statics.data ? add_statics(arena, &options->statics, &recipe, err) : OK;
+    buffer_add_char(&recipe, '}');
+    if (status == OK)
+        status = buffer_status(&recipe, err);
     rewrite.recipe = recipe.data;
     if (status == OK)
         status = rewrite_model(arena, &rewrite, output, ret_report, err);

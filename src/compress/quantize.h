@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing a model again with smaller weights (rewrite.h): real tensors as F16, BF16 or F32; packed ones as encode.h has
-// them, which is compressed-tensors' W8A8 (activations per token, at run time) and W4A16, and bitsandbytes' NF4.
+// them, which is compressed-tensors' W8A8 (activations per token at run time, or static) and W4A16, and bitsandbytes' NF4.
 // config.json tells of them by quantization_config or torch_dtype.
 #pragma once
 
 #include "compress/rewrite.h"
+#include "compress/static_input.h"
 
 struct QuantizeOptions {
     WeightScheme scheme;     // of the linears in the layers; of every real tensor where it packs none
@@ -15,6 +16,7 @@ struct QuantizeOptions {
     Int4Rule int4_rule; // where int4's scales come from
     bool double_quant;  // of nf4's scales
     bool loadable;      // nothing that transformers cannot load: tables of a packed model as fp16
+    StaticOptions statics; // of int8-static
     WorkMeter meter;
 };
 

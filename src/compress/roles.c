@@ -41,6 +41,23 @@ const Tensor *scales_of(const Bundle *bundle, const Tensor *tensor) {
     return bundle_find(bundle, name);
 }
 
+static const Tensor *module_tensor(const Bundle *bundle, const Tensor *tensor, const char *ending) {
+    char name[600];
+    const char *dot = strrchr(tensor->name, '.');
+    if (tensor->dtype != DTYPE_I8 || !dot || strlen(tensor->name) + strlen(ending) >= sizeof name)
+        return NULL;
+    snprintf(name, sizeof name, "%.*s%s", (int)(dot - tensor->name), tensor->name, ending);
+    return bundle_find(bundle, name);
+}
+
+const Tensor *input_scale_of(const Bundle *bundle, const Tensor *tensor) {
+    return module_tensor(bundle, tensor, ".input_scale");
+}
+
+const Tensor *input_factors_of(const Bundle *bundle, const Tensor *tensor) {
+    return module_tensor(bundle, tensor, ".input_factors");
+}
+
 bool role_is_weight(TensorRole role) {
     return role == ROLE_LINEAR || role == ROLE_EMBEDDING || role == ROLE_POSITIONS;
 }
@@ -55,9 +72,14 @@ Status roles_find(Arena *arena, const Model *model, TensorRole **ret_roles, Erro
     for (size_t i = 0; i < bundle->count; i++) {
         if (four_bits_owner(bundle, &bundle->tensors[i]))
             roles[i] = ROLE_SCALES;
-        const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, &bundle->tensors[i]) : NULL;
-        if (scales)
-            roles[scales - bundle->tensors] = ROLE_SCALES;
+        if (!role_is_weight(roles[i]))
+            continue;
+        const Tensor *tensor = &bundle->tensors[i];
+        const Tensor *sides[] = {scales_of(bundle, tensor), input_scale_of(bundle, tensor),
+                                 input_factors_of(bundle, tensor)};
+        for (size_t s = 0; s < sizeof sides / sizeof *sides; s++)
+            if (sides[s])
+                roles[sides[s] - bundle->tensors] = ROLE_SCALES;
     }
     *ret_roles = roles;
     return OK;

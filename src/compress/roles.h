@@ -10,7 +10,7 @@ typedef enum TensorRole {
     ROLE_LINEAR,    // [outputs, inputs] of a linear inside the layers
     ROLE_EMBEDDING, // the word table, or the head's weight, or both in one
     ROLE_POSITIONS, // a table of positions
-    ROLE_SCALES     // of the packed tensor beside it
+    ROLE_SCALES     // of the packed tensor beside it, or of its activations
 } TensorRole;
 
 // One role for each of model_tensors(model). `model` must have been opened without passes, while its constants are
@@ -19,6 +19,11 @@ MUST_CHECK Status roles_find(Arena *arena, const Model *model, TensorRole **ret_
 
 // The scales of an int8 tensor, "<name>_scale"; NULL for any other tensor and where there are none.
 const Tensor *scales_of(const Bundle *bundle, const Tensor *tensor);
+
+// What static activations of an int8 tensor X.weight are quantized by: "X.input_scale", and hone's own
+// "X.input_factors"; NULL where there is none.
+const Tensor *input_scale_of(const Bundle *bundle, const Tensor *tensor);
+const Tensor *input_factors_of(const Bundle *bundle, const Tensor *tensor);
 
 // True for the roles whose tensors may be packed.
 bool role_is_weight(TensorRole role);

@@ -12,7 +12,7 @@ static const struct {
 } schemes[STORE_COUNT] = {
     [STORE_AS_IS] = {"stored", DTYPE_COUNT}, [STORE_FP32] = {"fp32", DTYPE_F32}, [STORE_FP16] = {"fp16", DTYPE_F16},
     [STORE_BF16] = {"bf16", DTYPE_BF16},     [STORE_INT8] = {"int8", DTYPE_I8},  [STORE_INT4] = {"int4", DTYPE_I32},
-    [STORE_NF4] = {"nf4", DTYPE_U8},
+    [STORE_NF4] = {"nf4", DTYPE_U8},         [STORE_INT8_STATIC] = {"int8-static", DTYPE_I8},
 };
 
 const char *weight_scheme_name(WeightScheme scheme) {
@@ -33,10 +33,8 @@ Status weight_scheme_parse(const char *option, const char *name, WeightScheme *r
             *ret_scheme = s;
             return OK;
         }
-    if (strcmp(name, "int8-static") == 0)
-        return FAIL(err, ERR_UNSUPPORTED, "%s: scheme '%s' is not supported; fp32, fp16, bf16, int8, int4 and nf4 are",
-                    option, name);
-    return FAIL(err, ERR_USAGE, "%s: '%s' is no scheme, expected fp32, fp16, bf16, int8, int4 or nf4", option, name);
+    return FAIL(err, ERR_USAGE, "%s: '%s' is no scheme, expected fp32, fp16, bf16, int8, int8-static, int4 or nf4",
+                option, name);
 }
 
 Status keep_rule_parse(Arena *arena, const char *text, KeepRule *ret_rule, Error *err) {

@@ -11,9 +11,10 @@ typedef enum WeightScheme {
     STORE_FP32,
     STORE_FP16,
     STORE_BF16,
-    STORE_INT8, // per output row, symmetric (tensor/quantize.h)
-    STORE_INT4, // groups of columns, symmetric (tensor/quantize4.h)
-    STORE_NF4,  // blocks of 64 over the flattened tensor (tensor/quantize4.h)
+    STORE_INT8,        // per output row, symmetric (tensor/quantize.h)
+    STORE_INT4,        // groups of columns, symmetric (tensor/quantize4.h)
+    STORE_NF4,         // blocks of 64 over the flattened tensor (tensor/quantize4.h)
+    STORE_INT8_STATIC, // STORE_INT8, for linears with one scale for all activations (compress/static_input.h)
     STORE_COUNT
 } WeightScheme;
 
@@ -21,8 +22,7 @@ const char *weight_scheme_name(WeightScheme scheme);
 DType weight_scheme_dtype(WeightScheme scheme); // of the tensor's elements in the file; not for STORE_AS_IS
 bool weight_scheme_packs(WeightScheme scheme);  // codes with scales beside them
 
-// ERR_USAGE for a name that means nothing, ERR_UNSUPPORTED for a scheme that cannot be written; `option` ("--scheme")
-// begins the message.
+// ERR_USAGE for a name that means nothing; `option` ("--scheme") begins the message.
 MUST_CHECK Status weight_scheme_parse(const char *option, const char *name, WeightScheme *ret_scheme, Error *err);
 
 // --keep 'PATTERN=SCHEME': the first rule whose pattern matches decides.

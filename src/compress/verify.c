@@ -130,6 +130,8 @@ static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, 
             TRY(real_check(arena, tensor, report, err));
         bool linear = roles[i] == ROLE_LINEAR;
         form.int8 |= scales && linear;
+        form.int8_static |= scales && linear && input_scale_of(bundle, tensor);
+        form.factors |= scales && linear && input_factors_of(bundle, tensor);
         form.int4 |= four == FOUR_BITS_INT4 && linear;
         form.blocks |= (four == FOUR_BITS_NF4 || four == FOUR_BITS_FP4) && linear;
         form.tables |= (scales || four != FOUR_BITS_NONE) && !linear;

@@ -26,16 +26,19 @@ typedef struct Weight {
     WeightChange change;                      // of real weights; F64 becomes F32
     const Tensor *source_scales;              // where the source is int8 already
     TensorRole role;
-    DType dtype;          // of the elements to write
-    WeightScheme packed;  // STORE_INT8 and on: codes with scales beside them; else STORE_AS_IS
-    size_t group;         // elements to a scale where packed
-    Int4Rule rule;        // of STORE_INT4's scales
-    bool nested;          // STORE_NF4 under double quantization
-    size_t rows, columns; // kept; a vector is one row
+    DType dtype;         // of the elements to write
+    WeightScheme packed; // STORE_INT8 and on: codes with scales beside them; else STORE_AS_IS
+    size_t group;        // elements to a scale where packed
+    Int4Rule rule;       // of STORE_INT4's scales
+    bool nested;         // STORE_NF4 under double quantization
+    bool static_input;   // STORE_INT8 whose activations have one scale (compress/static_input.h)
+    float input_scale;
+    const float *input_factors; // [columns] that activations are multiplied with before, or NULL
+    size_t rows, columns;       // kept; a vector is one row
     size_t source_columns;
-    float *scales;   // by row, group or block; filled, as what follows, by weights_scan
-    bool sparse;     // asked to be a bitmap and values (tensor/sparse.h); stays where that is smaller
-    uint8_t *bitmap; // filled by weights_scan
+    float *scales;         // by row, group or block; filled, as what follows, by weights_scan
+    bool sparse;           // asked to be a bitmap and values (tensor/sparse.h); stays where that is smaller
+    uint8_t *bitmap;       // filled by weights_scan
     size_t ones;
     Tensor *sides; // what stands beside the codes
     size_t side_count;
@@ -58,7 +61,7 @@ typedef struct WorkMeter {
 
 void meter_add(WorkMeter *meter, uint64_t bytes);
 
-// "fp32", "fp16", "bf16", "int8", "int4", "nf4", or the dtype's name.
+// "fp32", "fp16", "bf16", "int8", "int8-static", "int4", "nf4", or the dtype's name.
 const char *weight_scheme(const Weight *weight);
 
 // Decides what every tensor becomes. ERR_USAGE for a keep rule that matches nothing and for packed tables that

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Accepting compressed-tensors' W8A8 with dynamic activations and W4A16, bitsandbytes' 8 and 4 bits, and GPTQ's layout
+// Accepting compressed-tensors' W8A8 (dynamic, static) and W4A16, bitsandbytes' 8 and 4 bits, and GPTQ's layout
 // in 4 bits; refusing the rest by name.
 #include "model/quantization.h"
 

@@ -192,8 +192,8 @@ START_TEST(keep_decides_by_name) {
     rules[3] = (KeepRule){"*.bias", STORE_INT8};
     CHECK_FAILS(quantize_model(&scratch.arena, model, out, &options, &report, &err), ERR_USAGE, "that can be int8");
     CHECK_FAILS(keep_rule_parse(&scratch.arena, "*.fc3", &rules[0], &err), ERR_USAGE, "expected PATTERN=SCHEME");
-    CHECK_FAILS(keep_rule_parse(&scratch.arena, "x=int8-static", &rules[0], &err), ERR_UNSUPPORTED,
-                "scheme 'int8-static' is not supported; fp32, fp16, bf16, int8, int4 and nf4 are");
+    CHECK_OK(keep_rule_parse(&scratch.arena, "x=int8-static", &rules[0], &err));
+    ck_assert_int_eq(rules[0].scheme, STORE_INT8_STATIC);
     CHECK_FAILS(keep_rule_parse(&scratch.arena, "x=int", &rules[0], &err), ERR_USAGE, "'int' is no scheme");
     scratch_done(&scratch);
 }

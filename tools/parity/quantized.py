@@ -9,7 +9,8 @@ tensor has the bits of torch's .half() or .bfloat16(). For int8 with --loadable:
 loads it; its weights are exactly int8 times scale, within half a step of the original; and the logits of `hone run` are
 those of W8A8's definition in torch. There float noise now and then makes an activation round the other way, a whole step
 that changes all that follows: so many tiny inputs are run, of which half have to agree to 1e-5, and none may differ by
-more than int8 itself costs. For int4 and nf4 with --loadable, and for int8 and int4 mixed: the codes and scales are those of
+more than int8 itself costs. The same for int8-static, whose activations have one scale each, which transformers loads too.
+For int4 and nf4 with --loadable, and for int8 and int4 mixed: the codes and scales are those of
 compressed-tensors (int4's by its own rule for scales) and bitsandbytes, transformers with either loads the folder, its weights are what hone computes with (for
 nf4 up to the codebook's rounding), and its logits lie as near to fp32's as hone's do. Without --loadable: transformers refuses
 the folder. `hone verify` has to have said all this beforehand. Exits 1 where anything differs.
@@ -134,15 +135,20 @@ def check_int8(hone, model, folder, original, inputs):
 
 
 def with_activations(model, written, layers):
-    """The model in plain f32 with int8 times scale as weights and inputs rounded per token: W8A8's definition."""
+    """The model in plain f32 with int8 times scale as weights and inputs rounded per token, or by their static scale:
+    W8A8's definition."""
 
-    def rounded(_, inputs):
+    def rounded(module, inputs):
+        if module in statics:
+            return (torch.round(inputs[0] / statics[module]).clamp(-127, 127) * statics[module],)
         scale = inputs[0].abs().amax(-1, keepdim=True) / 127
         return (torch.where(scale > 0, torch.round(inputs[0] / scale), torch.zeros(())) * scale,)
 
-    modules = dict(model.named_modules())
+    modules, statics = dict(model.named_modules()), {}
     for name in layers:
         module = modules[name.removesuffix(".weight")]
+        if name.removesuffix("weight") + "input_scale" in written:
+            statics[module] = written[name.removesuffix("weight") + "input_scale"]
         module.weight.data = written[name] * written[name + "_scale"]
         module.register_forward_pre_hook(rounded)
     with torch.no_grad():
@@ -163,6 +169,36 @@ def check_dequantized(loaded, written, layers):
             weight = weight * module.weight_scale.detach()
         same += torch.equal(weight.float(), written[name] * written[name + "_scale"])
     check(same == len(layers), f"int8: {same} of {len(layers)} weights in transformers are int8 times scale, to the bit")
+
+
+def check_int8_static(hone, model, folder, vocabulary, inputs):
+    rows, out, random = folder / "rows.jsonl", folder / "int8-static", numpy.random.default_rng(5)
+    rows.write_text("".join(json.dumps({"input_ids": random.integers(4, vocabulary, 40).tolist(),
+                                        "label_ids": random.integers(4, vocabulary, 12).tolist()}) + "\n" for _ in range(16)))
+    _, takes = quantize(hone, model, out, "int8-static", "--loadable", "--calibration", str(rows))
+    written = load_file(out / "model.safetensors")
+    layers = [name for name, tensor in written.items() if tensor.dtype == torch.int8]
+    check(all(name.removesuffix("weight") + "input_scale" in written for name in layers),
+          f"int8-static: each of {len(layers)} linears has a scale for its activations")
+    check(takes["transformers + compressed-tensors"], "int8-static: verify promises transformers + compressed-tensors")
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(out, dtype=torch.float32)
+    check_dequantized(loaded, written, layers)
+    modules = dict(loaded.named_modules())
+    scales = [getattr(modules[name.removesuffix(".weight")], "input_scale", None) for name in layers]
+    same = sum(scale is not None and float(scale) == float(written[name.removesuffix("weight") + "input_scale"])
+               for name, scale in zip(layers, scales))
+    check(same == len(layers), f"int8-static: {same} of {len(layers)} scales of activations are in transformers' modules")
+    reals = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
+    defined = with_activations(AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32), written, layers)
+    found, cost = [], []
+    for source, target in inputs:
+        base, theirs = torch_logits(reals, source, target), torch_logits(defined, source, target)
+        found.append(spread(hone_logits(hone, out, folder, source, target) - theirs, base))
+        cost.append(spread(theirs - base, base))
+    exact = sum(difference < 1e-5 for difference in found)
+    check(exact >= len(inputs) // 2 and max(found) < max(cost),
+          f"int8-static: {exact} of {len(inputs)} inputs agree with W8A8 in torch to 1e-5, the worst to {max(found):.1e}; "
+          f"int8-static costs {numpy.mean(cost):.1e}, at most {max(cost):.1e}")
 
 
 NF4_STEP = 1 / 112  # hone's codebook: integers over 112
@@ -323,6 +359,7 @@ def main():
         check_half(options.hone, options.model, folder, "fp16", torch.float16, original)
         check_half(options.hone, options.model, folder, "bf16", torch.bfloat16, original)
         check_int8(options.hone, options.model, folder, original, inputs)
+        check_int8_static(options.hone, options.model, folder, config["vocab_size"], inputs)
         check_all_four_bits(options.hone, options.model, folder, original, inputs)
         check_eight_bits_read(options.hone, options.model, folder, inputs)
         for words in (["int8"], ["nf4"], ["int4", "--group", "32"], ["nf4", "--keep", "*.fc1=int8"],
