@@ -22,7 +22,7 @@ try() { "$HONE" prune "$@" > /dev/null 2> err; echo "exit $? $(cat err)"; }
 try "$model" -o out --method vocab
 try "$model" -o out --method vocab --data data --amount 0.99
 try "$model" -o out --method vocab --data data --mode ragged --amount 0.5
-try "$model" -o out --method ffn --data data --amount 0.5
+try "$model" -o out --method ffn --held-out data --amount 0.5
 try "$model" -o out --method vocab --data nothing
 "$HONE" quantize "$model" -o int8 --scheme int8 > /dev/null
 try int8 -o out --method vocab --data data
