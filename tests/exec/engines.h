@@ -79,6 +79,7 @@ static inline TestEngine test_engine(const TestModel *model) {
     TestEngine engine = {.loaded = false};
     arena_init(&engine.arena, 0);
     CHECK_OK(test_engine_open(model, &engine, &err));
+    engine_cache_settle(engine.cache); // its thread reads the block where it lies now
     return engine;
 }
 
