@@ -2,8 +2,8 @@
 // Packed weights as files have them, "X" being the tensor's name:
 //
 //     int8   X I8 [rows, columns], X_scale F32 [rows, 1]                       (compressed-tensors int-quantized)
-//            and beside X = "Y.weight" with static activations Y.input_scale F32 [1], and Y.input_factors F32 [columns],
-//            which is hone's own
+//            and beside X = "Y.weight" with static activations Y.input_scale F32 [1], and Y.input_factors F32
+//            [columns], which is hone's own
 //     int4   X_packed I32 [rows, columns / 8], X_scale F16 [rows, groups], X_shape I64 [2]       (pack-quantized)
 //     nf4    X U8 [(elements + 1) / 2, 1], X.absmax, X.quant_map F32 [16], X.quant_state.bitsandbytes__nf4 U8 (JSON),
 //            and under double quantization X.nested_absmax, X.nested_quant_map F32 [256]              (bitsandbytes)

@@ -10,8 +10,9 @@ static const struct {
     const char *name;
     DType dtype;
 } schemes[STORE_COUNT] = {
-    [STORE_AS_IS] = {"stored", DTYPE_COUNT}, [STORE_FP32] = {"fp32", DTYPE_F32}, [STORE_FP16] = {"fp16", DTYPE_F16},
-    [STORE_BF16] = {"bf16", DTYPE_BF16},     [STORE_INT8] = {"int8", DTYPE_I8},  [STORE_INT4] = {"int4", DTYPE_I32},
+    [STORE_AS_IS] = {"stored", DTYPE_COUNT}, [STORE_FP32] = {"fp32", DTYPE_F32},
+    [STORE_FP16] = {"fp16", DTYPE_F16},      [STORE_BF16] = {"bf16", DTYPE_BF16},
+    [STORE_INT8] = {"int8", DTYPE_I8},       [STORE_INT4] = {"int4", DTYPE_I32},
     [STORE_NF4] = {"nf4", DTYPE_U8},         [STORE_INT8_STATIC] = {"int8-static", DTYPE_I8},
 };
 

@@ -119,8 +119,7 @@ static Status head_read(Arena *arena, const Graph *head, ScreenCopy *copy, const
     const Node *linear = head->return_count == 1 ? head->returns[0].node : NULL;
     bool plain = linear && head->node_count == 2 && linear->op == OP_LINEAR && linear->inputs[0].node &&
                  linear->inputs[0].node->op == OP_INPUT && !node_attribute(linear, "activation") &&
-                 !node_attribute(linear, "input_scale") &&
-                 (linear->input_count < 4 || value_absent(linear->inputs[3]));
+                 !node_attribute(linear, "input_scale") && (linear->input_count < 4 || value_absent(linear->inputs[3]));
     if (!plain)
         return FAIL(err, ERR_UNSUPPORTED, "a head is screened that is one product; this one is more");
     copy->weight = linear->inputs[1].constant;
