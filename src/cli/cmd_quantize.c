@@ -6,12 +6,13 @@
 
 #include "cli/command.h"
 #include "cli/sizes.h"
+#include "compress/gptq_weights.h"
 
 typedef struct Settings {
     const char *output, *scheme, *embeddings, *scales;
     TextList keep;
     int64_t group;
-    bool double_quant, loadable;
+    bool double_quant, loadable, gptq;
     const char *calibration, *calibrate, *statistics;
     int64_t samples;
     double percentile, smooth;
@@ -26,12 +27,14 @@ static const Option options[] = {
      .low = 32, .high = 128},
     {"scales", 0, "RULE", "of int4: fit (default: least squares) or absmax (compressed-tensors' own)", OPTION_TEXT,
      offsetof(Settings, scales), .choices = "fit|absmax"},
+    {"gptq", 0, NULL, "choose int4's codes so that outputs on --calibration stay near", OPTION_FLAG,
+     offsetof(Settings, gptq)},
     {"double-quant", 0, NULL, "quantize the scales of nf4 too", OPTION_FLAG, offsetof(Settings, double_quant)},
     {"embeddings", 0, "SCHEME", "the word table and the head: another scheme than the layers'", OPTION_TEXT,
      offsetof(Settings, embeddings)},
     {"keep", 0, "PATTERN=SCHEME", "other weights than the scheme's where a name matches", OPTION_LIST,
      offsetof(Settings, keep)},
-    {"calibration", 0, "DATA", "of int8-static: rows (JSON lines) to run the model over", OPTION_TEXT,
+    {"calibration", 0, "DATA", "of int8-static and --gptq: rows (JSON lines) to run the model over", OPTION_TEXT,
      offsetof(Settings, calibration)},
     {"calibrate", 0, "RULE", "minmax (default), moving-average, percentile, entropy or mse", OPTION_TEXT,
      offsetof(Settings, calibrate)},
@@ -56,6 +59,7 @@ static const Option options[] = {
 typedef struct Layer {
     const char *name, *scheme;
     size_t largest, original_bytes, bytes;
+    const GptqLayer *gptq; // NULL: rounded to nearest
 } Layer;
 
 typedef struct Layers {
@@ -75,6 +79,8 @@ static Status layers_gather(Arena *arena, const WeightList *list, Layers *ret_la
         Layer *layer = &layers.items[layers.count - 1];
         layer->original_bytes += weight->original_bytes;
         layer->bytes += weight->bytes;
+        if (weight->gptq)
+            layer->gptq = weight->gptq;
         if (weight->original_bytes >= layer->largest) {
             layer->largest = weight->original_bytes;
             layer->scheme = weight_scheme(weight);
@@ -101,6 +107,9 @@ static void print_json(Buffer *out, const Settings *settings, const RewriteRepor
         add_text(out, layer->name);
         buffer_format(out, ",\"scheme\":\"%s\",\"original_mb\":%.6f,\"quantized_mb\":%.6f", layer->scheme,
                       megabytes(layer->original_bytes), megabytes(layer->bytes));
+        if (layer->gptq)
+            buffer_format(out, ",\"nearest_error\":%.6g,\"gptq_error\":%.6g", layer->gptq->plain_error,
+                          layer->gptq->error);
         buffer_add_char(out, '}');
     }
     buffer_add_text(out, "],\"notes\":[");
@@ -139,6 +148,21 @@ static void print_people(Buffer *out, const RewriteReport *report, const Layers 
         buffer_add_char(out, '\n');
     }
     print_row(out, "files", layers->count, report->original_bytes, report->written_bytes);
+}
+
+// Mean squared errors of outputs, rounded to nearest and by GPTQ.
+static void print_gptq(Buffer *out, const Layers *layers) {
+    double worst = 0;
+    buffer_format(out, "\n\n%-46s %12s %12s %7s\n", "squared error of outputs", "to nearest", "gptq", "ratio");
+    for (size_t i = 0; i < layers->count; i++) {
+        const GptqLayer *gptq = layers->items[i].gptq;
+        if (!gptq)
+            continue;
+        double ratio = gptq->plain_error > 0 ? gptq->error / gptq->plain_error : 1;
+        worst = ratio > worst ? ratio : worst;
+        buffer_format(out, "%-46s %12.4g %12.4g %7.3f\n", layers->items[i].name, gptq->plain_error, gptq->error, ratio);
+    }
+    buffer_format(out, "%-46s %33.3f", "largest", worst);
 }
 
 static Status statics_fill(const CommandRun *run, StaticOptions *ret_statics, Error *err) {
@@ -183,6 +207,7 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     ret_options->group = (size_t)settings->group;
     ret_options->int4_rule = settings->scales && strcmp(settings->scales, "absmax") == 0 ? INT4_ABSMAX : INT4_FIT;
     ret_options->double_quant = settings->double_quant;
+    ret_options->gptq = settings->gptq;
     return statics_fill(run, &ret_options->statics, err);
 }
 
@@ -205,6 +230,8 @@ static Status run(CommandRun *run, Error *err) {
         print_json(&run->out.text, settings, &report, &layers);
     else
         print_people(&run->out.text, &report, &layers);
+    if (settings->gptq && !run->common.json)
+        print_gptq(&run->out.text, &layers);
     return output_line(&run->out, err);
 }
 
@@ -221,6 +248,10 @@ const Command command_quantize = {
         "\n"
         "int8 quantizes activations as they come, each token by its largest value. int8-static has one scale for each\n"
         "linear's, chosen from what passes through the model on rows of --calibration; the head's stay as for int8.\n"
+        "\n"
+        "int4 finds the scale of each group by least squares. With --gptq the model runs over --calibration first,\n"
+        "and what rounding a column of a linear does to its outputs is taken back by the columns after it; the errors\n"
+        "of each linear's outputs are printed. Tables stay rounded to nearest.\n"
         "\n"
         "A PATTERN is a glob, or a regular expression after \"re:\"; it has to match a tensor's whole name, or its\n"
         "module's, with or without \"model.\" before it: --keep '*.fc2=fp16' --keep 're:decoder.*attn.*=fp32'. The "

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "compress/gptq_weights.h"
 #include "compress/manifest.h"
 
 static bool packs_int4(const QuantizeOptions *options) {
@@ -39,6 +40,8 @@ static void add_recipe(Buffer *out, const QuantizeOptions *options) {
         buffer_format(out, ", \"group\": %zu", options->group);
     if (packs_int4(options))
         buffer_format(out, ", \"scales\": \"%s\"", options->int4_rule == INT4_FIT ? "fit" : "absmax");
+    if (options->gptq)
+        buffer_add_text(out, ", \"gptq\": true");
     if (options->double_quant)
         buffer_add_text(out, ", \"double_quant\": true");
     buffer_add_text(out, ", \"keep\": [");
@@ -50,12 +53,28 @@ static void add_recipe(Buffer *out, const QuantizeOptions *options) {
     buffer_format(out, "], \"loadable\": %s", options->loadable ? "true" : "false");
 }
 
+// What running the model over data decides.
+static Status calibrated_choose(Arena *arena, const QuantizeOptions *options, const Model *model, WeightList *list,
+                                Error *err) {
+    const StaticOptions *statics = &options->statics;
+    bool any_static = !options->gptq;
+    if (options->gptq) {
+        GptqOptions gptq = {statics->data, statics->samples, statics->threads, statics->level};
+        TRY(gptq_weights_choose(arena, model, &gptq, &options->meter, list, err));
+    }
+    for (size_t i = 0; i < list->count; i++)
+        any_static |= list->items[i].static_input;
+    if (!any_static && (statics->save || statics->smooth > 0 || statics->correct_bias))
+        return FAIL(err, ERR_USAGE, "what else is told of calibration is for int8-static, and no linear becomes that");
+    return any_static ? static_inputs_choose(arena, model, statics, &options->meter, list, err) : OK;
+}
+
 Status quantize_model(Arena *arena, const char *path, const char *output, const QuantizeOptions *options,
                       RewriteReport *ret_report, Error *err) {
     Rewrite rewrite = {.scheme = options->scheme, .size = "quantized_bytes", .meter = options->meter};
     TRY(model_open(arena, path, false, &rewrite.model, err));
     TRY(weights_assign(arena, rewrite.model, options, &rewrite.weights, err));
-    TRY(static_inputs_choose(arena, rewrite.model, &options->statics, &options->meter, &rewrite.weights, err));
+    TRY(calibrated_choose(arena, options, rewrite.model, &rewrite.weights, err));
     Buffer recipe = {0};
     add_recipe(&recipe, options);
     Status status = options->statics.data ? add_statics(arena, &options->statics, &recipe, err) : OK;

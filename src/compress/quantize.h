@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writing a model again with smaller weights (rewrite.h): real tensors as F16, BF16 or F32; packed ones as encode.h has
-// them, which is compressed-tensors' W8A8 (activations per token at run time, or static) and W4A16, and bitsandbytes' NF4.
-// config.json tells of them by quantization_config or torch_dtype.
+// them, which is compressed-tensors' W8A8 (activations per token at run time, or static) and W4A16, and bitsandbytes'
+// NF4. config.json tells of them by quantization_config or torch_dtype.
 #pragma once
 
 #include "compress/rewrite.h"
@@ -12,10 +12,11 @@ struct QuantizeOptions {
     WeightScheme embeddings; // of the word table and the head; STORE_AS_IS: they follow `scheme`
     const KeepRule *keeps;   // the first that matches a tensor decides it
     size_t keep_count;
-    size_t group;       // of int4: 32, 64 or 128; 0: 128
-    Int4Rule int4_rule; // where int4's scales come from
-    bool double_quant;  // of nf4's scales
-    bool loadable;      // nothing that transformers cannot load: tables of a packed model as fp16
+    size_t group;          // of int4: 32, 64 or 128; 0: 128
+    Int4Rule int4_rule;    // where int4's scales come from
+    bool double_quant;     // of nf4's scales
+    bool loadable;         // nothing that transformers cannot load: tables of a packed model as fp16
+    bool gptq;             // int4's codes from calibration (compress/gptq_weights.h), by the data of `statics`
     StaticOptions statics; // of int8-static
     WorkMeter meter;
 };

@@ -256,7 +256,8 @@ Status static_inputs_choose(Arena *arena, const Model *model, const StaticOption
     if (any && !options->data)
         return FAIL(err, ERR_USAGE, "int8-static needs --calibration DATA, rows that the model can be run over");
     if (!any && options->data)
-        return FAIL(err, ERR_USAGE, "--calibration is for int8-static, and no linear becomes that");
+        return FAIL(err, ERR_USAGE,
+                    "--calibration is for int8-static, and for int4 by --gptq: no linear becomes either");
     if (!any)
         return OK;
     Work work = {.arena = arena, .model = model, .options = options, .meter = meter, .list = list};

@@ -196,6 +196,8 @@ static Status scales_take(Weight *weight, Error *err) {
 
 static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *notes, Error *err) {
     const Tensor *tensor = weight->source;
+    if (weight->codes) // values were looked at when these were made
+        return encode_sides(arena, weight, err);
     if (weight->packed)
         TRY_NEW(weight->scales = arena_array(arena, encode_scales(weight), sizeof *weight->scales, err));
     if (weight->source_scales) {
@@ -295,6 +297,8 @@ static Status sparse_put(const Weight *weight, Pieces *pieces, SafetensorsSink *
 
 static Status codes_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
     size_t elements = weight->rows * weight->columns, step = encode_step(weight, pieces->room), bytes;
+    if (weight->codes)
+        return safetensors_put(sink, weight->codes, elements / 2, err);
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
         piece_widen(weight, first, count, pieces);

@@ -9,6 +9,7 @@
 #include "tensor/quantize4.h"
 
 typedef struct QuantizeOptions QuantizeOptions;
+typedef struct GptqLayer GptqLayer;
 
 // Changes values on their way into the file: values [count] are elements [first, first + count) of the weight as it is
 // written, rows and columns that go already left out. Called more than once for each element, in any order.
@@ -37,6 +38,8 @@ typedef struct Weight {
     size_t rows, columns;       // kept; a vector is one row
     size_t source_columns;
     float *scales;         // by row, group or block; filled, as what follows, by weights_scan
+    const uint8_t *codes;  // of STORE_INT4, ready with their scales; NULL: made on the way
+    const GptqLayer *gptq; // how they came out (compress/gptq_weights.h); NULL: made otherwise
     bool sparse;           // asked to be a bitmap and values (tensor/sparse.h); stays where that is smaller
     uint8_t *bitmap;       // filled by weights_scan
     size_t ones;

@@ -362,7 +362,7 @@ START_TEST(what_is_refused) {
                 "is too short: its sources have");
     options.scheme = STORE_FP16;
     CHECK_FAILS(quantize_model(arena, model, out, &options, &report, &err), ERR_USAGE,
-                "--calibration is for int8-static, and no linear becomes that");
+                "--calibration is for int8-static, and for int4 by --gptq: no linear becomes either");
     ck_assert_int_eq(path_kind(out), PATH_NONE);
     scratch_done(&scratch);
 }
