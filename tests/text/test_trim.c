@@ -363,8 +363,8 @@ START_TEST(older_files_are_rewritten_too) {
         file_of("spiece.model", "?")};
     static const char *const expected[] = {
         "{\"<s>\":0,\"<pad>\":1,\"</s>\":2,\"a\":3,\"b\":4,\"aa\":5}", "#version: 0.2\na a\n\n", "{\"<x>\": 6}",
-        "{\"tokenizer_class\": \"BartTokenizer\", \"max\": 8, \"added_tokens_decoder\": {\"6\": {\"content\": \"<x>\", "
-        "\"special\": true}}}"};
+        ("{\"tokenizer_class\": \"BartTokenizer\", \"max\": 8, \"added_tokens_decoder\": "
+         "{\"6\": {\"content\": \"<x>\", \"special\": true}}}")};
     const Tokenizer *tokenizer;
     Trim trim;
     int32_t *now;
