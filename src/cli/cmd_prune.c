@@ -7,7 +7,7 @@
 
 #include "cli/command.h"
 #include "cli/prune_vocabulary.h"
-#include "cli/sizes.h"
+#include "cli/written.h"
 
 typedef struct Settings {
     const char *output, *method, *amount, *n, *mode, *only, *pattern, *store, *data, *held_out;
@@ -129,29 +129,19 @@ static void print_json(Buffer *out, const Settings *settings, const PruneReport 
     buffer_add_json(out, settings->output, strlen(settings->output));
     buffer_format(out,
                   ",\"method\":\"%s\",\"original_mb\":%.6f,\"pruned_mb\":%.6f,\"reduction_percent\":%.2f,"
-                  "\"unit\":\"%s\",\"units\":%zu,\"removed\":%zu,\"removed_percent\":%.4f,\"faster\":%s,\"layers\":[",
+                  "\"unit\":\"%s\",\"units\":%zu,\"removed\":%zu,\"removed_percent\":%.4f,\"masked\":%s,\"layers\":[",
                   settings->method, megabytes(written->original_bytes), megabytes(written->written_bytes),
                   reduction(written->original_bytes, written->written_bytes), report->unit, report->units,
-                  report->removed, percent(report->removed, report->units),
-                  !report->masked && report->removed ? "true" : "false");
+                  report->removed, percent(report->removed, report->units), report->masked ? "true" : "false");
     for (size_t i = 0; i < report->part_count; i++) {
         const PrunedPart *part = &report->parts[i];
         buffer_add_text(out, i ? ",{\"name\":" : "{\"name\":");
         buffer_add_json(out, part->name, strlen(part->name));
         buffer_format(out, ",\"units\":%zu,\"removed\":%zu}", part->units, part->removed);
     }
-    buffer_add_text(out, "],\"notes\":[");
-    if (report->masked)
-        buffer_add_json(out, masked_note(report), strlen(masked_note(report)));
-    for (size_t i = 0; i < written->weights.notes.count; i++) {
-        buffer_add_text(out, i || report->masked ? "," : "");
-        buffer_add_json(out, written->weights.notes.texts[i], strlen(written->weights.notes.texts[i]));
-    }
-    buffer_add_text(out, "],\"loaders\":{");
-    for (size_t i = 0; i < LOADER_COUNT; i++)
-        buffer_format(out, "%s\"%s\":%s", i ? "," : "", written->loaders[i].name,
-                      written->loaders[i].takes ? "true" : "false");
-    buffer_add_text(out, "}}");
+    buffer_add_text(out, "],");
+    written_json(out, written, report->masked ? masked_note(report) : NULL);
+    buffer_add_char(out, '}');
 }
 
 static void print_people(Buffer *out, const PruneReport *report) {
@@ -210,8 +200,7 @@ static Status run(CommandRun *run, Error *err) {
     Status status = prune_model(run->arena, run->arguments[0], settings->output, &prune, &report, err);
     progress_done(&progress);
     TRY(status);
-    for (size_t i = 0; i < report.written.weights.notes.count; i++)
-        fprintf(stderr, "hone: %s\n", report.written.weights.notes.texts[i]);
+    written_tell(&report.written);
     if (run->common.json)
         print_json(&run->out.text, settings, &report);
     else

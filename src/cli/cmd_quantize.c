@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/command.h"
-#include "cli/sizes.h"
+#include "cli/written.h"
 #include "compress/gptq_weights.h"
 
 typedef struct Settings {
@@ -112,16 +112,9 @@ static void print_json(Buffer *out, const Settings *settings, const RewriteRepor
                           layer->gptq->error);
         buffer_add_char(out, '}');
     }
-    buffer_add_text(out, "],\"notes\":[");
-    for (size_t i = 0; i < report->weights.notes.count; i++) {
-        buffer_add_text(out, i ? "," : "");
-        add_text(out, report->weights.notes.texts[i]);
-    }
-    buffer_add_text(out, "],\"loaders\":{");
-    for (size_t i = 0; i < LOADER_COUNT; i++)
-        buffer_format(out, "%s\"%s\":%s", i ? "," : "", report->loaders[i].name,
-                      report->loaders[i].takes ? "true" : "false");
-    buffer_add_text(out, "}}");
+    buffer_add_text(out, "],");
+    written_json(out, report, NULL);
+    buffer_add_char(out, '}');
 }
 
 static void print_row(Buffer *out, const char *name, size_t layers, size_t original, size_t now) {
@@ -222,8 +215,7 @@ static Status run(CommandRun *run, Error *err) {
     Status status = quantize_model(run->arena, run->arguments[0], settings->output, &quantize, &report, err);
     progress_done(&progress);
     TRY(status);
-    for (size_t i = 0; i < report.weights.notes.count; i++)
-        fprintf(stderr, "hone: %s\n", report.weights.notes.texts[i]);
+    written_tell(&report);
     Layers layers = {0};
     TRY(layers_gather(run->arena, &report.weights, &layers, err));
     if (run->common.json)

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/runtime.h"
-#include "cli/sizes.h"
+#include "cli/written.h"
 #include "compress/vocabulary.h"
 
 enum { GENERATE_BATCH = 16 };
@@ -44,16 +44,9 @@ static void print_json(Buffer *out, const PruneVocabulary *wanted, const Vocabul
     add_texts_json(out, "data", &report->data);
     if (wanted->held_out)
         add_texts_json(out, "held_out", &report->held_out);
-    buffer_add_text(out, ",\"notes\":[");
-    for (size_t i = 0; i < files->weights.notes.count; i++) {
-        buffer_add_text(out, i ? "," : "");
-        buffer_add_json(out, files->weights.notes.texts[i], strlen(files->weights.notes.texts[i]));
-    }
-    buffer_add_text(out, "],\"loaders\":{");
-    for (size_t i = 0; i < LOADER_COUNT; i++)
-        buffer_format(out, "%s\"%s\":%s", i ? "," : "", files->loaders[i].name,
-                      files->loaders[i].takes ? "true" : "false");
-    buffer_add_text(out, "}}");
+    buffer_add_char(out, ',');
+    written_json(out, files, NULL);
+    buffer_add_char(out, '}');
 }
 
 static void print_texts(Buffer *out, const char *name, const VocabularyTexts *texts) {
@@ -103,8 +96,7 @@ Status prune_vocabulary(CommandRun *run, const PruneVocabulary *wanted, Error *e
     Status status = vocabulary_trim(run->arena, run->arguments[0], wanted->output, &options, &report, err);
     progress_done(&progress);
     TRY(status);
-    for (size_t i = 0; i < report.files.weights.notes.count; i++)
-        fprintf(stderr, "hone: %s\n", report.files.weights.notes.texts[i]);
+    written_tell(&report.files);
     if (run->common.json)
         print_json(&run->out.text, wanted, &report);
     else
