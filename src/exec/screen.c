@@ -310,7 +310,3 @@ const ScreenWord *screen_words(const Screen *screen, size_t row, size_t *ret_cou
     *ret_count = screen->word_counts[row];
     return screen->words + row * screen->most_words;
 }
-
-size_t screen_bytes(const Screen *screen) {
-    return plan_packed_bytes(screen->plan) + 2 * screen->copy.n * sizeof(float);
-}

@@ -63,6 +63,3 @@ void screen_normalizer(Screen *screen, size_t row, double *ret_low, double *ret_
 
 // What a row's logits lie within of its scores; infinite where nothing can be told. For tests.
 float screen_bound(const Screen *screen, size_t row, size_t word);
-
-// Bytes of the packed copy and the norms.
-size_t screen_bytes(const Screen *screen);
