@@ -346,7 +346,9 @@ static void check_row(Guard *guard, Random *random, const Kernels *ref, const Ke
     guard_check(guard, name);
 }
 
-START_TEST(test_row_kernels) {
+// A check of rows of all sizes and styles, in every set.
+static void check_all_rows(void (*check)(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t n,
+                                         Style style)) {
     Guard guard;
     guard_init(&guard);
     Random random = {seed()};
@@ -359,9 +361,13 @@ START_TEST(test_row_kernels) {
         for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
             for (Style style = 0; style < STYLE_COUNT; style++)
                 for (int round = 0; round < 4; round++)
-                    check_row(&guard, &random, &ref, &set, row_sizes[s], style);
+                    check(&guard, &random, &ref, &set, row_sizes[s], style);
     }
     guard_done(&guard);
+}
+
+START_TEST(test_row_kernels) {
+    check_all_rows(check_row);
 }
 END_TEST
 
@@ -517,21 +523,7 @@ static void check_top(Guard *guard, Random *random, const Kernels *ref, const Ke
 }
 
 START_TEST(test_top_log_softmax) {
-    Guard guard;
-    guard_init(&guard);
-    Random random = {seed()};
-    Kernels ref, set;
-    kernels_pick(CPU_REF, &ref);
-    CpuLevel levels[CPU_LEVEL_COUNT];
-    size_t count = sets_here(levels);
-    for (size_t i = 0; i < count; i++) {
-        kernels_pick(levels[i], &set);
-        for (size_t s = 0; s < ARRAY_COUNT(row_sizes); s++)
-            for (Style style = 0; style < STYLE_COUNT; style++)
-                for (int round = 0; round < 4; round++)
-                    check_top(&guard, &random, &ref, &set, row_sizes[s], style);
-    }
-    guard_done(&guard);
+    check_all_rows(check_top);
 }
 END_TEST
 

@@ -45,3 +45,36 @@ static inline size_t source_draw(Random *random, size_t vocabulary, size_t most,
     ret_ids[count - 1] = 2;
     return count;
 }
+
+// A request, and the answer to it down to the bits of the scores.
+enum { MOST_SOURCE = 512, MOST_ANSWER = 4 * 128 };
+
+typedef struct Fixed {
+    int32_t ids[MOST_SOURCE];
+    size_t count;
+    GenerationOptions options;
+} Fixed;
+
+typedef struct Recorded {
+    int32_t ids[MOST_ANSWER];
+    size_t counts[4], sequences;
+    double scores[4];
+    Finish finishes[4];
+} Recorded;
+
+// Into zeroed bytes, so that answers may be compared as bytes.
+static inline void answer_record(const Answer *answer, Recorded *ret) {
+    ck_assert_msg(answer->error == NULL, "%s", answer->error ? answer->error->message : "");
+    ck_assert_uint_le(answer->sequence_count, ARRAY_COUNT(ret->scores));
+    ret->sequences = answer->sequence_count;
+    size_t used = 0;
+    for (size_t s = 0; s < answer->sequence_count; s++) {
+        const Sequence *sequence = &answer->sequences[s];
+        ck_assert_uint_le(used + sequence->count, MOST_ANSWER);
+        memcpy(ret->ids + used, sequence->ids, sequence->count * sizeof *ret->ids);
+        used += sequence->count;
+        ret->counts[s] = sequence->count;
+        ret->scores[s] = sequence->score;
+        ret->finishes[s] = sequence->finish;
+    }
+}

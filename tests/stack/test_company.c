@@ -6,20 +6,7 @@
 
 #include "stack/stack.h"
 
-enum { REQUESTS = 24, MOST_SOURCE = 60, MOST_ANSWER = 4 * 64 };
-
-typedef struct Fixed {
-    int32_t ids[MOST_SOURCE];
-    size_t count;
-    GenerationOptions options;
-} Fixed;
-
-typedef struct Recorded {
-    int32_t ids[MOST_ANSWER];
-    size_t counts[4], sequences;
-    double scores[4];
-    Finish finishes[4];
-} Recorded;
+enum { REQUESTS = 24, LONGEST = 60 };
 
 typedef struct Recording {
     Recorded answers[REQUESTS];
@@ -33,7 +20,7 @@ static void requests_fill(const Model *model, Fixed requests[REQUESTS]) {
     Random random = {77};
     for (size_t i = 0; i < REQUESTS; i++) {
         Fixed *f = &requests[i];
-        f->count = source_draw(&random, model_info(model)->vocabulary, i % 5 == 4 ? MOST_SOURCE : 14, f->ids);
+        f->count = source_draw(&random, model_info(model)->vocabulary, i % 5 == 4 ? LONGEST : 14, f->ids);
         GenerationOptions *o = &f->options;
         *o = *model_generation(model);
         o->max_new_tokens = 4 + (int64_t)random_below(&random, 14);
@@ -76,20 +63,7 @@ static Recording *recording;
 
 static void record(void *context, const Answer *answer) {
     const Fixed *requests = context;
-    ck_assert_msg(answer->error == NULL, "%s", answer->error ? answer->error->message : "");
-    Recorded *r = &recording->answers[(const Fixed *)answer->user - requests];
-    size_t used = 0;
-    ck_assert_uint_le(answer->sequence_count, ARRAY_COUNT(r->scores));
-    r->sequences = answer->sequence_count;
-    for (size_t s = 0; s < answer->sequence_count; s++) {
-        const Sequence *sequence = &answer->sequences[s];
-        ck_assert_uint_le(used + sequence->count, MOST_ANSWER);
-        memcpy(r->ids + used, sequence->ids, sequence->count * sizeof *r->ids);
-        used += sequence->count;
-        r->counts[s] = sequence->count;
-        r->scores[s] = sequence->score;
-        r->finishes[s] = sequence->finish;
-    }
+    answer_record(answer, &recording->answers[(const Fixed *)answer->user - requests]);
     recording->count++;
 }
 

@@ -9,20 +9,7 @@
 #include "stack/stack.h"
 #include "text/tokenizer.h"
 
-enum { MOST_REQUESTS = 520, MOST_SOURCE = 512, MOST_ANSWER = 4 * 128 };
-
-typedef struct Fixed {
-    int32_t ids[MOST_SOURCE];
-    size_t count;
-    GenerationOptions options;
-} Fixed;
-
-typedef struct Recorded {
-    int32_t ids[MOST_ANSWER];
-    size_t counts[4], sequences;
-    double scores[4];
-    Finish finishes[4];
-} Recorded;
+enum { MOST_REQUESTS = 520 };
 
 static Fixed requests[MOST_REQUESTS];
 static size_t request_count;
@@ -31,19 +18,7 @@ static size_t recorded;
 
 static void record(void *context, const Answer *answer) {
     (void)context;
-    ck_assert_msg(answer->error == NULL, "%s", answer->error ? answer->error->message : "");
-    Recorded *r = &recording[(const Fixed *)answer->user - requests];
-    size_t used = 0;
-    r->sequences = answer->sequence_count;
-    for (size_t s = 0; s < answer->sequence_count; s++) {
-        const Sequence *sequence = &answer->sequences[s];
-        ck_assert_uint_le(used + sequence->count, MOST_ANSWER);
-        memcpy(r->ids + used, sequence->ids, sequence->count * sizeof *r->ids);
-        used += sequence->count;
-        r->counts[s] = sequence->count;
-        r->scores[s] = sequence->score;
-        r->finishes[s] = sequence->finish;
-    }
+    answer_record(answer, &recording[(const Fixed *)answer->user - requests]);
     recorded++;
 }
 
