@@ -60,6 +60,14 @@ MUST_CHECK Status folder_stage(Arena *arena, const char *path, bool replace, cha
 MUST_CHECK Status folder_commit(const char *staging, const char *path, Error *err);
 void folder_discard(const char *staging);
 
+// Fails where folder_stage would fail for what is at `path`, before long work is done for it.
+MUST_CHECK Status folder_stage_check(Arena *arena, const char *path, bool replace, Error *err);
+
+// A folder for intermediate results beside `beside` (whose last part is a name), empty; it and what it holds, folders
+// of files too, leave with the arena, and by file_discard_all. What killed processes left beside the same name goes
+// first.
+MUST_CHECK Status folder_scratch(Arena *arena, const char *beside, char **ret_path, Error *err);
+
 // The names in a folder, sorted by byte, without "." and "..". In the arena.
 MUST_CHECK Status folder_list(Arena *arena, const char *path, char ***ret_names, size_t *ret_count, Error *err);
 

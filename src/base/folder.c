@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,27 +45,36 @@ static void staged_forget(const char *path) {
             staged_remove(i);
 }
 
-// Removes a folder of files from a signal handler, where opendir may not be called because it allocates.
-static void folder_remove_safely(const char *path) {
-    int folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+enum { REMOVE_DEPTH = 4 }; // folders in folders; scratch folders hold models, which hold files
+
+// Removes a folder and what it holds. Safe in a signal handler, where opendir may not be called because it allocates.
+static void folder_remove_at(int parent, const char *name, int depth) {
+    int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (folder < 0)
         return;
     _Alignas(struct dirent64) char block[4096];
     for (long got; (got = syscall(SYS_getdents64, folder, block, sizeof block)) > 0;)
         for (long at = 0; at < got;) {
             const struct dirent64 *entry = (const struct dirent64 *)(const void *)(block + at);
-            unlinkat(folder, entry->d_name, 0); // fails for "." and ".."
+            bool dots =
+                entry->d_name[0] == '.' && (!entry->d_name[1] || (entry->d_name[1] == '.' && !entry->d_name[2]));
+            if (!dots && unlinkat(folder, entry->d_name, 0) != 0 && depth > 1)
+                folder_remove_at(folder, entry->d_name, depth - 1);
             at += entry->d_reclen;
         }
     close(folder);
-    rmdir(path);
+    unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+static void folder_remove(const char *path) {
+    folder_remove_at(AT_FDCWD, path, REMOVE_DEPTH);
 }
 
 void file_discard_all(void) {
     for (size_t pass = 0; pass < 2; pass++) // files first, then the folders that held them
         for (size_t i = 0; i < STAGED_SLOTS; i++)
             if (atomic_load(&staged[i].state) == 2 && unlink(staged[i].path) != 0)
-                folder_remove_safely(staged[i].path);
+                folder_remove(staged[i].path);
 }
 
 static int by_bytes(const void *a, const void *b) {
@@ -104,7 +114,7 @@ Status folder_list(Arena *arena, const char *path, char ***ret_names, size_t *re
 }
 
 // What a folder written earlier may hold for us to replace it: nothing, or a hone.json that says we wrote it.
-static Status check_replaceable(Arena *arena, const char *path, bool replace, Error *err) {
+Status folder_stage_check(Arena *arena, const char *path, bool replace, Error *err) {
     PathKind kind = path_kind(path);
     if (kind == PATH_NONE)
         return OK;
@@ -122,32 +132,32 @@ static Status check_replaceable(Arena *arena, const char *path, bool replace, Er
     return OK;
 }
 
-Status folder_stage(Arena *arena, const char *path, bool replace, char **ret_staging, Error *err) {
+// Without slashes at its end.
+static size_t path_length(const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         length--;
-    TRY(check_replaceable(arena, path, replace, err));
-    char *staging = arena_format(arena, err, "%.*s.%ld.part", (int)length, path, (long)getpid());
-    TRY_NEW(staging);
-    size_t slot = staged_add(staging);
+    return length;
+}
+
+// Makes a folder that file_discard_all removes.
+static Status folder_make(const char *path, Error *err) {
+    size_t slot = staged_add(path);
     errno = 0;
-    if (fault_strikes(FAULT_WRITE) || mkdir(staging, 0777) != 0) {
+    if (fault_strikes(FAULT_WRITE) || mkdir(path, 0777) != 0) {
         staged_remove(slot);
-        return FAIL(err, ERR_IO, "folder '%s' cannot be created: %s", staging, strerror(errno ? errno : EIO));
+        return FAIL(err, ERR_IO, "folder '%s' cannot be created: %s", path, strerror(errno ? errno : EIO));
     }
-    *ret_staging = staging;
     return OK;
 }
 
-static void folder_remove(const char *path) {
-    DIR *folder = opendir(path);
-    if (!folder)
-        return;
-    for (struct dirent *entry; (entry = readdir(folder));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            unlinkat(dirfd(folder), entry->d_name, 0);
-    closedir(folder);
-    rmdir(path);
+Status folder_stage(Arena *arena, const char *path, bool replace, char **ret_staging, Error *err) {
+    TRY(folder_stage_check(arena, path, replace, err));
+    char *staging = arena_format(arena, err, "%.*s.%ld.part", (int)path_length(path), path, (long)getpid());
+    TRY_NEW(staging);
+    TRY(folder_make(staging, err));
+    *ret_staging = staging;
+    return OK;
 }
 
 void folder_discard(const char *staging) {
@@ -159,9 +169,7 @@ void folder_discard(const char *staging) {
 
 Status folder_commit(const char *staging, const char *path, Error *err) {
     char trimmed[PATH_MAX], old[PATH_MAX];
-    size_t length = strlen(path);
-    while (length > 1 && path[length - 1] == '/')
-        length--;
+    size_t length = path_length(path);
     if (length + 32 > sizeof old)
         return FAIL(err, ERR_IO, "the path '%.40s...' is longer than %d bytes", path, PATH_MAX);
     snprintf(trimmed, sizeof trimmed, "%.*s", (int)length, path);
@@ -181,4 +189,43 @@ Status folder_commit(const char *staging, const char *path, Error *err) {
     if (replaced)
         folder_remove(old);
     return OK;
+}
+
+#define SCRATCH_ENDING ".scratch"
+
+// Folders of processes that were killed and could not remove them: "<name>.<process>.scratch" where no such process
+// runs.
+static void scratch_sweep(Arena *arena, const char *folder, const char *name) {
+    Error ignored;
+    char **names;
+    size_t count, length = strlen(name);
+    if (folder_list(arena, folder, &names, &count, &ignored) != OK)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        if (strncmp(names[i], name, length) != 0 || names[i][length] != '.')
+            continue;
+        char *end;
+        long process = strtol(names[i] + length + 1, &end, 10);
+        bool dead = process > 0 && kill((pid_t)process, 0) != 0 && errno == ESRCH;
+        char *path = dead && strcmp(end, SCRATCH_ENDING) == 0 ? path_join(arena, folder, names[i], &ignored) : NULL;
+        if (path)
+            folder_remove(path);
+    }
+}
+
+static void scratch_done(void *path) {
+    folder_discard(path);
+}
+
+Status folder_scratch(Arena *arena, const char *beside, char **ret_path, Error *err) {
+    char *place = arena_copy_text(arena, beside, path_length(beside), err), *path;
+    TRY_NEW(place);
+    const char *name = path_name(place);
+    char *parent = arena_copy_text(arena, place, (size_t)(name - place), err);
+    TRY_NEW(parent);
+    scratch_sweep(arena, *parent ? parent : ".", name);
+    TRY_NEW(path = arena_format(arena, err, "%s.%ld" SCRATCH_ENDING, place, (long)getpid()));
+    TRY(folder_make(path, err));
+    *ret_path = path;
+    return arena_on_free(arena, scratch_done, path, err);
 }

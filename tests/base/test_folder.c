@@ -106,5 +106,40 @@ START_TEST(every_failure_leaves_the_old_folder) {
 }
 END_TEST
 
+START_TEST(scratch_leaves_with_its_arena) {
+    Error err;
+    Scratch scratch = scratch_make();
+    Arena arena;
+    arena_init(&arena, 0);
+    char *path;
+    char dead[64], alive[64];
+    snprintf(dead, sizeof dead, "out.%d.scratch", 0x3ffffff); // beyond any process
+    snprintf(alive, sizeof alive, "out.%d.scratch", (int)getppid());
+    ck_assert_int_eq(mkdir(scratch_path(&scratch, dead), 0777), 0);
+    ck_assert_int_eq(mkdir(scratch_path(&scratch, alive), 0777), 0);
+    ck_assert_int_eq(mkdir(scratch_path(&scratch, "out.1x.scratch"), 0777), 0);
+    CHECK_OK(folder_scratch(&arena, scratch_path(&scratch, "out/"), &path, &err));
+    CHECK_OK(write_folder(&arena, path_join(&arena, path, "model", &err), false, "in", &err));
+    CHECK_OK(file_replace(path_join(&arena, path, "file", &err), "x", 1, &err));
+    ck_assert_int_eq(path_kind(scratch_path(&scratch, dead)), PATH_NONE);
+    ck_assert_int_eq(path_kind(scratch_path(&scratch, alive)), PATH_FOLDER);
+    ck_assert_uint_eq(scratch_count(&scratch), 3);
+    CHECK_FAILS(folder_scratch(&scratch.arena, scratch_path(&scratch, "out"), &path, &err), ERR_IO,
+                "cannot be created");
+    arena_done(&arena);
+    ck_assert_uint_eq(scratch_count(&scratch), 2);
+    CHECK_OK(folder_scratch(&arena, scratch_path(&scratch, "out"), &path, &err));
+    CHECK_OK(write_folder(&arena, path_join(&arena, path, "model", &err), false, "in", &err));
+    file_discard_all();
+    ck_assert_uint_eq(scratch_count(&scratch), 2);
+    arena_done(&arena);
+    fault_arm(FAULT_WRITE, 1);
+    CHECK_FAILS(folder_scratch(&arena, scratch_path(&scratch, "out"), &path, &err), ERR_IO, "cannot be created");
+    fault_arm(FAULT_WRITE, 0);
+    arena_done(&arena);
+    scratch_done(&scratch);
+}
+END_TEST
+
 TEST_MAIN("folder", names_are_sorted, a_new_an_empty_and_an_own_folder_are_taken, what_others_wrote_is_not_touched,
-          every_failure_leaves_the_old_folder)
+          every_failure_leaves_the_old_folder, scratch_leaves_with_its_arena)
