@@ -122,3 +122,13 @@ Status json_get_text(const json_t *object, const char *name, const char *key, co
     *ret = json_string_value(value);
     return OK;
 }
+
+static int chunk_add(const char *chunk, size_t bytes, void *out) {
+    buffer_add(out, chunk, bytes);
+    return 0;
+}
+
+void json_print(const json_t *value, size_t flags, Buffer *out) {
+    if (json_dump_callback(value, chunk_add, out, flags | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0)
+        out->failed = ERR_MEMORY;
+}

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/json.h"
 
 enum { FLUSH_BYTES = 1 << 16 };
 
@@ -54,14 +55,8 @@ void output_drop_line(Output *out) {
         out->text.data[out->text.bytes] = '\0';
 }
 
-static int add_chunk(const char *chunk, size_t bytes, void *context) {
-    buffer_add(context, chunk, bytes);
-    return 0;
-}
-
 Status output_json(Output *out, const json_t *value, Error *err) {
-    if (json_dump_callback(value, add_chunk, &out->text, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9)) != 0)
-        return FAIL(err, ERR_MEMORY, "no memory to write a JSON value");
+    json_print(value, JSON_COMPACT, &out->text);
     return output_line(out, err);
 }
 
