@@ -126,3 +126,55 @@ Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileReco
     *ret_files = files;
     return OK;
 }
+
+static Status object_parse(Arena *arena, const char *text, json_t **ret_object, Error *err) {
+    return json_parse(arena, "hone.json", (Bytes){(const unsigned char *)text, strlen(text)}, false, ret_object, err);
+}
+
+static json_t *sources_json(const FileRecords *sources) {
+    json_t *files = json_array();
+    for (size_t i = 0; i < sources->count; i++) {
+        const FileRecord *file = &sources->items[i];
+        json_array_append_new(files, json_pack("{s:s, s:I, s:s}", "name", file->name, "bytes", (json_int_t)file->bytes,
+                                               "sha256", file->sha256));
+    }
+    return json_pack("{s:o}", "files", files);
+}
+
+static const char *weights_sha256(const json_t *manifest) {
+    const json_t *files = json_object_get(manifest, "files");
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        const json_t *file = json_array_get(files, i);
+        const char *name = json_string_value(json_object_get(file, "name"));
+        if (name && strcmp(name, "model.safetensors") == 0)
+            return json_string_value(json_object_get(file, "sha256"));
+    }
+    return NULL;
+}
+
+Status manifest_retell(Arena *arena, const char *folder, const ManifestOutcome *outcome, Error *err) {
+    char *path = path_join(arena, folder, "hone.json", err);
+    TRY_NEW(path);
+    json_t *manifest, *recipe, *runtime;
+    TRY(json_read(arena, path, false, &manifest, err));
+    TRY(object_parse(arena, outcome->recipe, &recipe, err));
+    TRY(object_parse(arena, outcome->runtime, &runtime, err));
+    const char *weights = weights_sha256(manifest);
+    bool good = json_object_set(manifest, "recipe", recipe) == 0 &&
+                json_object_set_new(manifest, "source", sources_json(outcome->sources)) == 0 &&
+                json_object_set_new(manifest, "original_bytes", json_integer((json_int_t)outcome->original_bytes)) == 0;
+    if (json_object_size(runtime))
+        good &= json_object_set(manifest, "runtime", runtime) == 0;
+    good &= !weights || json_object_set_new(outcome->evidence, "weights_sha256", json_string(weights)) == 0;
+    good &= json_object_set(manifest, "evidence", outcome->evidence) == 0;
+    if (!good)
+        return FAIL(err, ERR_MEMORY, "no memory for '%s'", path);
+    Buffer out = {0};
+    json_print(manifest, JSON_INDENT(2), &out);
+    buffer_add_char(&out, '\n');
+    Status status = buffer_status(&out, err);
+    if (status == OK)
+        status = file_replace(path, out.data, out.bytes, err);
+    buffer_done(&out);
+    return status;
+}

@@ -4,12 +4,14 @@
 //     {"hone": version, "recipe": {...}, "source": {"files": [{"name", "bytes", "sha256"}...]},
 //      "files": [{"name", "bytes", "sha256"}...], "original_bytes", "quantized_bytes" or "pruned_bytes",
 //      "tensors": {name: {"scheme", "bytes"}...}, "notes": [sentence...], "shapes": sizes layer by layer where they
-//      differ (arch/shapes.h), "loaders": {name: takes...}}
+//      differ (arch/shapes.h), "loaders": {name: takes...},
+//      "runtime": how to run it, "evidence": what was measured (compress/report.h)}    the last two by a search
 //
-// Nothing in it depends on when or where it was written: the same input gives the same bytes.
+// Nothing in it depends on when or where it was written: the same input gives the same bytes. Only evidence has times.
 #pragma once
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "compress/rewrite.h"
 
 typedef struct FileRecord {
@@ -33,3 +35,14 @@ MUST_CHECK Status manifest_write(Arena *arena, const char *folder, const Rewrite
 // The `files` of a hone.json; `ret_there` false when the folder has none. ERR_FORMAT when it is not as above, or when a
 // name would lead out of the folder.
 MUST_CHECK Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileRecords *ret_files, Error *err);
+
+// What a search has to say of a folder that it made from intermediate ones.
+typedef struct ManifestOutcome {
+    const char *recipe, *runtime; // JSON objects
+    const FileRecords *sources;   // of the model that it all began with
+    size_t original_bytes;        // of its weights
+    json_t *evidence;             // an object; the hash of the folder's weights is added: "weights_sha256"
+} ManifestOutcome;
+
+// Writes the folder's hone.json again, with these in place of what its last step said.
+MUST_CHECK Status manifest_retell(Arena *arena, const char *folder, const ManifestOutcome *outcome, Error *err);
