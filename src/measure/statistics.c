@@ -100,30 +100,68 @@ static double loss_of_sums(double baseline, double candidate, bool less_is_bette
     return less_is_better ? candidate / baseline - 1 : 1 - candidate / baseline;
 }
 
-RelativeLoss statistics_paired_loss(const double *baseline, const double *candidate, size_t count, bool less_is_better,
-                                    uint64_t seed) {
-    assert(count > 0 && count <= UINT32_MAX);
-    double losses[BOOTSTRAP_RESAMPLES];
-    size_t defined = 0; // resamples whose baseline is not 0
+// The mean of the losses of those metrics that have one over all samples; NaN where one of these has none here.
+static double mean_loss(const double *losses, const RelativeLoss *whole, size_t metrics) {
+    double sum = 0;
+    size_t used = 0;
+    for (size_t m = 0; m < metrics; m++)
+        if (!isnan(whole[m].relative)) {
+            sum += losses[m];
+            used++;
+        }
+    return used ? sum / (double)used : NAN;
+}
+
+// The percentiles of the resamples' losses, [defined].
+static RelativeLoss loss_interval(double relative, double *losses, size_t defined) {
+    if (isnan(relative) || !defined)
+        return (RelativeLoss){relative, relative, relative};
+    statistics_sort(losses, defined);
+    return (RelativeLoss){relative, statistics_percentile(losses, defined, LOW_PERCENT),
+                          statistics_percentile(losses, defined, HIGH_PERCENT)};
+}
+
+void statistics_paired_losses(const PairedScores *metrics, size_t metric_count, size_t count, uint64_t seed,
+                              RelativeLoss *ret_losses, RelativeLoss *ret_mean) {
+    assert(count > 0 && count <= UINT32_MAX && metric_count > 0 && metric_count <= PAIRED_METRICS_MOST);
+    double losses[PAIRED_METRICS_MOST + 1][BOOTSTRAP_RESAMPLES]; // the last row is of the mean
+    double whole[PAIRED_METRICS_MOST];
+    size_t defined[PAIRED_METRICS_MOST + 1] = {0}; // resamples whose baseline is not 0
+    for (size_t m = 0; m < metric_count; m++) {
+        whole[m] = loss_of_sums(statistics_mean(metrics[m].baseline, count),
+                                statistics_mean(metrics[m].candidate, count), metrics[m].less_is_better);
+        ret_losses[m] = (RelativeLoss){.relative = whole[m]};
+    }
+    double whole_mean = mean_loss(whole, ret_losses, metric_count);
     Random random = {seed};
     for (size_t r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
-        double baseline_sum = 0;
-        double candidate_sum = 0;
+        double sums[PAIRED_METRICS_MOST][2] = {{0}}, drawn[PAIRED_METRICS_MOST];
         for (size_t i = 0; i < count; i++) {
             uint32_t at = random_below(&random, (uint32_t)count);
-            baseline_sum += baseline[at];
-            candidate_sum += candidate[at];
+            for (size_t m = 0; m < metric_count; m++) {
+                sums[m][0] += metrics[m].baseline[at];
+                sums[m][1] += metrics[m].candidate[at];
+            }
         }
-        double loss = loss_of_sums(baseline_sum, candidate_sum, less_is_better);
-        if (!isnan(loss))
-            losses[defined++] = loss;
+        for (size_t m = 0; m < metric_count; m++) {
+            drawn[m] = loss_of_sums(sums[m][0], sums[m][1], metrics[m].less_is_better);
+            if (!isnan(drawn[m]))
+                losses[m][defined[m]++] = drawn[m];
+        }
+        double mean = mean_loss(drawn, ret_losses, metric_count);
+        if (!isnan(mean))
+            losses[PAIRED_METRICS_MOST][defined[PAIRED_METRICS_MOST]++] = mean;
     }
-    double whole = loss_of_sums(statistics_mean(baseline, count), statistics_mean(candidate, count), less_is_better);
-    if (isnan(whole) || !defined)
-        return (RelativeLoss){whole, whole, whole};
-    statistics_sort(losses, defined);
-    return (RelativeLoss){whole, statistics_percentile(losses, defined, LOW_PERCENT),
-                          statistics_percentile(losses, defined, HIGH_PERCENT)};
+    for (size_t m = 0; m < metric_count; m++)
+        ret_losses[m] = loss_interval(whole[m], losses[m], defined[m]);
+    *ret_mean = loss_interval(whole_mean, losses[PAIRED_METRICS_MOST], defined[PAIRED_METRICS_MOST]);
+}
+
+RelativeLoss statistics_paired_loss(const double *baseline, const double *candidate, size_t count, bool less_is_better,
+                                    uint64_t seed) {
+    RelativeLoss loss, mean;
+    statistics_paired_losses(&(PairedScores){baseline, candidate, less_is_better}, 1, count, seed, &loss, &mean);
+    return loss;
 }
 
 LatencySummary statistics_latency(double *times_ns, size_t count) {

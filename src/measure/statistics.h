@@ -50,5 +50,20 @@ Interval statistics_mean_interval(const double *values, size_t count, uint64_t s
 RelativeLoss statistics_paired_loss(const double *baseline, const double *candidate, size_t count, bool less_is_better,
                                     uint64_t seed);
 
+// One metric of two systems on the same samples.
+typedef struct PairedScores {
+    const double *baseline, *candidate; // [count]
+    bool less_is_better;
+} PairedScores;
+
+enum { PAIRED_METRICS_MOST = 12 };
+
+// statistics_paired_loss of each metric into ret_losses[metric_count], and the loss on average into *ret_mean: the mean
+// of the metrics' relative losses, its interval from resamples that draw the same samples for all of them. A metric
+// whose baseline's mean is 0 has no loss and no part in the mean; the mean is NaN where no metric has one. metric_count
+// > 0; count > 0 and fits 32 bits.
+void statistics_paired_losses(const PairedScores *metrics, size_t metric_count, size_t count, uint64_t seed,
+                              RelativeLoss *ret_losses, RelativeLoss *ret_mean);
+
 // Of times in nanoseconds, which it sorts in place. count > 0.
 LatencySummary statistics_latency(double *times_ns, size_t count);

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/random.h"
 #include "measure/golden.h"
 #include "measure/statistics.h"
 
@@ -95,6 +96,57 @@ START_TEST(losses) {
 }
 END_TEST
 
+// The loss on average against a bootstrap written out here, over the same draws.
+START_TEST(losses_resampled_together) {
+    enum { COUNT = 30 };
+    double was[3][COUNT], now[3][COUNT], means[BOOTSTRAP_RESAMPLES];
+    Random values = {5}, random = {9};
+    PairedScores metrics[3];
+    for (size_t m = 0; m < 3; m++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            was[m][i] = 0.2 + random_unit(&values);
+            now[m][i] = was[m][i] * (0.5 + 0.6 * random_unit(&values));
+        }
+        metrics[m] = (PairedScores){was[m], now[m], m == 2};
+    }
+    for (size_t r = 0; r < BOOTSTRAP_RESAMPLES; r++) {
+        uint32_t drawn[COUNT];
+        for (size_t i = 0; i < COUNT; i++)
+            drawn[i] = random_below(&random, COUNT);
+        means[r] = 0;
+        for (size_t m = 0; m < 3; m++) {
+            double before = 0, after = 0;
+            for (size_t i = 0; i < COUNT; i++) {
+                before += was[m][drawn[i]];
+                after += now[m][drawn[i]];
+            }
+            means[r] += (m == 2 ? after - before : before - after) / before / 3;
+        }
+    }
+    statistics_sort(means, BOOTSTRAP_RESAMPLES);
+    RelativeLoss each[3], mean, alone;
+    statistics_paired_losses(metrics, 3, COUNT, 9, each, &mean);
+    ck_assert_double_eq_tol(mean.low, statistics_percentile(means, BOOTSTRAP_RESAMPLES, 2.5), 1e-12);
+    ck_assert_double_eq_tol(mean.high, statistics_percentile(means, BOOTSTRAP_RESAMPLES, 97.5), 1e-12);
+    double sum = 0;
+    for (size_t m = 0; m < 3; m++) {
+        sum += each[m].relative;
+        alone = statistics_paired_loss(was[m], now[m], COUNT, m == 2, 9);
+        ck_assert_mem_eq(&alone, &each[m], sizeof alone);
+    }
+    ck_assert_double_eq_tol(mean.relative, sum / 3, 1e-12);
+    ck_assert(mean.low < mean.relative && mean.relative < mean.high);
+    // A metric that the baseline always misses has no part in it.
+    memset(was[1], 0, sizeof was[1]);
+    statistics_paired_losses(metrics, 3, COUNT, 9, each, &mean);
+    ck_assert(isnan(each[1].relative) && isnan(each[1].low));
+    ck_assert_double_eq_tol(mean.relative, (each[0].relative + each[2].relative) / 2, 1e-12);
+    ck_assert(mean.low < mean.relative && mean.relative < mean.high);
+    statistics_paired_losses(&metrics[1], 1, COUNT, 9, each, &mean);
+    ck_assert(isnan(mean.relative) && isnan(mean.low) && isnan(mean.high));
+}
+END_TEST
+
 START_TEST(latencies) {
     double times_ns[101];
     for (size_t i = 0; i < ARRAY_COUNT(times_ns); i++)
@@ -110,4 +162,4 @@ START_TEST(latencies) {
 }
 END_TEST
 
-TEST_MAIN("measure/statistics", goldens, seeds_repeat, losses, latencies)
+TEST_MAIN("measure/statistics", goldens, seeds_repeat, losses, losses_resampled_together, latencies)
