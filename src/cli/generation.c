@@ -74,19 +74,11 @@ Status generation_flags_apply(Arena *arena, const GenerationFlags *flags, Genera
     return OK;
 }
 
+static Status flags_change(const void *flags, Arena *arena, GenerationOptions *options, Error *err) {
+    return generation_flags_apply(arena, flags, options, err);
+}
+
 Status generation_choose(Arena *arena, const GenerationFlags *flags, const Runtime *runtime, GenerationOptions *ret,
                          Error *err) {
-    const GenerationOptions *own = model_generation(runtime->model);
-    GenerationOptions options = *own;
-    TRY(generation_flags_apply(arena, flags, &options, err));
-    Status status = generation_check(&options, runtime->info->vocabulary, err);
-    Error of_model;
-    if (status == ERR_USAGE && generation_check(own, runtime->info->vocabulary, &of_model) == ERR_USAGE &&
-        strcmp(err->message, of_model.message) == 0) { // not the caller's doing
-        err->status = ERR_FORMAT;
-        return error_context(err, "model '%s', generation settings", runtime->info->path);
-    }
-    TRY(status);
-    *ret = options;
-    return OK;
+    return generation_change(runtime->model, arena, flags_change, flags, ret, err);
 }

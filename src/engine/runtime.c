@@ -2,6 +2,8 @@
 // Setting up and taking down what runs a model.
 #include "engine/runtime.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 void runtime_free(Runtime *runtime) {
@@ -44,20 +46,40 @@ Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **
     return OK;
 }
 
-static Status need_tokenizer(const Runtime *runtime, Error *err) {
-    if (!runtime->encoder)
-        return FAIL(err, ERR_UNSUPPORTED, "model '%s' has no tokenizer files: give input_ids instead of text",
-                    runtime->info->path);
+Status generation_change(const Model *model, Arena *arena, GenerationChange *change, const void *context,
+                         GenerationOptions *ret, Error *err) {
+    const GenerationOptions *own = model_generation(model);
+    GenerationOptions options = *own;
+    size_t vocabulary = model_info(model)->vocabulary;
+    if (change)
+        TRY(change(context, arena, &options, err));
+    Status status = generation_check(&options, vocabulary, err);
+    Error of_model;
+    if (status == ERR_USAGE && generation_check(own, vocabulary, &of_model) == ERR_USAGE &&
+        strcmp(err->message, of_model.message) == 0) { // not the caller's doing
+        err->status = ERR_FORMAT;
+        return error_context(err, "model '%s', generation settings", model_info(model)->path);
+    }
+    TRY(status);
+    *ret = options;
     return OK;
 }
 
-Status runtime_encode(Runtime *runtime, const char *text, size_t bytes, bool truncate, Encoding *ret, Error *err) {
-    TRY(need_tokenizer(runtime, err));
-    size_t most = runtime->info->most_positions;
+static Status need_tokenizer(const ModelInfo *info, const Encoder *encoder, Error *err) {
+    if (!encoder)
+        return FAIL(err, ERR_UNSUPPORTED, "model '%s' has no tokenizer files: give input_ids instead of text",
+                    info->path);
+    return OK;
+}
+
+Status source_encode(const ModelInfo *info, Encoder *encoder, const char *text, size_t bytes, bool truncate,
+                     Encoding *ret, Error *err) {
+    TRY(need_tokenizer(info, encoder, err));
+    size_t most = info->most_positions;
     Truncation cut = {.max_tokens = most};
     EncodeOptions options = {.add_special = true, .truncation = truncate ? &cut : NULL};
     Encoding encoding;
-    TRY(encoder_encode(runtime->encoder, text, bytes, NULL, 0, options, &encoding, err));
+    TRY(encoder_encode(encoder, text, bytes, NULL, 0, options, &encoding, err));
     if (encoding.count > most)
         return FAIL(err, ERR_LIMIT,
                     "the text has %zu tokens and the model has %zu positions: shorten it, or give --truncate",
@@ -68,8 +90,12 @@ Status runtime_encode(Runtime *runtime, const char *text, size_t bytes, bool tru
     return OK;
 }
 
+Status runtime_encode(Runtime *runtime, const char *text, size_t bytes, bool truncate, Encoding *ret, Error *err) {
+    return source_encode(runtime->info, runtime->encoder, text, bytes, truncate, ret, err);
+}
+
 Status runtime_decode(Runtime *runtime, const int32_t *ids, size_t count, Buffer *ret_text, Error *err) {
-    TRY(need_tokenizer(runtime, err));
+    TRY(need_tokenizer(runtime->info, runtime->encoder, err));
     DecodeOptions options = {.skip_special = true, .clean_up = tokenizer_cleans_up(model_tokenizer(runtime->model))};
     return encoder_decode(runtime->encoder, ids, count, options, ret_text, err);
 }

@@ -28,6 +28,19 @@ typedef struct Runtime {
 MUST_CHECK Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err);
 void runtime_free(Runtime *runtime);
 
+// Changes what a model generates with. ERR_USAGE for what cannot be.
+typedef Status GenerationChange(const void *context, Arena *arena, GenerationOptions *options, Error *err);
+
+// What a model generates with: its own options, changed (`change` NULL: not at all) and checked. What is wrong with the
+// model's own is ERR_FORMAT, with the change ERR_USAGE.
+MUST_CHECK Status generation_change(const Model *model, Arena *arena, GenerationChange *change, const void *context,
+                                    GenerationOptions *ret, Error *err);
+
+// What a text longer than the model's positions meets, and one without tokens: as runtime_encode, for callers that have
+// no runtime. Valid until the encoder's next call.
+MUST_CHECK Status source_encode(const ModelInfo *info, Encoder *encoder, const char *text, size_t bytes, bool truncate,
+                                Encoding *ret, Error *err);
+
 // Ids of a text with special tokens, valid until the encoder's next call. With `truncate`, a text longer than the
 // model's positions is cut as its tokenizer cuts; without, it is ERR_LIMIT naming both numbers. ERR_UNSUPPORTED without
 // tokenizer.
