@@ -73,3 +73,6 @@ MUST_CHECK Status folder_list(Arena *arena, const char *path, char ***ret_names,
 
 // Removes every half-written file and staged folder of this process: for signal and exit paths. Async-signal-safe.
 void file_discard_all(void);
+
+// For a process that has just been forked: what is half-written then is its parent's to finish or to remove.
+void file_disown_all(void);

@@ -77,6 +77,11 @@ void file_discard_all(void) {
                 folder_remove(staged[i].path);
 }
 
+void file_disown_all(void) {
+    for (size_t i = 0; i < STAGED_SLOTS; i++)
+        staged_remove(i);
+}
+
 static int by_bytes(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }

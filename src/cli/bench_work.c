@@ -12,14 +12,6 @@
 
 enum { RANDOM_SAMPLES = 16 };
 
-// Pointers into one array of rows: equal lengths keep their order.
-static int by_length(const void *a, const void *b) {
-    const DataRow *x = *(const DataRow *const *)a, *y = *(const DataRow *const *)b;
-    if (x->id_count != y->id_count)
-        return x->id_count < y->id_count ? -1 : 1;
-    return x < y ? -1 : x > y;
-}
-
 // What made-up sources may have for all models to take them: a model tells in its config.json, if it has one.
 static Status random_bounds(CommandRun *run, int64_t *positions, int64_t *vocabulary, Error *err) {
     for (size_t m = 0; m < run->argument_count; m++) {
@@ -94,28 +86,15 @@ static Status rows_read(CommandRun *run, const BenchSources *sources, DataSet *r
 Status bench_work_read(CommandRun *run, const BenchSources *sources, BenchWork *ret_work, Error *err) {
     DataSet set;
     TRY(rows_read(run, sources, &set, err));
-    const int32_t **ids = arena_array(run->arena, set.count, sizeof *ids, err);
-    TRY_NEW(ids);
-    size_t *lengths = arena_array(run->arena, set.count, sizeof *lengths, err);
-    TRY_NEW(lengths);
-    DataRow **order = arena_array(run->arena, set.count, sizeof *order, err);
-    TRY_NEW(order);
-    for (size_t i = 0; i < set.count; i++)
-        order[i] = &set.rows[i];
-    if (sources->batch > 1)
-        qsort(order, set.count, sizeof *order, by_length);
-    for (size_t i = 0; i < set.count; i++) {
+    TRY(bench_work_fill(run->arena, &set, sources->batch, ret_work, err));
+    for (size_t i = 0; sources->fill && i < set.count; i++) {
         size_t last = (i / sources->batch + 1) * sources->batch;
         last = last < set.count ? last : set.count;
-        if (sources->fill) // sorted: the last of a batch is its longest
-            TRY(row_stretch(run->arena, order[i], order[last - 1]->id_count, err));
-        ids[i] = order[i]->ids;
-        lengths[i] = order[i]->id_count;
+        DataRow *row = &set.rows[ret_work->numbers[i] - 1];
+        TRY(row_stretch(run->arena, row, ret_work->lengths[last - 1], err)); // sorted: the last is the longest
+        ret_work->sources[i] = row->ids;
+        ret_work->lengths[i] = row->id_count;
     }
-    ret_work->sources = ids;
-    ret_work->lengths = lengths;
-    ret_work->samples = set.count;
-    ret_work->batch = sources->batch;
     return OK;
 }
 

@@ -85,28 +85,21 @@ static Status apply_options(const void *context, Arena *arena, GenerationOptions
 }
 
 // All models in turn, call by call.
-static Status take_turns(CommandRun *run, Bench **benches, BenchResult *results, size_t warmup, Error *err) {
-    const BenchWork *work = results[0].work;
-    size_t batches = bench_batches(work), calls = batches * results[0].passes, models = run->argument_count;
-    for (size_t m = 0; m < models; m++) {
-        TRY_NEW(results[m].times_ns = arena_array(run->arena, calls, sizeof *results[m].times_ns, err));
-        TRY(bench_start(run->arguments[m], work, &benches[m], err));
-    }
+static Status take_turns(CommandRun *run, BenchResult *results, size_t warmup, Error *err) {
+    size_t count = run->argument_count;
+    BenchModel *models = arena_array(run->arena, count, sizeof *models, err);
+    TRY_NEW(models);
+    for (size_t m = 0; m < count; m++)
+        models[m] = (BenchModel){.path = results[m].model, .work = results[m].work};
     Progress progress;
-    progress_init(&progress, "measuring", (calls + warmup) * models, run->common.quiet);
-    Status status = OK;
-    for (size_t i = 0; i < warmup + calls && status == OK; i++)
-        for (size_t m = 0; m < models && status == OK; m++) {
-            uint64_t ns = 0;
-            size_t index = i < warmup ? i : i - warmup;
-            status = bench_call(benches[m], index % batches, &ns, err);
-            if (i >= warmup)
-                results[m].times_ns[index] = (double)ns;
-            progress_step(&progress, i * models + m + 1);
-        }
+    progress_init(&progress, "measuring", 0, run->common.quiet);
+    BenchTurns turns = {warmup, results[0].passes, progress_tell, &progress};
+    Status status = bench_turns(run->arena, models, count, &turns, err);
     progress_done(&progress);
-    for (size_t m = 0; m < models && status == OK; m++)
-        status = bench_finish(benches[m], &results[m].report, err);
+    for (size_t m = 0; m < count && status == OK; m++) {
+        results[m].times_ns = models[m].times_ns;
+        results[m].report = models[m].report;
+    }
     return status;
 }
 
@@ -138,12 +131,7 @@ static Status measure(CommandRun *run, const Point *point, BenchResult *results,
                                    .beams = generation.num_beams,
                                    .sweep = point->sweep,
                                    .value = point->value};
-    Bench **benches = arena_array(run->arena, run->argument_count, sizeof *benches, err);
-    TRY_NEW(benches);
-    Status status = take_turns(run, benches, results, (size_t)settings->warmup, err);
-    for (size_t m = 0; m < run->argument_count; m++)
-        bench_free(benches[m]);
-    return status;
+    return take_turns(run, results, (size_t)settings->warmup, err);
 }
 
 static Status answer(CommandRun *run, const BenchResult *results, bool first, Error *err) {

@@ -3,13 +3,16 @@
 // pipes.
 #include "measure/bench.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "measure/limit.h"
@@ -31,6 +34,40 @@ struct Bench {
 
 size_t bench_batches(const BenchWork *work) {
     return (work->samples + work->batch - 1) / work->batch;
+}
+
+// Of two rows, by length; equal ones keep their order, since both lie in one array.
+static int by_length(const void *a, const void *b) {
+    const DataRow *x = *(const DataRow *const *)a, *y = *(const DataRow *const *)b;
+    if (x->id_count != y->id_count)
+        return x->id_count < y->id_count ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+Status bench_work_fill(Arena *arena, const DataSet *set, size_t batch, BenchWork *work, Error *err) {
+    const DataRow **order = arena_array(arena, set->count, sizeof *order, err);
+    TRY_NEW(order);
+    const int32_t **sources = arena_array(arena, set->count, sizeof *sources, err);
+    TRY_NEW(sources);
+    size_t *lengths = arena_array(arena, set->count, sizeof *lengths, err);
+    TRY_NEW(lengths);
+    size_t *numbers = arena_array(arena, set->count, sizeof *numbers, err);
+    TRY_NEW(numbers);
+    for (size_t i = 0; i < set->count; i++)
+        order[i] = &set->rows[i];
+    if (batch > 1)
+        qsort(order, set->count, sizeof *order, by_length);
+    for (size_t i = 0; i < set->count; i++) {
+        sources[i] = order[i]->ids;
+        lengths[i] = order[i]->id_count;
+        numbers[i] = (size_t)(order[i] - set->rows) + 1;
+    }
+    work->sources = sources;
+    work->lengths = lengths;
+    work->numbers = numbers;
+    work->samples = set->count;
+    work->batch = batch;
+    return OK;
 }
 
 // Everything below until `child` runs in the model's own process.
@@ -64,7 +101,7 @@ static Status on_answer(void *context, const Answer *answer, Error *err) {
         *err = *answer->error;
         if (err->status == ERR_USAGE) // the options were checked before: it is the data that asks for it
             err->status = ERR_FORMAT;
-        return error_context(err, "sample %zu", sample + 1);
+        return error_context(err, "sample %zu", child->work->numbers[sample]);
     }
     const Sequence *s = &answer->sequences[0];
     Buffer *text = &child->outputs[sample];
@@ -108,9 +145,8 @@ static Status load(Child *child, const char *model, Error *err) {
     child->report.kv_token_kb =
         (double)session_page_bytes(model_session(child->runtime->model), work->runtime.kv_kind) / KV_BLOCK_TOKENS / 1e3;
     child->report.vocabulary = child->runtime->info->vocabulary;
-    child->generation = *model_generation(child->runtime->model);
-    TRY(work->options(work->context, &child->runtime->arena, &child->generation, err));
-    TRY(generation_check(&child->generation, child->runtime->info->vocabulary, err));
+    TRY(generation_change(child->runtime->model, &child->runtime->arena, work->options, work->context,
+                          &child->generation, err));
     TRY_NEW(child->outputs = memory_new(work->samples, sizeof *child->outputs, err));
     memset(child->outputs, 0, work->samples * sizeof *child->outputs);
     return stream_new(child->runtime->engine, work->batch, on_answer, child, &child->stream, err);
@@ -160,7 +196,18 @@ static bool transfer(int descriptor, void *data, size_t bytes, bool out) {
     return true;
 }
 
+// bench_free's signal. A handler of the parent's program might remove what the parent is writing.
+static void on_end(int number) {
+    (void)number;
+    file_discard_all();
+    _exit(0);
+}
+
 static void child_main(const char *model, const BenchWork *work, int in, int out) {
+    file_disown_all();
+    struct sigaction action = {.sa_handler = on_end};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
     Child child = {.work = work};
     Reply reply = {0};
     reply.status = load(&child, model, &reply.error);
@@ -256,4 +303,39 @@ void bench_free(Bench *bench) {
         waitpid(bench->process, NULL, 0);
     }
     memory_free(bench);
+}
+
+static Status turns_take(BenchModel *models, size_t count, Bench **benches, const BenchTurns *turns, Error *err) {
+    size_t batches = bench_batches(models[0].work), calls = turns->warmup + turns->passes * batches;
+    for (size_t i = 0; i < calls; i++)
+        for (size_t m = 0; m < count; m++) {
+            uint64_t ns = 0;
+            size_t index = i < turns->warmup ? i : i - turns->warmup;
+            if (bench_call(benches[m], index % batches, &ns, err) != OK)
+                return error_context(err, "model '%s'", models[m].path);
+            if (i >= turns->warmup)
+                models[m].times_ns[index] = (double)ns;
+            if (turns->tell)
+                turns->tell(turns->tell_context, i * count + m + 1, calls * count);
+        }
+    for (size_t m = 0; m < count; m++)
+        TRY(bench_finish(benches[m], &models[m].report, err));
+    return OK;
+}
+
+Status bench_turns(Arena *arena, BenchModel *models, size_t count, const BenchTurns *turns, Error *err) {
+    size_t batches = bench_batches(models[0].work);
+    Bench **benches = arena_array(arena, count, sizeof *benches, err);
+    TRY_NEW(benches);
+    Status status = OK;
+    for (size_t m = 0; m < count && status == OK; m++) {
+        assert(bench_batches(models[m].work) == batches);
+        models[m].times_ns = arena_array(arena, turns->passes * batches, sizeof *models[m].times_ns, err);
+        status = models[m].times_ns ? bench_start(models[m].path, models[m].work, &benches[m], err) : err->status;
+    }
+    if (status == OK)
+        status = turns_take(models, count, benches, turns, err);
+    for (size_t m = 0; m < count; m++)
+        bench_free(benches[m]);
+    return status;
 }

@@ -11,13 +11,13 @@
 #pragma once
 
 #include "engine/runtime.h"
+#include "measure/data.h"
 
 typedef struct BenchWork {
-    const int32_t *const *sources; // [samples], in the order in which they are batched
-    const size_t *lengths;
-    size_t samples, batch; // the last batch may be smaller
-    Status (*options)(const void *context, Arena *arena, GenerationOptions *options,
-                      Error *err); // changes the model's own options
+    const int32_t **sources;   // [samples], in the order in which they are batched
+    size_t *lengths, *numbers; // of each: its tokens; its place in the data, from 1
+    size_t samples, batch;     // the last batch may be smaller
+    GenerationChange *options; // changes the model's own options; NULL: nothing
     const void *context;
     size_t digest_leaves_out; // last tokens of each output that the digest ignores
     RuntimeSettings runtime;
@@ -37,6 +37,10 @@ typedef struct BenchReport {
     char digest[13];                        // of all outputs: sha256 of Python's json.dumps, first 12 digits
 } BenchReport;
 
+// Fills sources, lengths, numbers, samples and batch from rows that have ids: as they come for a batch of one, else
+// sorted by length, so that a batch pads little. The ids stay the rows'.
+MUST_CHECK Status bench_work_fill(Arena *arena, const DataSet *set, size_t batch, BenchWork *work, Error *err);
+
 // Starts a process and loads the model in it. Fails as opening and loading do.
 MUST_CHECK Status bench_start(const char *model, const BenchWork *work, Bench **ret_bench, Error *err);
 
@@ -48,3 +52,23 @@ MUST_CHECK Status bench_finish(Bench *bench, BenchReport *ret_report, Error *err
 
 // Ends the process if it still runs. NULL is fine.
 void bench_free(Bench *bench);
+
+// One model among those that take turns.
+typedef struct BenchModel {
+    const char *path;
+    const BenchWork *work;
+    double *times_ns;   // out: [passes][batches], in the order of the calls
+    BenchReport report; // out
+} BenchModel;
+
+typedef struct BenchTurns {
+    size_t warmup;                                              // calls of each model before the clock counts
+    size_t passes;                                              // timed, over the whole work
+    void (*tell)(void *context, uint64_t done, uint64_t total); // calls of all models; may be NULL
+    void *tell_context;
+} BenchTurns;
+
+// Starts all models, has them take turns, call by call, and ends them: call i of one stands beside call i of all. Their
+// works have equally many batches. Failures of calls name model and sample. The caller has no thread and no database
+// open, since a process is forked for each model.
+MUST_CHECK Status bench_turns(Arena *arena, BenchModel *models, size_t count, const BenchTurns *turns, Error *err);
