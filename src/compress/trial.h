@@ -26,6 +26,10 @@ typedef struct TrialOptions {
     void *tell_context;
 } TrialOptions;
 
+// Whether the MODEL can run all rows: they are tokenized, and ids, lengths and options checked, before anything is run.
+// Failures as trial_quality's.
+MUST_CHECK Status trial_check(const char *model, const TrialOptions *options, Error *err);
+
 // Texts are scored by ROUGE-1, 2 and L (F-measure, no stemming, default tokenizer), labelled rows by exact match and
 // token error, all as `hone eval` has them: a mean of scores is what it prints.
 typedef struct Quality {

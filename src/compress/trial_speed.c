@@ -4,52 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-#include "compress/trial.h"
+#include "compress/trial_rows.h"
 
 enum { WARMUP_CALLS = 10 };
 
-static Status row_encode(Arena *arena, const Model *model, Encoder *encoder, DataRow *row, Error *err) {
-    Encoding encoding;
-    TRY(source_encode(model_info(model), encoder, row->source, row->source_bytes, true, &encoding, err));
-    int32_t *ids = arena_array(arena, encoding.count, sizeof *ids, err);
-    TRY_NEW(ids);
-    memcpy(ids, encoding.ids, encoding.count * sizeof *ids);
-    *row = (DataRow){.ids = ids, .id_count = encoding.count};
-    return OK;
-}
-
-static Status rows_encode(Arena *arena, const Model *model, const TrialOptions *options, DataSet *set, Error *err) {
-    Encoder *encoder = NULL;
-    if (model_tokenizer(model))
-        TRY(encoder_new(model_tokenizer(model), &encoder, err));
-    Status status = OK;
-    for (size_t i = 0; i < set->count && status == OK; i++)
-        if (row_encode(arena, model, encoder, &set->rows[i], err) != OK)
-            status = error_context(err, "model '%s', data '%s': sample %zu", model_info(model)->path,
-                                   options->data_name, i + 1);
-    encoder_free(encoder);
-    return status;
-}
-
-// The rows as the ids of one model: vocabularies differ where one has been trimmed.
 static Status rows_of_model(Arena *arena, const char *path, const TrialOptions *options, DataSet *ret_set, Error *err) {
-    DataSet set = *options->data;
-    if (options->speed_samples && options->speed_samples < set.count)
-        set.count = options->speed_samples;
-    if (!set.labelled) {
-        TRY_NEW(set.rows = arena_array(arena, set.count, sizeof *set.rows, err));
-        memcpy(set.rows, options->data->rows, set.count * sizeof *set.rows);
-        Arena opened;
-        arena_init(&opened, 0);
-        const Model *model;
-        Status status = model_open(&opened, path, false, &model, err);
-        if (status == OK)
-            status = rows_encode(arena, model, options, &set, err);
-        arena_done(&opened);
-        TRY(status);
-    }
-    *ret_set = set;
-    return OK;
+    size_t all = options->data->count, first = options->speed_samples;
+    Arena opened;
+    arena_init(&opened, 0);
+    const Model *model;
+    Status status = model_open(&opened, path, false, &model, err);
+    if (status == OK)
+        status = trial_rows(arena, model, options, first && first < all ? first : all, ret_set, err);
+    arena_done(&opened);
+    return status;
 }
 
 static Status work_make(Arena *arena, const TrialModel *model, const TrialOptions *options, const BenchWork **ret_work,

@@ -177,9 +177,7 @@ const char *engine_screen_refusal(const Engine *engine) {
     return engine->settings.lm_head_screen && !engine->head.screen ? engine->refusal.message : NULL;
 }
 
-// What can be told without a model: ids, options, and lengths against the model's positions.
-static Status check_request(const Engine *engine, const Request *request, Error *err) {
-    size_t positions = engine->settings.most_positions, vocabulary = engine->flight_settings.vocabulary;
+Status request_check(const Request *request, size_t positions, size_t vocabulary, Error *err) {
     if (request->count == 0)
         return FAIL(err, ERR_USAGE, "the source has no tokens, expected at least 1");
     if (request->count > positions)
@@ -195,6 +193,11 @@ static Status check_request(const Engine *engine, const Request *request, Error 
     if (most_new > (int64_t)positions)
         return FAIL(err, ERR_LIMIT, "up to %lld new tokens are wanted, but the model has %zu positions",
                     (long long)most_new, positions);
+    return OK;
+}
+
+static Status check_request(const Engine *engine, const Request *request, Error *err) {
+    TRY(request_check(request, engine->settings.most_positions, engine->flight_settings.vocabulary, err));
     size_t rows =
         (size_t)(request->options.num_beams > 1 ? request->options.num_beams : request->options.num_return_sequences);
     if (rows > engine->settings.most_rows)

@@ -53,11 +53,15 @@ MUST_CHECK Status engine_new(const SessionModel *model, const Kernels *kernels, 
                              const EngineSettings *settings, Engine **ret_engine, Error *err);
 void engine_free(Engine *engine);
 
+// What can be told of a request without an engine: its ids, options, and lengths against a model's positions.
+// ERR_USAGE, ERR_LIMIT naming both numbers.
+MUST_CHECK Status request_check(const Request *request, size_t positions, size_t vocabulary, Error *err);
+
 // True when a request can be taken now (room among those in flight).
 bool engine_has_room(const Engine *engine);
 
-// Queues a request; ERR_LIMIT when full, ERR_USAGE or ERR_LIMIT (source too long for the model, naming both numbers) at
-// once for a request that can never run. `done` is called from engine_step.
+// Queues a request; ERR_LIMIT when full, request_check's errors and ERR_LIMIT at once for a request that can never run.
+// `done` is called from engine_step.
 MUST_CHECK Status engine_submit(Engine *engine, const Request *request, Error *err);
 
 // Encodes what has joined, runs one decode step for all in flight, calls `done` for each that ended. False: nothing was

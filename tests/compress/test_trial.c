@@ -226,16 +226,27 @@ START_TEST(failures_name_model_and_sample) {
     data.rows[2] = (DataRow){.ids = strange, .id_count = 5, .labels = strange, .label_count = 1};
     Quality quality;
     Speed speed;
+    static const char said[] = "tiny_bart', data 'the data': sample 3: token 3 of the source is 2000";
+    CHECK_FAILS(trial_check(path, &options, &err), ERR_FORMAT, said);
     CHECK_FAILS(trial_quality(&arena, path, &options, &quality, &err), ERR_FORMAT, "tiny_bart', data 'the data': ");
     ck_assert_msg(strstr(err.message, "sample 3: "), "%s", err.message);
     CHECK_FAILS(trial_speed(&arena, &model, 1, &options, &speed, &err), ERR_FORMAT, "data 'the data': model '");
     ck_assert_msg(strstr(err.message, "tiny_bart': sample 3: "), "%s", err.message);
+    data.count = 2;
+    CHECK_OK(trial_check(path, &options, &err));
+    static const int32_t many[70] = {0};
+    data.rows[1].ids = many;
+    data.rows[1].id_count = 70;
+    CHECK_FAILS(trial_check(path, &options, &err), ERR_LIMIT, "sample 2: the source has 70 tokens");
+    data.count = 5;
     data.labelled = false;
     for (size_t i = 0; i < data.count; i++)
         data.rows[i] = (DataRow){.source = "words", .source_bytes = 5};
+    CHECK_FAILS(trial_check(path, &options, &err), ERR_UNSUPPORTED, "sample 1: model '");
     CHECK_FAILS(trial_quality(&arena, path, &options, &quality, &err), ERR_UNSUPPORTED, "no tokenizer files");
     CHECK_FAILS(trial_speed(&arena, &model, 1, &options, &speed, &err), ERR_UNSUPPORTED, "no tokenizer files");
     ck_assert_msg(strstr(err.message, "tiny_bart', data 'the data': sample 1: "), "%s", err.message);
+    CHECK_FAILS(trial_check("nowhere", &options, &err), ERR_IO, "nowhere");
     model.path = "nowhere";
     CHECK_FAILS(trial_speed(&arena, &model, 1, &options, &speed, &err), ERR_IO, "nowhere");
     arena_done(&arena);
