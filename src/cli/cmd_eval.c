@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // hone eval: ROUGE of a model over a data set, alone or against another model on the same samples.
-#include <math.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/figures.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
 #include "measure/evaluate.h"
@@ -86,18 +86,8 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
     return status;
 }
 
-static json_t *interval_json(Interval interval) {
-    return json_pack("{s:f, s:f, s:f}", "mean", interval.mean, "low", interval.low, "high", interval.high);
-}
-
-static json_t *number_or_null(double value) {
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-static json_t *loss_json(const double *baseline, const double *candidate, size_t count, bool less_is_better) {
-    RelativeLoss loss = statistics_paired_loss(baseline, candidate, count, less_is_better, BOOTSTRAP_SEED);
-    return json_pack("{s:o, s:o, s:o}", "relative", number_or_null(loss.relative), "low", number_or_null(loss.low),
-                     "high", number_or_null(loss.high));
+static json_t *paired_json(const double *baseline, const double *candidate, size_t count, bool less_is_better) {
+    return loss_json(statistics_paired_loss(baseline, candidate, count, less_is_better, BOOTSTRAP_SEED));
 }
 
 static json_t *evaluation_json(const RuntimeFlags *flags, const Evaluation *e) {
@@ -125,13 +115,13 @@ static json_t *losses_json(const Evaluation *base, const Evaluation *e) {
         const double *exact[] = {(const double *)(void *)base->exact.data, (const double *)(void *)e->exact.data};
         const double *errors[] = {(const double *)(void *)base->token_error.data,
                                   (const double *)(void *)e->token_error.data};
-        json_object_set_new(losses, "exact", loss_json(exact[0], exact[1], e->samples, false));
-        json_object_set_new(losses, "token_error", loss_json(errors[0], errors[1], e->samples, true));
+        json_object_set_new(losses, "exact", paired_json(exact[0], exact[1], e->samples, false));
+        json_object_set_new(losses, "token_error", paired_json(errors[0], errors[1], e->samples, true));
     }
     for (size_t k = 0; !e->labelled && k < e->rouge.options.type_count; k++)
         json_object_set_new(losses, rouge_type_name(e->rouge.options.types[k]),
-                            loss_json(rouge_aggregate_values(&base->rouge, k, ROUGE_FMEASURE),
-                                      rouge_aggregate_values(&e->rouge, k, ROUGE_FMEASURE), e->samples, false));
+                            paired_json(rouge_aggregate_values(&base->rouge, k, ROUGE_FMEASURE),
+                                        rouge_aggregate_values(&e->rouge, k, ROUGE_FMEASURE), e->samples, false));
     return losses;
 }
 

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "cli/command.h"
+#include "cli/measured.h"
 #include "cli/prune_vocabulary.h"
 #include "cli/written.h"
 
@@ -13,7 +13,7 @@ typedef struct Settings {
     const char *output, *method, *amount, *n, *mode, *only, *pattern, *store, *data, *held_out;
     int64_t samples;
     int64_t dim;
-    bool global, generate;
+    bool global, generate, no_measure;
     int64_t min_count;
 } Settings;
 
@@ -36,16 +36,19 @@ static const Option options[] = {
      offsetof(Settings, mode), .choices = "uniform|ragged"},
     {"store", 0, "FORM", "zeros dense (default), or as a bitmap, which hone alone reads (masks)", OPTION_TEXT,
      offsetof(Settings, store), .choices = "dense|bitmap"},
-    {"data", 0, "DATA", "JSON lines: heads and neurons are scored on them, the vocabulary keeps their tokens",
-     OPTION_TEXT, offsetof(Settings, data)},
-    {"data-samples", 0, "N", "rows of it at most (default: 128)", OPTION_INT, offsetof(Settings, samples), .low = 1,
-     .high = 1000000},
+    {"data", 0, "DATA", "rows (JSON lines) to choose by (heads, ffn, vocab) and to measure the result on", OPTION_TEXT,
+     offsetof(Settings, data)},
+    {"data-samples", 0, "N", "rows of it at most: scored by (heads, ffn), measured on (default: 128)", OPTION_INT,
+     offsetof(Settings, samples), .low = 1, .high = 1000000},
+    {"no-measure", 0, NULL, "only choose by --data, whose rows then need no references", OPTION_FLAG,
+     offsetof(Settings, no_measure)},
     {"only", 0, "PATTERN", "leave alone what has no tensor with such a name", OPTION_TEXT, offsetof(Settings, only)},
     {"min-count", 0, "N", "vocab: keep what the data has N times or more (default: 1)", OPTION_INT,
      offsetof(Settings, min_count), .low = 1, .high = 1e9},
     {"generate", 0, NULL, "vocab: keep also what the model writes for the data", OPTION_FLAG,
      offsetof(Settings, generate)},
-    {"held-out", 0, "DATA", "vocab: tell how much longer these texts get", OPTION_TEXT, offsetof(Settings, held_out)},
+    {"held-out", 0, "DATA", "vocab: tell how much longer these texts get, and measure on them", OPTION_TEXT,
+     offsetof(Settings, held_out)},
     {0},
 };
 
@@ -60,9 +63,14 @@ static Status order_parse(const char *text, double *ret_order, Error *err) {
     return OK;
 }
 
+// Whether data decides what goes.
+static bool is_scored(const PruneOptions *prune) {
+    return prune->method == PRUNE_HEADS || prune->method == PRUNE_FFN;
+}
+
 // Options that a method does not know are mistakes.
 static Status check_options(const Settings *settings, const PruneOptions *prune, Error *err) {
-    bool groups = prune->method == PRUNE_HEADS || prune->method == PRUNE_FFN;
+    bool groups = is_scored(prune);
     const struct {
         const char *name;
         bool given, known;
@@ -75,14 +83,14 @@ static Status check_options(const Settings *settings, const PruneOptions *prune,
         {"global", settings->global, prune->method == PRUNE_L1_UNSTRUCTURED},
         {"pattern", settings->pattern, prune->method == PRUNE_L1_UNSTRUCTURED},
         {"mode", prune->ragged, groups},
-        {"data", settings->data, groups},
+        {"no-measure", settings->no_measure, groups},
         {"store", prune->bitmap, prune->method == PRUNE_LN_STRUCTURED || prune->method == PRUNE_L1_UNSTRUCTURED},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].given && !all[i].known)
             return FAIL(err, ERR_USAGE, "--%s means nothing to --method %s", all[i].name, settings->method);
-    if (settings->samples && !settings->data)
-        return FAIL(err, ERR_USAGE, "--data-samples counts rows of --data, which is missing");
+    if (settings->no_measure && !settings->data)
+        return FAIL(err, ERR_USAGE, "--no-measure is about --data, which is missing");
     if (prune->two_of_four && (settings->amount || settings->global))
         return FAIL(err, ERR_USAGE, "--pattern 2:4 removes half of each four: leave out --%s",
                     settings->amount ? "amount" : "global");
@@ -101,8 +109,10 @@ static Status options_fill(const Settings *settings, PruneOptions *ret_options, 
     prune.ragged = settings->mode && strcmp(settings->mode, "ragged") == 0;
     prune.bitmap = settings->store && strcmp(settings->store, "bitmap") == 0;
     prune.two_of_four = settings->pattern;
-    prune.data = settings->data;
-    prune.samples = (size_t)settings->samples;
+    if (is_scored(&prune)) {
+        prune.data = settings->data;
+        prune.samples = (size_t)settings->samples;
+    }
     TRY(check_options(settings, &prune, err));
     if (settings->amount)
         TRY(prune_amount_parse(settings->amount, &prune.amount, err));
@@ -123,7 +133,9 @@ static double percent(size_t part, size_t whole) {
     return whole ? 100 * (double)part / (double)whole : 0;
 }
 
-static void print_json(Buffer *out, const Settings *settings, const PruneReport *report) {
+static Status print_json(CommandRun *run, const PruneReport *report, const Measured *measured, Error *err) {
+    const Settings *settings = run->settings;
+    Buffer *out = &run->out.text;
     const RewriteReport *written = &report->written;
     buffer_add_text(out, "{\"output\":");
     buffer_add_json(out, settings->output, strlen(settings->output));
@@ -141,7 +153,9 @@ static void print_json(Buffer *out, const Settings *settings, const PruneReport 
     }
     buffer_add_text(out, "],");
     written_json(out, written, report->masked ? masked_note(report) : NULL);
+    TRY(measured_json(run, measured, err));
     buffer_add_char(out, '}');
+    return output_line(&run->out, err);
 }
 
 static void print_people(Buffer *out, const PruneReport *report) {
@@ -169,7 +183,7 @@ static Status vocabulary_run(CommandRun *run, Error *err) {
     } others[] = {{"n", settings->n},           {"dim", settings->dim},
                   {"global", settings->global}, {"pattern", settings->pattern},
                   {"mode", settings->mode},     {"only", settings->only},
-                  {"store", settings->store},   {"data-samples", settings->samples}};
+                  {"store", settings->store}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (others[i].given)
             return FAIL(err, ERR_USAGE, "--%s means nothing to --method vocab", others[i].name);
@@ -181,8 +195,23 @@ static Status vocabulary_run(CommandRun *run, Error *err) {
                                                .held_out = settings->held_out,
                                                .amount = settings->amount,
                                                .min_count = settings->min_count,
-                                               .generate = settings->generate},
+                                               .generate = settings->generate,
+                                               .no_measure = settings->no_measure,
+                                               .samples = settings->samples},
                             err);
+}
+
+// What was written is told before it is measured, which may take longer.
+static Status answer(CommandRun *run, const PruneReport *report, Measured *measured, Error *err) {
+    const Settings *settings = run->settings;
+    written_tell(&report->written);
+    if (run->common.json) {
+        TRY(measured_run(run, settings->output, measured, err));
+        return print_json(run, report, measured, err);
+    }
+    print_people(&run->out.text, report);
+    TRY(output_line(&run->out, err));
+    return measured_people(run, settings->output, "pruned", measured, err);
 }
 
 static Status run(CommandRun *run, Error *err) {
@@ -193,6 +222,12 @@ static Status run(CommandRun *run, Error *err) {
     TRY(options_fill(settings, &prune, err));
     prune.threads = run->common.threads;
     prune.level = run->common.level;
+    Measured measured;
+    MeasuredAsk ask = {.data = settings->no_measure ? NULL : settings->data,
+                       .samples = settings->no_measure ? 0 : settings->samples,
+                       .decided_on = prune.data,
+                       .without = prune.data ? "--no-measure" : NULL};
+    TRY(measured_open(run, &ask, &measured, err));
     Progress progress;
     progress_init(&progress, "pruning", 0, run->common.quiet);
     prune.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
@@ -200,12 +235,7 @@ static Status run(CommandRun *run, Error *err) {
     Status status = prune_model(run->arena, run->arguments[0], settings->output, &prune, &report, err);
     progress_done(&progress);
     TRY(status);
-    written_tell(&report.written);
-    if (run->common.json)
-        print_json(&run->out.text, settings, &report);
-    else
-        print_people(&run->out.text, &report);
-    return output_line(&run->out, err);
+    return answer(run, &report, &measured, err);
 }
 
 const Command command_prune = {
@@ -231,7 +261,12 @@ const Command command_prune = {
         "\n"
         "An amount is of each weight, layer or side. A ragged or global one is of all together: then sizes differ\n"
         "from layer to layer, and hone alone loads the model. A PATTERN is one as hone quantize's --keep has it:\n"
-        "--only 'decoder.*' cuts the decoder alone.\n",
+        "--only 'decoder.*' cuts the decoder alone.\n"
+        "\n"
+        "The result is measured on --data (of vocab: on --held-out, where there is one) before the command ends: what\n"
+        "it loses, with 95 % intervals of the same rows of both models, and, on the first 32 rows one at a time in\n"
+        "turns, how many times faster it is. Rows need references, but for --no-measure. Where the same rows chose\n"
+        "what goes, the answer says so: on others more may be lost. Should measuring fail, the folder stays.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .json = true,

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "cli/command.h"
+#include "cli/measured.h"
 #include "cli/written.h"
 #include "compress/gptq_weights.h"
 
@@ -17,6 +17,8 @@ typedef struct Settings {
     int64_t samples;
     double percentile, smooth;
     bool correct_bias;
+    const char *data;
+    int64_t data_samples;
 } Settings;
 
 static const Option options[] = {
@@ -52,6 +54,10 @@ static const Option options[] = {
      offsetof(Settings, correct_bias)},
     {"loadable", 0, NULL, "write only what transformers loads too: fp16 tables beside packed layers", OPTION_FLAG,
      offsetof(Settings, loadable)},
+    {"data", 0, "DATA", "rows (JSON lines) to measure loss, speed and memory on, against MODEL's", OPTION_TEXT,
+     offsetof(Settings, data)},
+    {"data-samples", 0, "N", "rows of it at most (default: 128)", OPTION_INT, offsetof(Settings, data_samples),
+     .low = 1, .high = 1000000},
     {0},
 };
 
@@ -94,7 +100,10 @@ static void add_text(Buffer *out, const char *text) {
     buffer_add_json(out, text, strlen(text));
 }
 
-static void print_json(Buffer *out, const Settings *settings, const RewriteReport *report, const Layers *layers) {
+static Status print_json(CommandRun *run, const RewriteReport *report, const Layers *layers, const Measured *measured,
+                         Error *err) {
+    const Settings *settings = run->settings;
+    Buffer *out = &run->out.text;
     buffer_add_text(out, "{\"output\":");
     add_text(out, settings->output);
     buffer_format(
@@ -114,7 +123,9 @@ static void print_json(Buffer *out, const Settings *settings, const RewriteRepor
     }
     buffer_add_text(out, "],");
     written_json(out, report, NULL);
+    TRY(measured_json(run, measured, err));
     buffer_add_char(out, '}');
+    return output_line(&run->out, err);
 }
 
 static void print_row(Buffer *out, const char *name, size_t layers, size_t original, size_t now) {
@@ -204,10 +215,31 @@ static Status options_fill(CommandRun *run, QuantizeOptions *ret_options, Error 
     return statics_fill(run, &ret_options->statics, err);
 }
 
+// What was written is told before it is measured, which may take longer.
+static Status answer(CommandRun *run, const RewriteReport *report, Measured *measured, Error *err) {
+    const Settings *settings = run->settings;
+    Layers layers = {0};
+    Buffer *out = &run->out.text;
+    written_tell(report);
+    TRY(layers_gather(run->arena, &report->weights, &layers, err));
+    if (run->common.json) {
+        TRY(measured_run(run, settings->output, measured, err));
+        return print_json(run, report, &layers, measured, err);
+    }
+    print_people(out, report, &layers);
+    if (settings->gptq)
+        print_gptq(out, &layers);
+    TRY(output_line(&run->out, err));
+    return measured_people(run, settings->output, "quantized", measured, err);
+}
+
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     QuantizeOptions quantize = {0};
     TRY(options_fill(run, &quantize, err));
+    MeasuredAsk ask = {.data = settings->data, .samples = settings->data_samples, .decided_on = settings->calibration};
+    Measured measured;
+    TRY(measured_open(run, &ask, &measured, err));
     Progress progress;
     progress_init(&progress, "quantizing", 0, run->common.quiet);
     quantize.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
@@ -215,16 +247,7 @@ static Status run(CommandRun *run, Error *err) {
     Status status = quantize_model(run->arena, run->arguments[0], settings->output, &quantize, &report, err);
     progress_done(&progress);
     TRY(status);
-    written_tell(&report);
-    Layers layers = {0};
-    TRY(layers_gather(run->arena, &report.weights, &layers, err));
-    if (run->common.json)
-        print_json(&run->out.text, settings, &report, &layers);
-    else
-        print_people(&run->out.text, &report, &layers);
-    if (settings->gptq && !run->common.json)
-        print_gptq(&run->out.text, &layers);
-    return output_line(&run->out, err);
+    return answer(run, &report, &measured, err);
 }
 
 const Command command_quantize = {
@@ -244,6 +267,11 @@ const Command command_quantize = {
         "int4 finds the scale of each group by least squares. With --gptq the model runs over --calibration first,\n"
         "and what rounding a column of a linear does to its outputs is taken back by the columns after it; the errors\n"
         "of each linear's outputs are printed. Tables stay rounded to nearest.\n"
+        "\n"
+        "With --data the result is measured before the command ends: what it loses of ROUGE (of exact match and token\n"
+        "error for rows of input_ids and label_ids) with 95 % intervals of the same rows of both models, and, on the\n"
+        "first 32 rows one at a time in turns, how long both take and how many times faster it is. Rows need\n"
+        "references. Should measuring fail, the folder stays.\n"
         "\n"
         "A PATTERN is a glob, or a regular expression after \"re:\"; it has to match a tensor's whole name, or its\n"
         "module's, with or without \"model.\" before it: --keep '*.fc2=fp16' --keep 're:decoder.*attn.*=fp32'. The "

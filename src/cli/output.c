@@ -60,6 +60,11 @@ Status output_json(Output *out, const json_t *value, Error *err) {
     return output_line(out, err);
 }
 
+Status output_members(Output *out, const json_t *object, Error *err) {
+    json_print(object, JSON_COMPACT | JSON_EMBED, &out->text);
+    return buffer_status(&out->text, err);
+}
+
 void progress_init(Progress *progress, const char *what, uint64_t total, bool quiet) {
     *progress =
         (Progress){.what = what, .total = total, .started_ns = clock_ns(), .enabled = !quiet && isatty(STDERR_FILENO)};

@@ -36,6 +36,9 @@ MUST_CHECK Status output_flush(Output *out, Error *err);
 // A JSON value as one compact line, members in the order they were added.
 MUST_CHECK Status output_json(Output *out, const json_t *value, Error *err);
 
+// The members of an object in the same form, without its braces, for a text that has been begun.
+MUST_CHECK Status output_members(Output *out, const json_t *object, Error *err);
+
 // Progress of work that may take more than two seconds: one line on standard error, repainted at most five times a
 // second, only on a terminal and not with --quiet. progress_done wipes it.
 typedef struct Progress {

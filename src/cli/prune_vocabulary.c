@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/measured.h"
 #include "cli/runtime.h"
 #include "cli/written.h"
 #include "compress/vocabulary.h"
@@ -26,7 +27,9 @@ static void add_texts_json(Buffer *out, const char *name, const VocabularyTexts 
                   (unsigned long long)texts->tokens_now);
 }
 
-static void print_json(Buffer *out, const PruneVocabulary *wanted, const VocabularyReport *report) {
+static Status print_json(CommandRun *run, const PruneVocabulary *wanted, const VocabularyReport *report,
+                         const Measured *measured, Error *err) {
+    Buffer *out = &run->out.text;
     const RewriteReport *files = &report->files;
     buffer_add_text(out, "{\"output\":");
     buffer_add_json(out, wanted->output, strlen(wanted->output));
@@ -46,7 +49,9 @@ static void print_json(Buffer *out, const PruneVocabulary *wanted, const Vocabul
         add_texts_json(out, "held_out", &report->held_out);
     buffer_add_char(out, ',');
     written_json(out, files, NULL);
+    TRY(measured_json(run, measured, err));
     buffer_add_char(out, '}');
+    return output_line(&run->out, err);
 }
 
 static void print_texts(Buffer *out, const char *name, const VocabularyTexts *texts) {
@@ -77,9 +82,39 @@ static void print_people(Buffer *out, const VocabularyReport *report) {
                   megabytes(files->written_bytes), reduction(files->original_bytes, files->written_bytes));
 }
 
+// The runtime's threads must have ended before anything is timed.
+static Status trim(CommandRun *run, const PruneVocabulary *wanted, VocabularyOptions *options, VocabularyReport *report,
+                   Error *err) {
+    if (wanted->generate) {
+        RuntimeSettings settings = runtime_settings(run, &(RuntimeFlags){0}, GENERATE_BATCH);
+        TRY(runtime_new(run->arguments[0], &settings, &options->runtime, err));
+    }
+    Progress progress;
+    progress_init(&progress, "pruning", 0, run->common.quiet);
+    options->meter = (WorkMeter){.tell = progress_tell, .context = &progress};
+    Status status = vocabulary_trim(run->arena, run->arguments[0], wanted->output, options, report, err);
+    progress_done(&progress);
+    runtime_free(options->runtime);
+    return status;
+}
+
+static Status answer(CommandRun *run, const PruneVocabulary *wanted, const VocabularyReport *report, Measured *measured,
+                     Error *err) {
+    written_tell(&report->files);
+    if (run->common.json) {
+        TRY(measured_run(run, wanted->output, measured, err));
+        return print_json(run, wanted, report, measured, err);
+    }
+    print_people(&run->out.text, report);
+    TRY(output_line(&run->out, err));
+    return measured_people(run, wanted->output, "pruned", measured, err);
+}
+
 Status prune_vocabulary(CommandRun *run, const PruneVocabulary *wanted, Error *err) {
     if (!wanted->data)
         return FAIL(err, ERR_USAGE, "expected --data DATA, the texts whose tokens stay");
+    if (wanted->no_measure && wanted->samples)
+        return FAIL(err, ERR_USAGE, "--data-samples counts rows that are measured, and --no-measure says none are");
     VocabularyOptions options = {
         .data = wanted->data, .held_out = wanted->held_out, .min_count = (size_t)wanted->min_count};
     PruneAmount amount;
@@ -87,19 +122,16 @@ Status prune_vocabulary(CommandRun *run, const PruneVocabulary *wanted, Error *e
         TRY(prune_amount_parse(wanted->amount, &amount, err));
         options.amount = &amount;
     }
-    if (wanted->generate)
-        TRY(command_runtime(run, &(RuntimeFlags){0}, run->arguments[0], GENERATE_BATCH, &options.runtime, err));
-    Progress progress;
-    progress_init(&progress, "pruning", 0, run->common.quiet);
-    options.meter = (WorkMeter){.tell = progress_tell, .context = &progress};
+    Measured measured;
+    MeasuredAsk ask = {.data = wanted->no_measure ? NULL
+                               : wanted->held_out ? wanted->held_out
+                                                  : wanted->data,
+                       .samples = wanted->samples,
+                       .decided_on = wanted->data,
+                       .new_ids = true,
+                       .without = "--no-measure"};
+    TRY(measured_open(run, &ask, &measured, err));
     VocabularyReport report;
-    Status status = vocabulary_trim(run->arena, run->arguments[0], wanted->output, &options, &report, err);
-    progress_done(&progress);
-    TRY(status);
-    written_tell(&report.files);
-    if (run->common.json)
-        print_json(&run->out.text, wanted, &report);
-    else
-        print_people(&run->out.text, &report);
-    return output_line(&run->out, err);
+    TRY(trim(run, wanted, &options, &report, err));
+    return answer(run, wanted, &report, &measured, err);
 }

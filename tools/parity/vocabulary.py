@@ -88,7 +88,7 @@ def compare(hone, name, whole, out, data, others, known):
 def prune(hone, model, out, rows, folder):
     data = folder / "data.jsonl"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    answer = json.loads(run(hone, "prune", model, "-o", out, "--method", "vocab", "--data", data, "--json"))
+    answer = json.loads(run(hone, "prune", model, "-o", out, "--method", "vocab", "--data", data, "--no-measure", "--json"))
     run(hone, "verify", out)
     print(f"        {answer['units']} tokens to {answer['units'] - answer['removed']}, {answer['original_mb']:.2f} MB to "
           f"{answer['pruned_mb']:.2f} MB, {answer['data']['changed']} of {answer['data']['texts']} texts changed")
