@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/random.h"
-#include "measure/data.h"
+#include "measure/data_ids.h"
 
 enum { RANDOM_SAMPLES = 16 };
 
@@ -35,7 +35,7 @@ static Status random_bounds(CommandRun *run, int64_t *positions, int64_t *vocabu
 // Sources of 16 to 300 random tokens, fewer where a model takes no more, the same every time.
 static Status random_rows(CommandRun *run, DataSet *ret, Error *err) {
     Arena *arena = run->arena;
-    DataSet set = {.count = RANDOM_SAMPLES};
+    DataSet set = {.count = RANDOM_SAMPLES, .labelled = true};
     int64_t most = 300, vocabulary = 60;
     TRY(random_bounds(run, &most, &vocabulary, err));
     TRY_NEW(set.rows = arena_array(arena, set.count, sizeof *set.rows, err));
@@ -67,25 +67,23 @@ static Status row_stretch(Arena *arena, DataRow *row, size_t tokens, Error *err)
     return OK;
 }
 
-static Status rows_read(CommandRun *run, const BenchSources *sources, DataSet *ret_set, Error *err) {
-    if (sources->workload)
+static Status rows_read(CommandRun *run, const BenchSources *sources, const char *path, DataSet *ret_set, Error *err) {
+    if (sources->workload) {
         TRY(data_read(run->arena, sources->workload, sources->samples, false, ret_set, err));
-    else
+        TRY(data_ids_of(run->arena, path, path_name(sources->workload), ret_set, err));
+    } else
         TRY(random_rows(run, ret_set, err));
     if (sources->samples && sources->samples < ret_set->count)
         ret_set->count = sources->samples;
-    for (size_t i = 0; i < ret_set->count; i++) {
-        if (!ret_set->rows[i].ids)
-            return FAIL(err, ERR_FORMAT, "file '%s': row %zu has no input_ids", sources->workload, i + 1);
-        if (sources->tokens)
-            TRY(row_stretch(run->arena, &ret_set->rows[i], sources->tokens, err));
-    }
+    for (size_t i = 0; sources->tokens && i < ret_set->count; i++)
+        TRY(row_stretch(run->arena, &ret_set->rows[i], sources->tokens, err));
     return OK;
 }
 
-Status bench_work_read(CommandRun *run, const BenchSources *sources, BenchWork *ret_work, Error *err) {
+Status bench_work_read(CommandRun *run, const BenchSources *sources, const char *path, BenchWork *ret_work,
+                       Error *err) {
     DataSet set;
-    TRY(rows_read(run, sources, &set, err));
+    TRY(rows_read(run, sources, path, &set, err));
     TRY(bench_work_fill(run->arena, &set, sources->batch, ret_work, err));
     for (size_t i = 0; sources->fill && i < set.count; i++) {
         size_t last = (i / sources->batch + 1) * sources->batch;

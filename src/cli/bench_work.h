@@ -6,16 +6,17 @@
 #include "measure/bench.h"
 
 typedef struct BenchSources {
-    const char *workload; // JSON lines of {"input_ids":[...]}; NULL: random ids
+    const char *workload; // JSON lines (measure/data.h); NULL: random ids
     size_t samples;       // only the first so many; 0: all
     size_t tokens;        // every source repeated or cut to exactly so many; 0: as they are
     size_t batch;
     bool fill; // sources of a batch repeated up to the length of its longest, as engines compute that pad
 } BenchSources;
 
-// Fills sources, lengths, samples and batch of `ret_work`: in the order of the batches, sorted by length when they hold
-// more than one. Everything lives in the run's arena. ERR_FORMAT, ERR_IO.
-MUST_CHECK Status bench_work_read(CommandRun *run, const BenchSources *sources, BenchWork *ret_work, Error *err);
+// Fills the sources of `ret_work` as bench_work_fill does, for the MODEL at `path`, whose tokenizer makes ids of texts.
+// Everything lives in the run's arena. ERR_FORMAT, ERR_IO, and errors of opening the model.
+MUST_CHECK Status bench_work_read(CommandRun *run, const BenchSources *sources, const char *path, BenchWork *ret_work,
+                                  Error *err);
 
 // One sweep: what varies, and its values.
 typedef enum SweepKey { SWEEP_SOURCE, SWEEP_NEW, SWEEP_BATCH, SWEEP_BEAMS, SWEEP_THREADS, SWEEP_KEY_COUNT } SweepKey;

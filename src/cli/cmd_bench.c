@@ -18,8 +18,8 @@ typedef struct Settings {
 } Settings;
 
 static const Option options[] = {
-    {"workload", 0, "FILE", "JSON lines of {\"input_ids\":[...]} (default: random ids)", OPTION_TEXT,
-     offsetof(Settings, workload)},
+    {"workload", 0, "FILE", "JSON lines of input_ids or of texts, as hone eval takes them (default: random ids)",
+     OPTION_TEXT, offsetof(Settings, workload)},
     {"batch", 0, "N", "sources in a call", OPTION_INT, offsetof(Settings, batch), .low = 1, .high = 4096},
     {"new-tokens", 0, "N", "force every output to exactly N tokens", OPTION_INT, offsetof(Settings, new_tokens),
      .low = 1, .high = 1e6},
@@ -103,8 +103,9 @@ static Status take_turns(CommandRun *run, BenchResult *results, size_t warmup, E
     return status;
 }
 
-// Measures all models at one point into results[models].
-static Status measure(CommandRun *run, const Point *point, BenchResult *results, Error *err) {
+// One model's work at one point: the sources as its own ids.
+static Status work_make(CommandRun *run, const Point *point, const char *model, const BenchWork **ret_work,
+                        Error *err) {
     const Settings *settings = run->settings;
     BenchWork *work = arena_array(run->arena, 1, sizeof *work, err);
     TRY_NEW(work);
@@ -119,18 +120,24 @@ static Status measure(CommandRun *run, const Point *point, BenchResult *results,
                             .tokens = (size_t)point->source_tokens,
                             .batch = (size_t)point->batch,
                             .fill = settings->fill};
-    TRY(bench_work_read(run, &sources, work, err));
+    TRY(bench_work_read(run, &sources, model, work, err));
+    *ret_work = work;
+    return OK;
+}
+
+// Measures all models at one point into results[models].
+static Status measure(CommandRun *run, const Point *point, BenchResult *results, Error *err) {
+    const Settings *settings = run->settings;
     GenerationOptions generation = generation_defaults();
     TRY(apply_options(point, run->arena, &generation, err));
-    size_t batches = bench_batches(work);
-    for (size_t m = 0; m < run->argument_count; m++)
-        results[m] = (BenchResult){.model = run->arguments[m],
-                                   .work = work,
-                                   .passes = settings->passes ? (size_t)settings->passes
-                                                              : ((size_t)settings->runs + batches - 1) / batches,
-                                   .beams = generation.num_beams,
-                                   .sweep = point->sweep,
-                                   .value = point->value};
+    for (size_t m = 0; m < run->argument_count; m++) {
+        results[m] = (BenchResult){
+            .model = run->arguments[m], .beams = generation.num_beams, .sweep = point->sweep, .value = point->value};
+        TRY(work_make(run, point, run->arguments[m], &results[m].work, err));
+        size_t batches = bench_batches(results[m].work);
+        results[m].passes =
+            settings->passes ? (size_t)settings->passes : ((size_t)settings->runs + batches - 1) / batches;
+    }
     return take_turns(run, results, (size_t)settings->warmup, err);
 }
 
@@ -217,11 +224,13 @@ const Command command_bench = {
     .arguments = "MODEL...",
     .least = 1,
     .most = 64,
-    .help = "Measures models over a workload: each loads in a process of its own, and all take turns, call by call. A "
-            "call\n"
-            "is one batch, ids in to ids out; batches of more than one are sorted by length. limit_ms is what this\n"
-            "machine's read bandwidth and arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ...\n"
-            "128. What is measured is kept in a history; 'hone history' lists it.\n",
+    .help =
+        "Measures models over a workload: each loads in a process of its own, and all take turns, call by call. A "
+        "call\n"
+        "is one batch, ids in to ids out; batches of more than one are sorted by length. Texts are made ids before\n"
+        "the clock starts, by each model's own tokenizer. limit_ms is what this machine's read bandwidth and\n"
+        "arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ... 128. What is measured is kept\n"
+        "in a history; 'hone history' lists it.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.batch = 1, .warmup = 10, .runs = 100},
     .options = options,

@@ -4,21 +4,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "compress/trial_rows.h"
+#include "compress/trial.h"
+#include "measure/data_ids.h"
 
 enum { WARMUP_CALLS = 10 };
-
-static Status rows_of_model(Arena *arena, const char *path, const TrialOptions *options, DataSet *ret_set, Error *err) {
-    size_t all = options->data->count, first = options->speed_samples;
-    Arena opened;
-    arena_init(&opened, 0);
-    const Model *model;
-    Status status = model_open(&opened, path, false, &model, err);
-    if (status == OK)
-        status = trial_rows(arena, model, options, first && first < all ? first : all, ret_set, err);
-    arena_done(&opened);
-    return status;
-}
 
 static Status work_make(Arena *arena, const TrialModel *model, const TrialOptions *options, const BenchWork **ret_work,
                         Error *err) {
@@ -27,8 +16,10 @@ static Status work_make(Arena *arena, const TrialModel *model, const TrialOption
     TRY_NEW(work);
     *work = (BenchWork){.options = options->options, .context = options->context, .runtime = model->runtime};
     work->runtime.batch = batch;
-    DataSet set;
-    TRY(rows_of_model(arena, model->path, options, &set, err));
+    DataSet set = *options->data;
+    if (options->speed_samples && options->speed_samples < set.count)
+        set.count = options->speed_samples;
+    TRY(data_ids_of(arena, model->path, options->data_name, &set, err));
     TRY(bench_work_fill(arena, &set, batch, work, err));
     *ret_work = work;
     return OK;
