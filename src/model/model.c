@@ -92,15 +92,15 @@ static Status tokenizer_find_files(Arena *arena, const char *folder, bool *ret_f
     return OK;
 }
 
-// hone.json tells of layers that config.json cannot tell of.
-static Status shapes_find(Arena *arena, const char *folder, ArchInput *input, Error *err) {
+// hone.json tells of layers that config.json cannot tell of, and how to run the model.
+static Status manifest_look(Arena *arena, const char *folder, ArchInput *input, RuntimeAdvice *ret_advice, Error *err) {
     char *path = path_join(arena, folder, "hone.json", err);
     TRY_NEW(path);
     json_t *manifest;
     TRY(json_read(arena, path, true, &manifest, err));
     input->shapes = json_object_get(manifest, "shapes");
     TRY_NEW(input->shapes_name = arena_format(arena, err, "file '%s'", path));
-    return OK;
+    return advice_read(json_object_get(manifest, "runtime"), input->shapes_name, ret_advice, err);
 }
 
 enum { GRAPHS = 3 }; // encode, decode, head
@@ -205,7 +205,7 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
                        .tensors = &model->tensors,
                        .maps = checkpoint.contents,
                        .map_count = checkpoint.file_count};
-    TRY(shapes_find(arena, folder, &input, err));
+    TRY(manifest_look(arena, folder, &input, &model->info.advice, err));
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;

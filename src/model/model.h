@@ -5,6 +5,7 @@
 
 #include "arch/arch.h"
 #include "exec/session.h"
+#include "model/advice.h"
 #include "model/generation.h"
 #include "text/tokenizer.h"
 
@@ -29,6 +30,7 @@ typedef struct ModelInfo {
     size_t sparse_tensors; // kept as bitmaps in the file (tensor/sparse.h), dense here
     size_t most_positions; // tokens a source or an output may have
     SpecialIds ids;
+    RuntimeAdvice advice; // of hone.json; whoever runs the model follows it (engine/runtime.h)
 } ModelInfo;
 
 typedef struct Model Model;
