@@ -71,11 +71,13 @@ typedef struct HoneModelOptions {
     // A folder to keep packed weights in (made if missing; up to 4 GiB), so that the next start takes milliseconds and
     // processes share them; NULL: none. It must be this user's alone; where it cannot be used, weights are packed anew.
     const char *engine_cache;
+    int plain_runtime; // 1: do not use the settings that the model's hone.json recommends
 } HoneModelOptions;
 
 // Opens a model: a folder in Hugging Face layout, one that hone wrote, or one file of weights with its config.json
-// beside it. Weights are packed for this processor here, in parallel. `options` may be NULL. Files must not change
-// while the model is open: they are mapped.
+// beside it. A folder that hone wrote may recommend how to keep keys and values, and levers for greedy decoding that
+// change no output; it runs with them unless the options say otherwise. Weights are packed for this processor here, in
+// parallel. `options` may be NULL. Files must not change while the model is open: they are mapped.
 HONE_API HoneStatus hone_model_open(const char *path, const HoneModelOptions *options, HoneModel **ret_model,
                                     HoneError *ret_error);
 

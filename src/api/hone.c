@@ -68,6 +68,7 @@ static Status settings_read(const HoneModelOptions *options, RuntimeSettings *re
     HoneModelOptions given = options ? *options : (HoneModelOptions){0};
     RuntimeSettings settings = {.threads = given.threads ? given.threads : cpu_cores(),
                                 .batch = given.batch ? given.batch : USUAL_BATCH,
+                                .plain = given.plain_runtime != 0,
                                 .engine_cache = given.engine_cache};
     if (settings.batch > MOST_BATCH)
         return FAIL(err, ERR_USAGE, "batch is %zu, expected 1 to %d", settings.batch, MOST_BATCH);

@@ -62,17 +62,15 @@ json_t *bench_report_json(const CommandRun *run, const BenchResult *result, Erro
         "source_tokens", (json_int_t)tokens, "new_tokens", lengths, "ms_per_sample", ms_per_sample, "samples_per_s",
         1e3 / ms_per_sample, "mean_ms", latency.mean_ms, "p50_ms", latency.p50_ms, "p95_ms", latency.p95_ms, "p99_ms",
         latency.p99_ms, "weights_mb", r->weights_mb, "rss_mb", r->rss_mb, "peak_rss_mb", r->peak_rss_mb, "load_ms",
-        r->load_ms, "limit_ms", r->limit_ms, "kv_type", kv_kind_name(work->runtime.kv_kind), "kv_token_kb",
-        r->kv_token_kb, "cpu", cpu_level_name(run->common.level), "digest", r->digest);
+        r->load_ms, "limit_ms", r->limit_ms, "kv_type", kv_kind_name(r->runtime.kv_kind), "kv_token_kb", r->kv_token_kb,
+        "cpu", cpu_level_name(run->common.level), "digest", r->digest);
     bool good = line && json_object_set_new(line, "vocabulary", json_integer((json_int_t)r->vocabulary)) == 0;
     if (good && result->sweep)
         good = json_object_set_new(line, "sweep", json_string(sweep_key_name(result->sweep->key))) == 0 &&
                json_object_set_new(line, "value", json_integer(result->value)) == 0;
-    RuntimeFlags flags = {.lm_head_screen = work->runtime.lm_head_screen,
-                          .lookup_decoding = work->runtime.lookup_decoding};
-    good = good && levers_report(&flags, &r->counts, line);
+    good = good && levers_report(&r->runtime, &r->counts, line);
     if (r->screen_refusal[0])
-        levers_tell(run, &flags, &r->counts, r->screen_refusal);
+        levers_tell(run, &r->runtime, &r->counts, r->screen_refusal);
     if (good)
         return line;
     json_decref(line);

@@ -81,7 +81,7 @@ static Status evaluate_model(CommandRun *run, const char *path, const DataSet *d
     }
     progress_done(&outputs->progress);
     if (status == OK && (!run->common.json || engine_screen_refusal(runtime->engine)))
-        levers_tell(run, &settings->runtime, &ret->counts, engine_screen_refusal(runtime->engine));
+        levers_tell(run, &ret->runtime, &ret->counts, engine_screen_refusal(runtime->engine));
     runtime_free(runtime);
     return status;
 }
@@ -90,7 +90,7 @@ static json_t *paired_json(const double *baseline, const double *candidate, size
     return loss_json(statistics_paired_loss(baseline, candidate, count, less_is_better, BOOTSTRAP_SEED));
 }
 
-static json_t *evaluation_json(const RuntimeFlags *flags, const Evaluation *e) {
+static json_t *evaluation_json(const Evaluation *e) {
     json_t *report = json_pack("{s:I}", "samples", (json_int_t)e->samples);
     if (e->labelled) {
         json_object_set_new(
@@ -105,7 +105,7 @@ static json_t *evaluation_json(const RuntimeFlags *flags, const Evaluation *e) {
                             interval_json(rouge_aggregate_interval(&e->rouge, k, ROUGE_FMEASURE, BOOTSTRAP_SEED)));
     json_object_set_new(report, "ms_per_sample", json_real(e->ms_per_sample));
     json_object_set_new(report, "outputs_sha256", json_string(e->outputs_sha256));
-    levers_report(flags, &e->counts, report);
+    levers_report(&e->runtime, &e->counts, report);
     return report;
 }
 
@@ -152,10 +152,9 @@ static void print_people(Buffer *text, const json_t *report) {
 }
 
 static Status report_write(CommandRun *run, const Evaluation *e, const Evaluation *base, Error *err) {
-    const RuntimeFlags *flags = &((const Settings *)run->settings)->runtime;
-    json_t *report = evaluation_json(flags, e);
+    json_t *report = evaluation_json(e);
     if (base) {
-        json_object_set_new(report, "baseline", evaluation_json(flags, base));
+        json_object_set_new(report, "baseline", evaluation_json(base));
         json_object_set_new(report, "loss", losses_json(base, e));
     }
     Status status;

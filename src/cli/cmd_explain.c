@@ -125,14 +125,30 @@ static Status plan_print(CommandRun *run, Session *session, const char *name, co
     return output_line(&run->out, err);
 }
 
-static Status kv_print(CommandRun *run, const RuntimeFlags *flags, const Session *session, Error *err) {
-    KvKind kind = runtime_settings(run, flags, 1).kv_kind;
-    double token = (double)session_page_bytes(session_model(session), kind) / KV_BLOCK_TOKENS;
+// How the model runs, and what its hone.json says of that.
+static Status settings_print(CommandRun *run, const Runtime *runtime, Error *err) {
+    const RuntimeSettings *settings = &runtime->settings;
+    const RuntimeAdvice *advice = &runtime->info->advice;
+    const Session *session = engine_session(runtime->engine);
+    Buffer *text = &run->out.text;
+    double token = (double)session_page_bytes(session_model(session), settings->kv_kind) / KV_BLOCK_TOKENS;
     double pool = (double)session_memory(session).kv_bytes;
-    buffer_format(&run->out.text,
-                  run->common.json ? "{\"kv_type\":\"%s\",\"kv_token_kb\":%.3f,\"kv_pool_mb\":%.1f}"
-                                   : "K/V: %s, %.3f kB a token in all layers, a pool of %.1f MB",
-                  kv_kind_name(kind), token / 1e3, pool / 1e6);
+    if (run->common.json) {
+        json_t *line =
+            json_pack("{s:s, s:f, s:f, s:b, s:b, s:o}", "kv_type", kv_kind_name(settings->kv_kind), "kv_token_kb",
+                      token / 1e3, "kv_pool_mb", pool / 1e6, "lm_head_screen", settings->lm_head_screen,
+                      "lookup_decoding", settings->lookup_decoding, "recommended", advice_json(advice));
+        Status status = output_json(&run->out, line, err);
+        json_decref(line);
+        return status;
+    }
+    buffer_format(text, "K/V: %s, %.3f kB a token in all layers, a pool of %.1f MB", kv_kind_name(settings->kv_kind),
+                  token / 1e3, pool / 1e6);
+    if (advice_is_there(advice)) {
+        buffer_add_text(text, "\nhone.json recommends ");
+        advice_print(advice, text);
+        buffer_add_text(text, settings->plain ? ": left off by --plain-runtime" : "");
+    }
     return output_line(&run->out, err);
 }
 
@@ -162,7 +178,7 @@ static Status run(CommandRun *run, Error *err) {
     TRY(plan_print(run, session, "decode", session_decode_plan(session), rows, tokens, err));
     TRY(plan_print(run, session, "head", session_head_plan(session), rows, tokens, err));
     TRY(explain_region(run, runtime->pool, err));
-    return kv_print(run, &asked.runtime, session, err);
+    return settings_print(run, runtime, err);
 }
 
 const Command command_explain = {
@@ -172,7 +188,8 @@ const Command command_explain = {
     .help =
         "Runs a model on made-up tokens and prints its plans: each step's operator and shapes, kernel, place of its\n"
         "result in the block of intermediates, bytes of weights, operations, and measured time; for products with\n"
-        "weights the tile, and the kernels and tiles that were timed for it; and where the packed weights came from.\n",
+        "weights the tile, and the kernels and tiles that were timed for it; where the packed weights came from; and\n"
+        "how keys and values are kept, with what the model's hone.json recommends.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.rows = 1},
     .options = options,

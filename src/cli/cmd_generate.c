@@ -148,7 +148,7 @@ static Status run(CommandRun *run, Error *err) {
     buffer_done(&g.text);
     TRY(status);
     EngineCounts counts = engine_counts(g.runtime->engine);
-    levers_tell(run, &g.settings->runtime, &counts, engine_screen_refusal(g.runtime->engine));
+    levers_tell(run, &g.runtime->settings, &counts, engine_screen_refusal(g.runtime->engine));
     return lines_verdict(g.bad, count, err);
 }
 

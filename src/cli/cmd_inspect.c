@@ -124,6 +124,8 @@ static Status model_describe(json_t *report, const Model *model, Error *err) {
     if (info->sparse_tensors)
         json_object_set_new(report, "bitmap_weights", json_integer((json_int_t)info->sparse_tensors));
     TRY(shapes_describe(report, info, err));
+    if (advice_is_there(&info->advice))
+        failed |= json_object_set_new(report, "runtime", advice_json(&info->advice));
     return failed ? FAIL(err, ERR_MEMORY, "no memory to describe the model") : OK;
 }
 
@@ -146,7 +148,7 @@ static void print_shapes(Buffer *text, const char *side, const json_t *shapes) {
     }
 }
 
-static void print_people(Buffer *text, const json_t *report) {
+static void print_people(Buffer *text, const json_t *report, const RuntimeAdvice *advice) {
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)report, key, value) {
@@ -154,6 +156,11 @@ static void print_people(Buffer *text, const json_t *report) {
             buffer_format(text, "%-16s %s\n", key, json_string_value(value));
         else if (json_is_integer(value))
             buffer_format(text, "%-16s %lld\n", key, (long long)json_integer_value(value));
+    }
+    if (advice_is_there(advice)) {
+        buffer_format(text, "%-16s ", "runtime");
+        advice_print(advice, text);
+        buffer_add_char(text, '\n');
     }
     print_shapes(text, "encoder", json_object_get(report, "shapes"));
     print_shapes(text, "decoder", json_object_get(report, "shapes"));
@@ -171,7 +178,7 @@ static void print_people(Buffer *text, const json_t *report) {
 }
 
 // One file of tensors without a config.json beside it can still be looked into.
-static Status describe(CommandRun *run, json_t *report, Error *err) {
+static Status describe(CommandRun *run, json_t *report, RuntimeAdvice *ret_advice, Error *err) {
     const Settings *settings = run->settings;
     const char *path = run->arguments[0];
     char *beside = arena_format(run->arena, err, "%.*sconfig.json", (int)(path_name(path) - path), path);
@@ -185,6 +192,7 @@ static Status describe(CommandRun *run, json_t *report, Error *err) {
     const Model *model;
     TRY(model_open(run->arena, path, true, &model, err));
     TRY(model_describe(report, model, err));
+    *ret_advice = model_info(model)->advice;
     return tensors_describe(report, model_tensors(model), settings->tensors, err);
 }
 
@@ -192,11 +200,12 @@ static Status run(CommandRun *run, Error *err) {
     json_t *report = json_object();
     if (!report)
         return FAIL(err, ERR_MEMORY, "no memory to describe the model");
-    Status status = describe(run, report, err);
+    RuntimeAdvice advice = {0};
+    Status status = describe(run, report, &advice, err);
     if (status == OK && run->common.json)
         status = output_json(&run->out, report, err);
     else if (status == OK) {
-        print_people(&run->out.text, report);
+        print_people(&run->out.text, report, &advice);
         status = output_line(&run->out, err);
     }
     json_decref(report);

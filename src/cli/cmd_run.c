@@ -202,7 +202,8 @@ static Status forward(CommandRun *run, const Model *model, const Ids inputs[INPU
                     f.target->length, m->most_positions);
     TRY(forward_buffers(run->arena, &f, err));
     SessionLimits limits = {.most_rows = f.target->length, .most_source_tokens = f.source->length};
-    limits.kv_kind = runtime_settings(run, &((const Settings *)run->settings)->runtime, 1).kv_kind;
+    RuntimeSettings asked = runtime_settings(run, &((const Settings *)run->settings)->runtime, 1);
+    limits.kv_kind = runtime_follow(&asked, &model_info(model)->advice).kv_kind;
     limits.pages = f.source->length / KV_BLOCK_TOKENS + f.target->length / KV_BLOCK_TOKENS + 2;
     TRY(session_new(m, kernels, pool, &limits, &f.session, err));
     Status status = forward_all(&f, err);

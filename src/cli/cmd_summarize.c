@@ -132,7 +132,7 @@ static Status run(CommandRun *run, Error *err) {
     buffer_done(&s.text);
     TRY(status);
     EngineCounts counts = engine_counts(s.runtime->engine);
-    levers_tell(run, &settings->runtime, &counts, engine_screen_refusal(s.runtime->engine));
+    levers_tell(run, &s.runtime->settings, &counts, engine_screen_refusal(s.runtime->engine));
     return lines_verdict(s.bad, s.count, err);
 }
 

@@ -21,16 +21,16 @@ Status levers_check(const RuntimeFlags *flags, const GenerationOptions *options,
     return OK;
 }
 
-bool levers_report(const RuntimeFlags *flags, const EngineCounts *counts, json_t *report) {
+bool levers_report(const RuntimeSettings *settings, const EngineCounts *counts, json_t *report) {
     bool good = true;
     uint64_t decided = counts->screened_rows - counts->unproven_rows;
-    if (flags->lm_head_screen)
+    if (settings->lm_head_screen)
         good &= json_object_set_new(report, "lm_head_screen",
                                     json_pack("{s:I, s:I, s:f, s:f}", "rows", (json_int_t)counts->screened_rows,
                                               "fallbacks", (json_int_t)counts->unproven_rows, "fallback_share",
                                               share(counts->unproven_rows, counts->screened_rows), "candidates_per_row",
                                               share(counts->rescored_words, decided))) == 0;
-    if (flags->lookup_decoding)
+    if (settings->lookup_decoding)
         good &= json_object_set_new(
                     report, "lookup_decoding",
                     json_pack("{s:I, s:I, s:I, s:f, s:f}", "steps", (json_int_t)counts->greedy_steps, "guessed",
@@ -40,20 +40,21 @@ bool levers_report(const RuntimeFlags *flags, const EngineCounts *counts, json_t
     return good;
 }
 
-void levers_tell(const CommandRun *run, const RuntimeFlags *flags, const EngineCounts *counts, const char *refusal) {
+void levers_tell(const CommandRun *run, const RuntimeSettings *settings, const EngineCounts *counts,
+                 const char *refusal) {
     if (run->common.quiet)
         return;
     if (refusal)
-        fprintf(stderr, "hone: --lm-head-screen is left off: %s\n", refusal);
-    else if (flags->lm_head_screen)
+        fprintf(stderr, "hone: the screen of the lm head is left off: %s\n", refusal);
+    else if (settings->lm_head_screen && (counts->screened_rows || !settings->screen_greedy_only))
         fprintf(stderr,
                 "hone: lm head screen: %llu rows, %.2f %% of them needed the whole head, %.1f words rescored for each "
                 "of the others\n",
                 (unsigned long long)counts->screened_rows, 100 * share(counts->unproven_rows, counts->screened_rows),
                 share(counts->rescored_words, counts->screened_rows - counts->unproven_rows));
-    if (flags->lookup_decoding)
+    if (settings->lookup_decoding && counts->greedy_steps)
         fprintf(stderr, "hone: lookup decoding: %llu of %llu guesses were right (%.1f %%), %.2f tokens a step\n",
                 (unsigned long long)counts->guessed_right, (unsigned long long)counts->guessed,
                 100 * share(counts->guessed_right, counts->guessed),
-                counts->greedy_steps ? 1 + share(counts->guessed_right, counts->greedy_steps) : 0);
+                1 + share(counts->guessed_right, counts->greedy_steps));
 }

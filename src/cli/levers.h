@@ -9,8 +9,10 @@
 // ERR_USAGE where lookup decoding is asked for and `options` are not greedy.
 MUST_CHECK Status levers_check(const RuntimeFlags *flags, const GenerationOptions *options, Error *err);
 
-// Adds "lm_head_screen" and "lookup_decoding" to a report, each where it was asked for. False: no memory.
-bool levers_report(const RuntimeFlags *flags, const EngineCounts *counts, json_t *report);
+// Adds "lm_head_screen" and "lookup_decoding" to a report, each where a model ran with it. False: no memory.
+bool levers_report(const RuntimeSettings *settings, const EngineCounts *counts, json_t *report);
 
-// The same for people, on standard error, and why there is no screen (`refusal`, or NULL); nothing with --quiet.
-void levers_tell(const CommandRun *run, const RuntimeFlags *flags, const EngineCounts *counts, const char *refusal);
+// The same for people, on standard error, and why there is no screen (`refusal`, or NULL); nothing with --quiet, nor of
+// levers that the model's advice brought and that had nothing to do.
+void levers_tell(const CommandRun *run, const RuntimeSettings *settings, const EngineCounts *counts,
+                 const char *refusal);

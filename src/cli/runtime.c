@@ -7,12 +7,14 @@
 #include "base/cache.h"
 
 const Option runtime_options[] = {
-    {"kv-type", 0, "TYPE", "keep keys and values as f32 (default), f16 or int8", OPTION_TEXT,
-     offsetof(RuntimeFlags, kv_type), .choices = "f32|f16|int8"},
+    {"kv-type", 0, "TYPE", "keep keys and values as f32, f16 or int8 (default: as hone.json says, else f32)",
+     OPTION_TEXT, offsetof(RuntimeFlags, kv_type), .choices = "f32|f16|int8"},
     {"lm-head-screen", 0, NULL, "choose greedy tokens by a 4-bit copy of the head, where that is proven right",
      OPTION_FLAG, offsetof(RuntimeFlags, lm_head_screen)},
     {"lookup-decoding", 0, NULL, "guess greedy tokens from the source, several in a step", OPTION_FLAG,
      offsetof(RuntimeFlags, lookup_decoding)},
+    {"plain-runtime", 0, NULL, "do not use the settings that the model's hone.json recommends", OPTION_FLAG,
+     offsetof(RuntimeFlags, plain_runtime)},
     {"engine-cache", 0, "DIR", "keep packed weights there, or 'none' (default: the user's cache)", OPTION_TEXT,
      offsetof(RuntimeFlags, engine_cache)},
     {0},
@@ -33,10 +35,11 @@ RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flag
                                 .batch = batch,
                                 .lm_head_screen = flags->lm_head_screen,
                                 .lookup_decoding = flags->lookup_decoding,
+                                .plain = flags->plain_runtime,
                                 .skips_scores = !flags->needs_scores};
     settings.engine_cache = engine_cache_choose(run->arena, flags->engine_cache);
     if (flags->kv_type)
-        kv_kind_from_name(flags->kv_type, &settings.kv_kind);
+        settings.kv_said = kv_kind_from_name(flags->kv_type, &settings.kv_kind);
     return settings;
 }
 

@@ -7,9 +7,9 @@
 
 // What commands that run models take besides the common options: an OPTION_TABLE of RuntimeFlags.
 typedef struct RuntimeFlags {
-    const char *kv_type;      // NULL: f32
+    const char *kv_type;      // NULL: as the model's hone.json says, else f32
     const char *engine_cache; // folder; "none"; NULL: the user's
-    bool lm_head_screen, lookup_decoding;
+    bool lm_head_screen, lookup_decoding, plain_runtime;
     bool needs_scores; // no option: a command that shows scores has it among its defaults
 } RuntimeFlags;
 

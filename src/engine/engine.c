@@ -110,6 +110,7 @@ static Status make_head(Engine *engine, const SessionModel *model, const Kernels
     engine->flight_settings = (FlightSettings){.vocabulary = model->vocabulary,
                                                .width = model->width,
                                                .screens = head->screen != NULL,
+                                               .screens_beams = head->screen && !engine->settings.screen_greedy_only,
                                                .skips_scores = engine->settings.skips_scores,
                                                .guesses = engine->settings.lookup_decoding};
     return head_make(&engine->arena, head, err);

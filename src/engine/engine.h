@@ -44,6 +44,7 @@ typedef struct EngineSettings {
     const char *engine_cache;  // folder of packed weights (exec/engine_cache.h); NULL: none
     size_t kv_bytes;           // of the K/V pages, beyond what one request may need; 0: 1 GiB
     bool lm_head_screen;       // choose tokens by a screen of the head where that is proven (exec/screen.h)
+    bool screen_greedy_only;   // beams do without it
     bool lookup_decoding;      // guess what greedy sequences go on with (engine/lookup.h)
     bool skips_scores;         // nobody reads the scores of greedy sequences: a screen need not find them
 } EngineSettings;

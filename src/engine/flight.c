@@ -61,7 +61,7 @@ static Status make_lists(Flight *flight, Error *err) {
         TRY_NEW(flight->scratch =
                     arena_array(arena, most_rows(flight) * flight->rules.max_length, sizeof *flight->scratch, err));
     flight->guess = NULL;
-    if (flight->beam && flight->settings.screens && !flight->rules.options.do_sample)
+    if (flight->beam && flight->settings.screens_beams && !flight->rules.options.do_sample)
         TRY(beam_guess_make(arena, &flight->rules, flight->settings.width, &flight->guess, err));
     if (flight->greedy && flight->settings.screens && !flight->settings.skips_scores) {
         TRY_NEW(flight->late = arena_array(arena, flight->rules.max_length, sizeof *flight->late, err));

@@ -13,6 +13,7 @@
 typedef struct FlightSettings {
     size_t vocabulary, width; // width: of a state
     bool screens;             // tokens may be chosen without the log-probabilities
+    bool screens_beams;       // those of beams too
     bool skips_scores;        // which nobody reads then
     bool guesses;             // several tokens in a step (engine/lookup.h)
 } FlightSettings;

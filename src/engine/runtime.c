@@ -16,17 +16,32 @@ void runtime_free(Runtime *runtime) {
     memory_free(runtime);
 }
 
-static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *settings, Error *err) {
-    kernels_pick(settings->level, &runtime->kernels);
-    TRY(pool_new(settings->threads, &runtime->pool, err));
+RuntimeSettings runtime_follow(const RuntimeSettings *asked, const RuntimeAdvice *advice) {
+    RuntimeSettings settings = *asked;
+    if (asked->plain)
+        return settings;
+    if (advice->kv_told && !asked->kv_said)
+        settings.kv_kind = advice->kv_kind;
+    settings.screen_greedy_only |= advice->lm_head_screen && !asked->lm_head_screen;
+    settings.lm_head_screen |= advice->lm_head_screen;
+    settings.lookup_decoding |= advice->lookup_decoding;
+    return settings;
+}
+
+static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *asked, Error *err) {
+    kernels_pick(asked->level, &runtime->kernels);
+    TRY(pool_new(asked->threads, &runtime->pool, err));
     TRY(model_open(&runtime->arena, path, true, &runtime->model, err));
     runtime->info = model_info(runtime->model);
     if (model_tokenizer(runtime->model))
         TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
+    const RuntimeSettings *settings = &runtime->settings;
+    runtime->settings = runtime_follow(asked, &runtime->info->advice);
     EngineSettings engine = {.most_requests = settings->batch,
                              .kv_kind = settings->kv_kind,
                              .engine_cache = settings->engine_cache,
                              .lm_head_screen = settings->lm_head_screen,
+                             .screen_greedy_only = settings->screen_greedy_only,
                              .lookup_decoding = settings->lookup_decoding,
                              .skips_scores = settings->skips_scores};
     return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, &engine, &runtime->engine, err);

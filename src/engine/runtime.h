@@ -7,20 +7,28 @@
 #include "model/model.h"
 
 typedef struct RuntimeSettings {
-    CpuLevel level;                                     // kernels no stronger than this
-    int threads;                                        // at least 1
-    size_t batch;                                       // requests in flight
-    KvKind kv_kind;                                     // how K and V are kept
-    bool lm_head_screen, lookup_decoding, skips_scores; // EngineSettings'
-    const char *engine_cache;                           // folder of packed weights (exec/engine_cache.h); NULL: none
+    CpuLevel level;                       // kernels no stronger than this
+    int threads;                          // at least 1
+    size_t batch;                         // requests in flight
+    KvKind kv_kind;                       // how K and V are kept
+    bool kv_said;                         // kv_kind is meant, whatever the model's advice
+    bool lm_head_screen, lookup_decoding; // EngineSettings'
+    bool screen_greedy_only, skips_scores;
+    bool plain;               // the model's advice (model/advice.h) is not followed
+    const char *engine_cache; // folder of packed weights (exec/engine_cache.h); NULL: none
 } RuntimeSettings;
+
+// What a model runs with: what was asked for, and its own advice where nothing was. Levers that only the advice names
+// are for greedy decoding; other requests do without them.
+RuntimeSettings runtime_follow(const RuntimeSettings *asked, const RuntimeAdvice *advice);
 
 typedef struct Runtime {
     Kernels kernels;
     Pool *pool;
     const Model *model;
     const ModelInfo *info;
-    Encoder *encoder; // NULL when the model has no tokenizer
+    RuntimeSettings settings; // as it runs: the model's advice followed
+    Encoder *encoder;         // NULL when the model has no tokenizer
     Engine *engine;
     Arena arena; // the model's
 } Runtime;

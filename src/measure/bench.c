@@ -143,7 +143,9 @@ static Status load(Child *child, const char *model, Error *err) {
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
     child->report.weights_mb = (double)child->runtime->info->weight_bytes / 1e6;
     child->report.kv_token_kb =
-        (double)session_page_bytes(model_session(child->runtime->model), work->runtime.kv_kind) / KV_BLOCK_TOKENS / 1e3;
+        (double)session_page_bytes(model_session(child->runtime->model), child->runtime->settings.kv_kind) /
+        KV_BLOCK_TOKENS / 1e3;
+    child->report.runtime = child->runtime->settings;
     child->report.vocabulary = child->runtime->info->vocabulary;
     TRY(generation_change(child->runtime->model, &child->runtime->arena, work->options, work->context,
                           &child->generation, err));

@@ -30,6 +30,7 @@ typedef struct BenchReport {
     double load_ms, weights_mb, rss_mb, peak_rss_mb;
     double kv_token_kb; // K and V of one token, all layers
     size_t vocabulary;
+    RuntimeSettings runtime;                // as it ran: the model's advice followed
     EngineCounts counts;                    // over all calls, warm-up included
     char screen_refusal[256];               // why there is no screen of the head; empty: nothing to say
     double limit_ms;                        // per sample, as measure/limit.h has it

@@ -149,6 +149,7 @@ Status evaluate(Runtime *runtime, const DataSet *data, const EvaluateSettings *s
     if (evaluation.labelled)
         token_errors_scale(&loop);
     sha256_text(&loop.hash, evaluation.outputs_sha256);
+    evaluation.runtime = runtime->settings;
     evaluation.counts = engine_counts(runtime->engine);
     *ret = evaluation;
     return OK;

@@ -27,6 +27,7 @@ typedef struct Evaluation {
     Buffer exact, token_error; // of doubles; the mean of token_error is all edit distances over all labels (start, end
                                // and padding left out on both sides)
     double ms_per_sample;      // tokenizing and generating, scoring left out
+    RuntimeSettings runtime;   // as it ran
     EngineCounts counts;       // of the runtime so far
     char outputs_sha256[65];   // of the outputs' ids, one JSON array a line
 } Evaluation;

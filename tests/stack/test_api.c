@@ -364,7 +364,38 @@ START_TEST(test_engine_cache) {
 }
 END_TEST
 
-TEST_MAIN("stack/api", test_engine_cache, test_version_and_status_names, test_info, test_tokenize_and_back,
-          test_generate_text_and_ids_alike, test_bad_inputs_fail_alone, test_wrong_options_fail_the_call,
-          test_wrong_models_are_explained, test_model_without_tokenizer, test_one_model_from_many_threads,
-          test_many_inputs_keep_their_order)
+// A hone.json that recommends INT8 keys and values makes the reserved memory smaller; plain_runtime leaves it as it
+// was.
+START_TEST(test_recommended_settings) {
+    Error err;
+    model_with_words(4);
+    size_t plain_bytes = hone_model_info(model)->memory_bytes;
+    static const char advice[] = "{\"runtime\": {\"kv_type\": \"int8\", \"lookup_decoding\": true}}",
+                      wrong[] = "{\"runtime\": {\"kv_type\": \"int2\"}}";
+    CHECK_OK(file_replace(scratch_path(&scratch, "hone.json"), advice, strlen(advice), &err));
+    for (int plain = 0; plain < 2; plain++) {
+        HoneModelOptions options = {.threads = 1, .batch = 4, .plain_runtime = plain};
+        HoneModel *opened;
+        HoneResults *results;
+        HoneInput input = text_input("w4 w17 w23 w95");
+        ck_assert_msg(hone_model_open(scratch.path, &options, &opened, &error) == HONE_OK, "%s", error.message);
+        size_t bytes = hone_model_info(opened)->memory_bytes;
+        ck_assert(plain ? bytes == plain_bytes : bytes < plain_bytes);
+        // lookup decoding is recommended, and beams do without it
+        ck_assert_int_eq(hone_generate(opened, &input, 1, "{\"num_beams\": 3}", &results, &error), HONE_OK);
+        ck_assert_int_eq(results->items[0].status, HONE_OK);
+        hone_results_free(results);
+        hone_model_free(opened);
+    }
+    CHECK_OK(file_replace(scratch_path(&scratch, "hone.json"), wrong, strlen(wrong), &err));
+    HoneModel *none = NULL;
+    ck_assert_int_eq(hone_model_open(scratch.path, NULL, &none, &error), HONE_ERROR_FORMAT);
+    ck_assert_msg(strstr(error.message, "'kv_type' is \"int2\"") != NULL, "%s", error.message);
+    done();
+}
+END_TEST
+
+TEST_MAIN("stack/api", test_engine_cache, test_recommended_settings, test_version_and_status_names, test_info,
+          test_tokenize_and_back, test_generate_text_and_ids_alike, test_bad_inputs_fail_alone,
+          test_wrong_options_fail_the_call, test_wrong_models_are_explained, test_model_without_tokenizer,
+          test_one_model_from_many_threads, test_many_inputs_keep_their_order)
