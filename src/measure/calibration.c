@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Running the samples: tokenize all, encode, decode the references, generate.
+// Running the samples: encode, decode the references, generate.
 #include "measure/calibration.h"
 
 #include <string.h>
 
 #include "measure/calibration_readers.h"
+#include "measure/token_samples.h"
 
-enum { STEP_ROWS = 64, NEW_TOKENS = 64, MOST_UNKNOWN_PERCENT = 20 };
+enum { STEP_ROWS = 64, NEW_TOKENS = 64 };
 
 typedef struct Sample {
-    const int32_t *ids, *labels;
-    size_t id_count, label_count;
+    const TokenSample *tokens;
     Source *source;
     int32_t *slots;
     int32_t token; // to be decoded next
@@ -22,104 +22,32 @@ typedef struct Run {
     Arena scratch;
     const Model *model;
     const CalibrationSettings *settings;
-    Encoder *encoder;
     Session *session;
     Readers readers;
+    TokenSamples tokens;
     Sample *samples;
     Calibration *result;
-    size_t unknown_tokens, text_tokens, most_ids, most_labels, most_new;
+    size_t most_new;
 } Run;
-
-// As the settings name it, or as vocabularies without settings spell it.
-static int64_t unknown_token(const Tokenizer *tokenizer) {
-    static const char *const spellings[] = {"<unk>", "[UNK]"};
-    int64_t id = tokenizer_special_id(tokenizer, "unk_token");
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings && id == TOKEN_NONE; i++)
-        id = tokenizer_find(tokenizer, spellings[i], strlen(spellings[i]));
-    return id;
-}
-
-static Status text_encode(Run *run, size_t index, Bytes text, const int32_t **ret_ids, size_t *ret_count, Error *err) {
-    const Tokenizer *tokenizer = model_tokenizer(run->model);
-    Truncation cut = {.max_tokens = model_info(run->model)->most_positions};
-    Encoding encoding;
-    if (encoder_encode(run->encoder, (const char *)text.data, text.size, NULL, 0, (EncodeOptions){true, &cut},
-                       &encoding, err) != OK)
-        return error_context(err, "calibration data '%s', sample %zu", run->settings->data_name, index + 1);
-    int32_t *ids = arena_array(&run->scratch, encoding.count + 1, sizeof *ids, err);
-    TRY_NEW(ids);
-    int64_t unknown = unknown_token(tokenizer);
-    for (size_t i = 0; i < encoding.count; i++) {
-        ids[i] = encoding.ids[i];
-        run->unknown_tokens += ids[i] == unknown;
-    }
-    run->text_tokens += encoding.count;
-    *ret_ids = ids;
-    *ret_count = encoding.count;
-    return OK;
-}
-
-static Status ids_check(const Run *run, size_t index, const int32_t *ids, size_t count, Error *err) {
-    size_t vocabulary = model_info(run->model)->vocabulary;
-    for (size_t i = 0; i < count; i++)
-        if (ids[i] < 0 || (size_t)ids[i] >= vocabulary)
-            return FAIL(err, ERR_FORMAT,
-                        "calibration data '%s': sample %zu holds token id %d, outside the model's "
-                        "vocabulary of %zu",
-                        run->settings->data_name, index + 1, ids[i], vocabulary);
-    return OK;
-}
-
-static Status sample_fill(Run *run, const DataRow *row, size_t index, Sample *sample, Error *err) {
-    size_t most = model_info(run->model)->most_positions;
-    if (row->ids) {
-        *sample = (Sample){
-            .ids = row->ids, .id_count = row->id_count, .labels = row->labels, .label_count = row->label_count};
-    } else {
-        Bytes source = {(const unsigned char *)row->source, row->source_bytes};
-        TRY(text_encode(run, index, source, &sample->ids, &sample->id_count, err));
-        if (row->reference_count)
-            TRY(text_encode(run, index, row->references[0], &sample->labels, &sample->label_count, err));
-    }
-    sample->id_count = sample->id_count < most ? sample->id_count : most;
-    sample->label_count = sample->label_count < most ? sample->label_count : most;
-    if (!sample->id_count)
-        return FAIL(err, ERR_FORMAT, "calibration data '%s': sample %zu has no tokens", run->settings->data_name,
-                    index + 1);
-    TRY(ids_check(run, index, sample->ids, sample->id_count, err));
-    return ids_check(run, index, sample->labels, sample->label_count, err);
-}
 
 // All samples as ids, before anything runs: what is wrong with the data is told at once.
 static Status samples_make(Run *run, const DataSet *data, Error *err) {
     Calibration *result = run->result;
-    size_t most = run->settings->most_samples;
+    TokenSamples *tokens = &run->tokens;
     const char *name = run->settings->data_name;
-    result->samples = most && most < data->count ? most : data->count;
-    TRY_NEW(run->samples = arena_array(&run->scratch, result->samples, sizeof *run->samples, err));
-    if (!data->labelled && !model_tokenizer(run->model))
-        return FAIL(err, ERR_UNSUPPORTED, "model '%s' has no tokenizer files: calibration data has to be input_ids",
-                    model_info(run->model)->path);
-    if (!data->labelled)
-        TRY(encoder_new(model_tokenizer(run->model), &run->encoder, err));
-    for (size_t i = 0; i < result->samples; i++) {
-        Sample *sample = &run->samples[i];
-        TRY(sample_fill(run, &data->rows[i], i, sample, err));
-        result->source_tokens += sample->id_count;
-        result->reference_tokens += sample->label_count;
-        run->most_ids = sample->id_count > run->most_ids ? sample->id_count : run->most_ids;
-        run->most_labels = sample->label_count > run->most_labels ? sample->label_count : run->most_labels;
-    }
-    if (run->unknown_tokens * 100 > run->text_tokens * MOST_UNKNOWN_PERCENT)
+    TRY(token_samples_make(&run->scratch, run->model, data, run->settings->most_samples, "calibration data", name,
+                           tokens, err));
+    result->samples = tokens->count;
+    result->source_tokens = tokens->source_tokens;
+    result->reference_tokens = tokens->label_tokens;
+    if (tokens->source_tokens < CALIBRATION_LEAST_TOKENS)
         return FAIL(err, ERR_FORMAT,
-                    "calibration data '%s': the tokenizer does not know %zu of its %zu tokens: it is "
-                    "in another language or script than the tokenizer can see",
-                    name, run->unknown_tokens, run->text_tokens);
-    if (result->source_tokens < CALIBRATION_LEAST_TOKENS)
-        return FAIL(err, ERR_FORMAT,
-                    "calibration data '%s' is too short: its sources have %zu tokens in %zu samples, "
-                    "and at least %d are needed",
-                    name, result->source_tokens, result->samples, CALIBRATION_LEAST_TOKENS);
+                    "calibration data '%s' is too short: its sources have %zu tokens in %zu samples, and at least %d "
+                    "are needed",
+                    name, tokens->source_tokens, tokens->count, CALIBRATION_LEAST_TOKENS);
+    TRY_NEW(run->samples = arena_array(&run->scratch, tokens->count, sizeof *run->samples, err));
+    for (size_t i = 0; i < tokens->count; i++)
+        run->samples[i].tokens = &tokens->items[i];
     return OK;
 }
 
@@ -131,8 +59,9 @@ static Status session_start(Run *run, const Kernels *kernels, Pool *pool, Error 
     size_t positions = model_info(run->model)->most_positions;
     size_t wish = run->settings->most_new_tokens ? run->settings->most_new_tokens : NEW_TOKENS;
     run->most_new = wish < positions ? wish : positions;
-    SessionLimits limits = {.most_rows = STEP_ROWS, .most_source_tokens = run->most_ids};
-    limits.pages = CALIBRATION_BATCH * (pages_of(run->most_ids) + pages_of(run->most_labels + run->most_new));
+    SessionLimits limits = {.most_rows = STEP_ROWS, .most_source_tokens = run->tokens.most_ids};
+    limits.pages =
+        CALIBRATION_BATCH * (pages_of(run->tokens.most_ids) + pages_of(run->tokens.most_labels + run->most_new));
     TRY(session_new(model_session(run->model), kernels, pool, &limits, &run->session, err));
     session_observe(run->session, readers_observer(&run->readers));
     return OK;
@@ -161,12 +90,15 @@ static DecodeRow row_of(Sample *sample, int32_t token, bool wants_logits) {
 }
 
 static Status sample_open(Run *run, Sample *sample, Error *err) {
-    size_t room = run->most_labels > run->most_new ? run->most_labels : run->most_new;
+    size_t room = run->tokens.most_labels > run->most_new ? run->tokens.most_labels : run->most_new;
     if (!sample->slots)
         TRY_NEW(sample->slots = arena_array(&run->scratch, room, sizeof *sample->slots, err));
-    TRY(session_open(run->session, sample->id_count, sample->label_count + run->most_new, &sample->source, err));
-    EncodeItem item = {
-        .source = sample->source, .ids = sample->ids, .tokens = sample->id_count, .keys = sample->id_count};
+    TRY(session_open(run->session, sample->tokens->id_count, sample->tokens->label_count + run->most_new,
+                     &sample->source, err));
+    EncodeItem item = {.source = sample->source,
+                       .ids = sample->tokens->ids,
+                       .tokens = sample->tokens->id_count,
+                       .keys = sample->tokens->id_count};
     return session_encode(run->session, &item, 1, NULL, err);
 }
 
@@ -174,10 +106,10 @@ static Status sample_open(Run *run, Sample *sample, Error *err) {
 // would cost more than all the rest, and generating shows what the head sees.
 static Status reference_decode(Run *run, Sample *sample, int32_t start, Error *err) {
     DecodeRow rows[STEP_ROWS];
-    for (sample->count = 0; sample->count < sample->label_count;) {
-        size_t left = sample->label_count - sample->count, count = left < STEP_ROWS ? left : STEP_ROWS;
+    for (sample->count = 0; sample->count < sample->tokens->label_count;) {
+        size_t left = sample->tokens->label_count - sample->count, count = left < STEP_ROWS ? left : STEP_ROWS;
         for (size_t r = 0; r < count; r++) {
-            int32_t token = sample->count ? sample->labels[sample->count - 1] : start;
+            int32_t token = sample->count ? sample->tokens->labels[sample->count - 1] : start;
             rows[r] = row_of(sample, token, r + 1 == count);
         }
         float *logits;
@@ -223,10 +155,8 @@ static Status step_generate(Run *run, Sample *samples, size_t count, size_t *ret
 }
 
 static Status batch_decode(Run *run, Sample *samples, size_t count, Error *err) {
-    int32_t start = generation_start_token(model_generation(run->model));
-    if (start < 0)
-        return FAIL(err, ERR_FORMAT, "model '%s' has no decoder_start_token_id and no bos_token_id",
-                    model_info(run->model)->path);
+    int32_t start;
+    TRY(start_token_find(run->model, &start, err));
     for (size_t i = 0; i < count; i++) {
         TRY(sample_open(run, &samples[i], err));
         TRY(reference_decode(run, &samples[i], start, err));
@@ -274,7 +204,6 @@ Status calibrate(Arena *arena, const Model *model, const Kernels *kernels, Pool 
     arena_init(&run.scratch, 0);
     Status status = run_all(&run, arena, kernels, pool, data, err);
     session_free(run.session);
-    encoder_free(run.encoder);
     arena_done(&run.scratch);
     if (status == OK)
         *ret_calibration = result;
