@@ -174,9 +174,9 @@ static Status run(CommandRun *run, Error *err) {
     TRY(drive(run, &asked, session, err));
     session_set_timing(session, true);
     TRY(drive(run, &asked, session, err));
-    TRY(plan_print(run, session, "encode", session_encode_plan(session), tokens, tokens, err));
-    TRY(plan_print(run, session, "decode", session_decode_plan(session), rows, tokens, err));
-    TRY(plan_print(run, session, "head", session_head_plan(session), rows, tokens, err));
+    TRY(plan_print(run, session, "encode", session_plan(session, SESSION_ENCODE), tokens, tokens, err));
+    TRY(plan_print(run, session, "decode", session_plan(session, SESSION_DECODE), rows, tokens, err));
+    TRY(plan_print(run, session, "head", session_plan(session, SESSION_HEAD), rows, tokens, err));
     TRY(explain_region(run, runtime->pool, err));
     return settings_print(run, runtime, err);
 }

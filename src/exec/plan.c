@@ -16,6 +16,7 @@ typedef struct PlanValue {
     size_t element_bytes; // 4 for f32 and i32
     Slab slab;            // data and row_stride fixed at plan time, rows set by each run
     Dim rows;
+    size_t made, last; // of a root: nodes between which its bytes are kept (inputs: from 0; returned: to the end)
 } PlanValue;
 
 typedef struct PlanNode {
@@ -26,6 +27,12 @@ typedef struct PlanNode {
     size_t *input_values;   // index in values, or SIZE_MAX for constants and absent inputs
     size_t first_value;     // of its outputs
 } PlanNode;
+
+// Steps that do not run: `to` has the value of `from` instead of what they would make.
+typedef struct PlanSkip {
+    size_t first, last;
+    size_t from, to; // values
+} PlanSkip;
 
 struct Plan {
     const Graph *graph;
@@ -42,6 +49,15 @@ struct Plan {
     size_t scratch_total;
     bool timing;
     PlanObserver observer;
+    PlanSkip skip;
+};
+
+// Nodes that read other constants than the graph's, and what is prepared for them while the plan's own is out.
+struct PlanVariant {
+    Plan *plan;
+    size_t *nodes;
+    void **states;
+    size_t count;
 };
 
 static size_t dim_value(Dim dim, const size_t *dims) {
@@ -155,6 +171,10 @@ static Status place(Plan *plan, Error *err) {
     for (size_t r = 0; r < graph->return_count && status == OK; r++)
         if (graph->returns[r].node)
             uses[plan->values[value_index(plan, graph->returns[r])].root].last = graph->node_count;
+    for (size_t i = 0; i < plan->value_count && status == OK; i++) {
+        plan->values[i].made = uses[i].first;
+        plan->values[i].last = uses[i].last;
+    }
     if (status == OK)
         status = buffers_place(&scratch, uses, plan->value_count, &plan->block_bytes, err);
     if (status == OK && !(plan->block = memory_map_sparse(plan->block_bytes, err)))
@@ -174,6 +194,15 @@ static void plan_unmap(void *object) {
     memory_unmap(plan->scratch, plan->scratch_total);
 }
 
+// What a node needs of the scratch that all nodes share.
+static size_t scratch_bytes(const Plan *plan, const Node *node, const OpDef *def) {
+    const PlanSettings *s = &plan->settings;
+    Dim rows = node->output_count ? node->types[0].dims[0] : value_type(node->inputs[0]).dims[0];
+    return def->scratch_bytes
+               ? def->scratch_bytes(node, dim_value(rows, s->most_dims), pool_threads(s->pool), s->most_keys)
+               : 0;
+}
+
 static Status prepare(Arena *arena, Plan *plan, Error *err) {
     const PlanSettings *s = &plan->settings;
     TRY_NEW(plan->steps = arena_array(arena, plan->graph->node_count, sizeof *plan->steps, err));
@@ -184,13 +213,8 @@ static Status prepare(Arena *arena, Plan *plan, Error *err) {
             OpPrepare args = {p->node, s->kernels, s->pool, arena, &plan->packed_bytes, s->block};
             TRY(p->def->prepare(&args, &p->state, err));
         }
-        if (p->def->scratch_bytes) {
-            const Node *node = p->node;
-            Dim rows = node->output_count ? node->types[0].dims[0] : value_type(node->inputs[0]).dims[0];
-            size_t bytes =
-                p->def->scratch_bytes(node, dim_value(rows, s->most_dims), pool_threads(s->pool), s->most_keys);
-            plan->scratch_total = bytes > plan->scratch_total ? bytes : plan->scratch_total;
-        }
+        size_t bytes = scratch_bytes(plan, p->node, p->def);
+        plan->scratch_total = bytes > plan->scratch_total ? bytes : plan->scratch_total;
         if (p->def->view || p->node->op == OP_INPUT)
             continue;
         PlanStep *step = &plan->steps[plan->step_count];
@@ -233,23 +257,45 @@ void *plan_input(const Plan *plan, size_t index) {
     return NULL;
 }
 
-Slab plan_return(const Plan *plan, size_t index) {
-    return plan->values[value_index(plan, plan->graph->returns[index])].slab;
+Slab plan_value(const Plan *plan, Value value) {
+    return plan->values[value_index(plan, value)].slab;
 }
 
-void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
+Slab plan_return(const Plan *plan, size_t index) {
+    return plan_value(plan, plan->graph->returns[index]);
+}
+
+void plan_bind(Plan *plan, const size_t *dims) {
     for (size_t i = 0; i < plan->value_count; i++)
         plan->values[i].slab.rows = dim_value(plan->values[i].rows, dims);
+}
+
+// `to` may lie where `from` lay, in part or whole: it has bytes from the step that makes it on.
+static void value_pass(Plan *plan, const PlanSkip *skip) {
+    const Slab *from = &plan->values[skip->from].slab, *to = &plan->values[skip->to].slab;
+    memmove(to->data, from->data, from->rows * from->row_stride * plan->values[skip->from].element_bytes);
+}
+
+static void node_run(Plan *plan, PlanNode *p, const StepContext *step) {
+    for (size_t k = 0; k < p->node->input_count; k++)
+        p->inputs[k] = p->input_values[k] == SIZE_MAX ? (Slab){0} : plan->values[p->input_values[k]].slab;
+    for (size_t o = 0; o < p->node->output_count; o++)
+        p->outputs[o] = plan->values[p->first_value + o].slab;
+    OpRun run = {p->node, p->inputs, p->outputs, p->state, plan->scratch, plan->settings.kernels, plan->settings.pool,
+                 step};
+    p->def->run(&run);
+}
+
+void plan_run_steps(Plan *plan, size_t first, size_t last, const StepContext *step) {
     uint64_t before = plan->timing ? clock_ns() : 0, regions = pool_regions(plan->settings.pool);
-    for (size_t s = 0; s < plan->step_count; s++) {
+    for (size_t s = first; s < last; s++) {
+        if (s >= plan->skip.first && s < plan->skip.last) {
+            if (s == plan->skip.first)
+                value_pass(plan, &plan->skip);
+            continue;
+        }
         PlanNode *p = &plan->nodes[plan->step_nodes[s]];
-        for (size_t k = 0; k < p->node->input_count; k++)
-            p->inputs[k] = p->input_values[k] == SIZE_MAX ? (Slab){0} : plan->values[p->input_values[k]].slab;
-        for (size_t o = 0; o < p->node->output_count; o++)
-            p->outputs[o] = plan->values[p->first_value + o].slab;
-        OpRun run = {
-            p->node, p->inputs, p->outputs, p->state, plan->scratch, plan->settings.kernels, plan->settings.pool, step};
-        p->def->run(&run);
+        node_run(plan, p, step);
         if (plan->timing) {
             uint64_t now = clock_ns();
             plan->steps[s].spent_ns += now - before;
@@ -260,6 +306,122 @@ void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
         }
         if (plan->observer.seen)
             plan->observer.seen(plan->observer.context, plan->graph, p->node, p->inputs, p->outputs);
+    }
+}
+
+void plan_run(Plan *plan, const size_t *dims, const StepContext *step) {
+    plan_bind(plan, dims);
+    plan_run_steps(plan, 0, plan->step_count, step);
+}
+
+// Bytes of a value that steps from the one of `node` on read and nodes before it made; 0 for any other.
+static size_t kept_bytes(const Plan *plan, size_t value, size_t node) {
+    const PlanValue *v = &plan->values[value];
+    bool alive = v->root == value && v->made < node && v->last >= node;
+    return alive ? v->slab.rows * v->root_columns * v->element_bytes : 0;
+}
+
+size_t plan_state_bytes(const Plan *plan, size_t step) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < plan->value_count; i++)
+        bytes += kept_bytes(plan, i, plan->step_nodes[step]);
+    return bytes;
+}
+
+void plan_state_save(const Plan *plan, size_t step, void *ret_state) {
+    unsigned char *to = ret_state;
+    for (size_t i = 0; i < plan->value_count; i++) {
+        size_t bytes = kept_bytes(plan, i, plan->step_nodes[step]);
+        memcpy(to, plan->values[i].slab.data, bytes);
+        to += bytes;
+    }
+}
+
+void plan_state_restore(Plan *plan, size_t step, const void *state) {
+    const unsigned char *from = state;
+    for (size_t i = 0; i < plan->value_count; i++) {
+        size_t bytes = kept_bytes(plan, i, plan->step_nodes[step]);
+        memcpy(plan->values[i].slab.data, from, bytes);
+        from += bytes;
+    }
+}
+
+void plan_skip(Plan *plan, size_t first, size_t last, Value from, Value to) {
+    plan->skip = (PlanSkip){first, last};
+    if (first < last) {
+        plan->skip.from = value_index(plan, from);
+        plan->skip.to = value_index(plan, to);
+    }
+}
+
+static const Constant *constant_called(const Constant *constants, size_t count, const Constant *constant) {
+    for (size_t i = 0; constant && i < count; i++)
+        if (strcmp(constants[i].name, constant->name) == 0)
+            return &constants[i];
+    return NULL;
+}
+
+static Status scratch_grow(Plan *plan, size_t bytes, Error *err) {
+    if (bytes + 64 <= plan->scratch_total)
+        return OK;
+    void *grown = memory_map_sparse(bytes + 64, err);
+    TRY_NEW(grown);
+    memory_unmap(plan->scratch, plan->scratch_total);
+    plan->scratch = grown;
+    plan->scratch_total = bytes + 64;
+    return OK;
+}
+
+// Prepares `node` as if it read the other constants.
+static Status variant_add(Arena *arena, PlanVariant *variant, const Node *node, const Constant *constants, size_t count,
+                          Error *err) {
+    Plan *plan = variant->plan;
+    const OpDef *def = op_def(node->op);
+    Node other = *node;
+    size_t packed_bytes = 0;
+    TRY_NEW(other.inputs = arena_array(arena, node->input_count, sizeof *other.inputs, err));
+    TRY_NEW(other.types = arena_array(arena, node->output_count, sizeof *other.types, err));
+    for (size_t i = 0; i < node->input_count; i++) {
+        const Constant *constant = constant_called(constants, count, node->inputs[i].constant);
+        other.inputs[i] = constant ? value_constant(constant) : node->inputs[i];
+    }
+    TRY(op_infer(&other, err));
+    for (size_t o = 0; o < node->output_count; o++)
+        if (!type_equal(&other.types[o], &node->types[o]))
+            return FAIL(err, ERR_FORMAT, "%s '%s': the other constant gives an output of another type",
+                        op_name(node->op), node->names[o]);
+    OpPrepare args = {&other, plan->settings.kernels, plan->settings.pool, arena, &packed_bytes, NULL};
+    TRY(def->prepare(&args, &variant->states[variant->count], err));
+    TRY(scratch_grow(plan, scratch_bytes(plan, &other, def), err));
+    variant->nodes[variant->count++] = node->index;
+    return OK;
+}
+
+Status plan_variant_make(Arena *arena, Plan *plan, const Constant *constants, size_t count, PlanVariant **ret_variant,
+                         Error *err) {
+    PlanVariant *variant = arena_array(arena, 1, sizeof *variant, err);
+    TRY_NEW(variant);
+    variant->plan = plan;
+    TRY_NEW(variant->nodes = arena_array(arena, plan->graph->node_count, sizeof *variant->nodes, err));
+    TRY_NEW(variant->states = arena_array(arena, plan->graph->node_count, sizeof *variant->states, err));
+    for (size_t n = 0; n < plan->graph->node_count; n++) {
+        const Node *node = plan->graph->nodes[n];
+        bool reads = false;
+        for (size_t i = 0; i < node->input_count; i++)
+            reads |= constant_called(constants, count, node->inputs[i].constant) != NULL;
+        if (reads)
+            TRY(variant_add(arena, variant, node, constants, count, err));
+    }
+    *ret_variant = variant;
+    return OK;
+}
+
+void plan_variant_swap(PlanVariant *variant) {
+    for (size_t i = 0; i < variant->count; i++) {
+        PlanNode *p = &variant->plan->nodes[variant->nodes[i]];
+        void *state = p->state;
+        p->state = variant->states[i];
+        variant->states[i] = state;
     }
 }
 

@@ -25,8 +25,33 @@ MUST_CHECK Status plan_make(Arena *arena, const Graph *graph, const PlanSettings
 void *plan_input(const Plan *plan, size_t index);
 Slab plan_return(const Plan *plan, size_t index);
 
+// Any other value of a node, between the step that makes it and the last one that reads it.
+Slab plan_value(const Plan *plan, Value value);
+
 // Runs all nodes with the given dimension values (each at most its most_dims) and step.
 void plan_run(Plan *plan, const size_t *dims, const StepContext *step);
+
+// The same in parts, for whoever runs some steps more than once: plan_bind, then steps [first, last) of plan_steps on
+// what the block holds. What steps from `step` on read of what was made before it can be kept and put back; bytes are
+// those of the dimensions bound last. `step` is a step that there is.
+void plan_bind(Plan *plan, const size_t *dims);
+void plan_run_steps(Plan *plan, size_t first, size_t last, const StepContext *step);
+size_t plan_state_bytes(const Plan *plan, size_t step);
+void plan_state_save(const Plan *plan, size_t step, void *ret_state);
+void plan_state_restore(Plan *plan, size_t step, const void *state);
+
+// From the next run on steps [first, last) do not run, and `to` is a copy of `from`, which is there when they begin and
+// has its type; of what they would make nothing but `to` may be read behind them. Neither is a view. 0, 0: all run.
+void plan_skip(Plan *plan, size_t first, size_t last, Value from, Value to);
+
+// Constants of the plan's graph in another form: the nodes that read one of the same name as one of `constants` are
+// prepared with that, in `arena`. Swapping puts what was prepared in the place of the plan's own, swapping again puts
+// that back; the constants and the arena must live as long as it is in. Of two variants of one node the one that came
+// in last goes out first. ERR_FORMAT where another constant does not fit, else as plan_make.
+typedef struct PlanVariant PlanVariant;
+MUST_CHECK Status plan_variant_make(Arena *arena, Plan *plan, const Constant *constants, size_t count,
+                                    PlanVariant **ret_variant, Error *err);
+void plan_variant_swap(PlanVariant *variant);
 
 // Whoever wants to see values pass by. Called after each node that runs (inputs and views do not), with what it read
 // and made: inputs that the operator prepared have data NULL. Values are valid during the call and may not be changed.

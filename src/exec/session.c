@@ -28,7 +28,8 @@ struct Session {
     PackedBlock block; // of all three
     Tuning tuning;
     EngineCache *cache;
-    Plan *encode, *decode, *head;
+    Plan *plans[SESSION_STAGES];
+    StepContext steps[SESSION_STAGES]; // begun last
     KvPool kv;
     size_t kv_bytes;
     int32_t *free_pages; // a stack
@@ -94,8 +95,8 @@ static Status pool_make(Session *s, Error *err) {
 }
 
 // What the graphs of a session are for, in their order.
-static const TuneUse uses[] = {TUNE_MANY_ROWS, TUNE_FEW_ROWS, TUNE_FEW_ROWS};
-enum { GRAPHS = sizeof uses / sizeof *uses, TUNE_BUDGET_MS = 150 };
+static const TuneUse uses[SESSION_STAGES] = {TUNE_MANY_ROWS, TUNE_FEW_ROWS, TUNE_FEW_ROWS};
+enum { GRAPHS = SESSION_STAGES, TUNE_BUDGET_MS = 150 };
 
 // A block for the weights of all graphs: mapped from the engine cache, or empty memory for the plans to pack into.
 static Status block_make(Session *s, const Graph *const *graphs, Error *err) {
@@ -131,10 +132,10 @@ static Status session_fill(Session *s, Error *err) {
     const Graph *graphs[GRAPHS] = {s->model.encode, s->model.decode, s->model.head};
     TRY(block_make(s, graphs, err));
     PlanSettings settings = {s->kernels, s->pool, encode_dims, s->model.most_positions, &s->block};
-    TRY(plan_make(&s->arena, s->model.encode, &settings, &s->encode, err));
-    settings.most_dims = decode_dims;
-    TRY(plan_make(&s->arena, s->model.decode, &settings, &s->decode, err));
-    TRY(plan_make(&s->arena, s->model.head, &settings, &s->head, err));
+    for (size_t g = 0; g < GRAPHS; g++) {
+        settings.most_dims = g == SESSION_ENCODE ? encode_dims : decode_dims;
+        TRY(plan_make(&s->arena, graphs[g], &settings, &s->plans[g], err));
+    }
     TRY(block_keep(s, err));
     return pool_make(s, err);
 }
@@ -236,7 +237,8 @@ static Status check_token(const Session *session, int64_t token, int64_t positio
 }
 
 static Status encode_item_write(Session *session, const EncodeItem *item, size_t index, size_t first_row, Error *err) {
-    int32_t *ids = plan_input(session->encode, 0), *positions = plan_input(session->encode, 1);
+    const Plan *plan = session->plans[SESSION_ENCODE];
+    int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1);
     if (!item->tokens || !item->keys || item->keys > item->tokens)
         return FAIL(err, ERR_USAGE, "a source needs at least one token that may be attended to");
     assert(pages_for(item->keys) <= item->source->cross_pages);
@@ -253,28 +255,26 @@ static Status encode_item_write(Session *session, const EncodeItem *item, size_t
     return OK;
 }
 
-Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {
+Status session_encode_begin(Session *session, const EncodeItem *items, size_t count, Error *err) {
     size_t rows = 0;
     for (size_t i = 0; i < count; i++) {
         TRY(encode_item_write(session, &items[i], i, rows, err));
         rows += items[i].tokens;
     }
-    StepContext step = {.sources = session->source_spans, .source_count = count, .kv = &session->kv};
-    plan_run(session->encode, &rows, &step);
+    session->steps[SESSION_ENCODE] =
+        (StepContext){.sources = session->source_spans, .source_count = count, .kv = &session->kv};
+    plan_bind(session->plans[SESSION_ENCODE], &rows);
     for (size_t i = 0; i < count; i++)
         items[i].source->keys = items[i].keys;
-    if (ret_states)
-        *ret_states = plan_return(session->encode, 0).data;
     return OK;
 }
 
-// Runs the decode graph; *ret_picked: how many rows want logits.
-static Status decode_run(Session *session, const DecodeRow *rows, size_t count, size_t *ret_picked, Error *err) {
+Status session_decode_begin(Session *session, const DecodeRow *rows, size_t count, Error *err) {
     if (!count || count > session->limits.most_rows)
         return FAIL(err, ERR_LIMIT, "a decode step takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
-    int32_t *ids = plan_input(session->decode, 0), *positions = plan_input(session->decode, 1);
-    int32_t *picked = plan_input(session->decode, 2);
-    size_t picked_count = 0;
+    Plan *plan = session->plans[SESSION_DECODE];
+    int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1), *picked = plan_input(plan, 2);
+    size_t dims[] = {count, 0};
     for (size_t r = 0; r < count; r++) {
         TRY(check_token(session, rows[r].token, rows[r].position, err));
         assert(rows[r].source->keys && rows[r].past_count && rows[r].past_count <= session->model.most_positions);
@@ -283,40 +283,72 @@ static Status decode_run(Session *session, const DecodeRow *rows, size_t count, 
         session->decode_spans[r] =
             (DecodeSpan){rows[r].past_slots, rows[r].past_count, rows[r].source->pages, rows[r].source->keys};
         if (rows[r].wants_logits)
-            picked[picked_count++] = (int32_t)r;
+            picked[dims[1]++] = (int32_t)r;
     }
-    size_t dims[] = {count, picked_count};
-    StepContext step = {.rows = session->decode_spans, .row_count = count, .kv = &session->kv};
-    plan_run(session->decode, dims, &step);
-    *ret_picked = picked_count;
+    session->steps[SESSION_DECODE] =
+        (StepContext){.rows = session->decode_spans, .row_count = count, .kv = &session->kv};
+    plan_bind(plan, dims);
+    return OK;
+}
+
+void session_run(Session *session, SessionStage stage, size_t first, size_t last) {
+    plan_run_steps(session->plans[stage], first, last, &session->steps[stage]);
+}
+
+static void run_all(Session *session, SessionStage stage) {
+    const PlanStep *steps;
+    session_run(session, stage, 0, plan_steps(session->plans[stage], &steps));
+}
+
+Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {
+    TRY(session_encode_begin(session, items, count, err));
+    run_all(session, SESSION_ENCODE);
+    if (ret_states)
+        *ret_states = plan_return(session->plans[SESSION_ENCODE], 0).data;
     return OK;
 }
 
 Status session_decode_states(Session *session, const DecodeRow *rows, size_t count, const float **ret_states,
                              Error *err) {
-    size_t picked;
-    TRY(decode_run(session, rows, count, &picked, err));
-    *ret_states = plan_return(session->decode, 0).data;
+    TRY(session_decode_begin(session, rows, count, err));
+    run_all(session, SESSION_DECODE);
+    *ret_states = plan_return(session->plans[SESSION_DECODE], 0).data;
     return OK;
 }
 
 Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err) {
+    Plan *plan = session->plans[SESSION_HEAD];
     if (!count || count > session->limits.most_rows)
         return FAIL(err, ERR_LIMIT, "the head takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
-    memcpy(plan_input(session->head, 0), states, count * session->model.width * sizeof *states);
-    StepContext step = {0};
-    plan_run(session->head, &count, &step);
-    *ret_logits = plan_return(session->head, 0).data;
+    memcpy(plan_input(plan, 0), states, count * session->model.width * sizeof *states);
+    plan_bind(plan, &count);
+    run_all(session, SESSION_HEAD);
+    *ret_logits = plan_return(plan, 0).data;
     return OK;
 }
 
 Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
-    size_t picked;
-    TRY(decode_run(session, rows, count, &picked, err));
+    const float *states;
+    TRY(session_decode_states(session, rows, count, &states, err));
+    size_t picked = plan_return(session->plans[SESSION_DECODE], 0).rows;
     if (picked)
-        return session_head(session, plan_return(session->decode, 0).data, picked, ret_logits, err);
-    *ret_logits = plan_return(session->head, 0).data;
+        return session_head(session, states, picked, ret_logits, err);
+    *ret_logits = plan_return(session->plans[SESSION_HEAD], 0).data;
     return OK;
+}
+
+Status session_variant_make(Arena *arena, Session *session, const Constant *constants, size_t count,
+                            SessionVariant *ret_variant, Error *err) {
+    SessionVariant variant;
+    for (size_t g = 0; g < SESSION_STAGES; g++)
+        TRY(plan_variant_make(arena, session->plans[g], constants, count, &variant.plans[g], err));
+    *ret_variant = variant;
+    return OK;
+}
+
+void session_variant_swap(const SessionVariant *variant) {
+    for (size_t g = 0; g < SESSION_STAGES; g++)
+        plan_variant_swap(variant->plans[g]);
 }
 
 const Kernels *session_kernels(const Session *session) {
@@ -332,19 +364,17 @@ const SessionModel *session_model(const Session *session) {
 }
 
 SessionMemory session_memory(const Session *session) {
-    return (SessionMemory){
-        .packed_bytes =
-            plan_packed_bytes(session->encode) + plan_packed_bytes(session->decode) + plan_packed_bytes(session->head),
-        .activation_bytes =
-            plan_block_bytes(session->encode) + plan_block_bytes(session->decode) + plan_block_bytes(session->head),
-        .kv_bytes = session->kv_bytes,
-        .activation_bytes_without_reuse = plan_unshared_bytes(session->encode) + plan_unshared_bytes(session->decode) +
-                                          plan_unshared_bytes(session->head),
-    };
+    SessionMemory memory = {.kv_bytes = session->kv_bytes};
+    for (size_t g = 0; g < SESSION_STAGES; g++) {
+        memory.packed_bytes += plan_packed_bytes(session->plans[g]);
+        memory.activation_bytes += plan_block_bytes(session->plans[g]);
+        memory.activation_bytes_without_reuse += plan_unshared_bytes(session->plans[g]);
+    }
+    return memory;
 }
 
-const Plan *session_encode_plan(const Session *session) {
-    return session->encode;
+Plan *session_plan(const Session *session, SessionStage stage) {
+    return session->plans[stage];
 }
 
 const EngineReport *session_engine(Session *session, const PackedBlock **ret_block, const Tuning **ret_tuning) {
@@ -354,22 +384,12 @@ const EngineReport *session_engine(Session *session, const PackedBlock **ret_blo
     return engine_cache_report(session->cache);
 }
 
-const Plan *session_decode_plan(const Session *session) {
-    return session->decode;
-}
-
-const Plan *session_head_plan(const Session *session) {
-    return session->head;
-}
-
 void session_set_timing(Session *session, bool on) {
-    plan_set_timing(session->encode, on);
-    plan_set_timing(session->decode, on);
-    plan_set_timing(session->head, on);
+    for (size_t g = 0; g < SESSION_STAGES; g++)
+        plan_set_timing(session->plans[g], on);
 }
 
 void session_observe(Session *session, PlanObserver observer) {
-    plan_observe(session->encode, observer);
-    plan_observe(session->decode, observer);
-    plan_observe(session->head, observer);
+    for (size_t g = 0; g < SESSION_STAGES; g++)
+        plan_observe(session->plans[g], observer);
 }

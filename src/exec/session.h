@@ -85,6 +85,26 @@ MUST_CHECK Status session_decode_states(Session *session, const DecodeRow *rows,
 // Logits of any `count` states [count, d] (1 to most_rows), valid until the next call that gives logits.
 MUST_CHECK Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err);
 
+// The plans of a session, in the order in which a request goes through them.
+typedef enum SessionStage { SESSION_ENCODE, SESSION_DECODE, SESSION_HEAD, SESSION_STAGES } SessionStage;
+Plan *session_plan(const Session *session, SessionStage stage);
+
+// session_encode and session_decode_states in parts, for whoever runs some steps of one more than once: what the step
+// reads is written down, and nothing has run yet. session_run then runs steps [first, last) of the stage's plan, in the
+// order of plan_steps and as often as wanted, until another step of that stage begins. K and V are written again by
+// each run of the steps that store them; what they overwrite is their own.
+MUST_CHECK Status session_encode_begin(Session *session, const EncodeItem *items, size_t count, Error *err);
+MUST_CHECK Status session_decode_begin(Session *session, const DecodeRow *rows, size_t count, Error *err);
+void session_run(Session *session, SessionStage stage, size_t first, size_t last);
+
+// Constants of all three plans in another form (plan_variant_make); swapping puts it in, swapping again takes it out.
+typedef struct SessionVariant {
+    PlanVariant *plans[SESSION_STAGES];
+} SessionVariant;
+MUST_CHECK Status session_variant_make(Arena *arena, Session *session, const Constant *constants, size_t count,
+                                       SessionVariant *ret_variant, Error *err);
+void session_variant_swap(const SessionVariant *variant);
+
 // The kernels and threads it runs with.
 const Kernels *session_kernels(const Session *session);
 Pool *session_pool(const Session *session);
@@ -104,7 +124,3 @@ void session_set_timing(Session *session, bool on);
 
 // Lets `observer` see what passes through all three plans (plan.h); {0}: nobody.
 void session_observe(Session *session, PlanObserver observer);
-
-const Plan *session_encode_plan(const Session *session);
-const Plan *session_decode_plan(const Session *session);
-const Plan *session_head_plan(const Session *session);

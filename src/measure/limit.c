@@ -39,15 +39,15 @@ static double batch_seconds(const Session *session, const LimitWork *work, const
     double per_byte = session_memory(session).packed_bytes < cache_bytes ? 0 : 1 / speed->read_bytes_per_s;
     size_t keys = tokens / sources, past = (work->new_tokens + 1) / 2; // at least the means
     size_t rows = sources * work->beams;
-    Need encode = plan_need(session_encode_plan(session), speed, tokens, keys, 0);
+    Need encode = plan_need(session_plan(session, SESSION_ENCODE), speed, tokens, keys, 0);
     double seconds = larger(encode.weight_bytes * per_byte, encode.seconds);
     double kv_bytes = work->kv_token_bytes * (double)(tokens + sources * past);
     double kv_seconds = larger(kv_bytes - (double)cache_bytes, 0) / speed->read_bytes_per_s;
     for (size_t step = 0; step < work->new_tokens; step++) {
         // All beams of a source begin alike.
         size_t step_rows = step ? rows : sources;
-        Need decode = plan_need(session_decode_plan(session), speed, step_rows, keys, past);
-        Need head = plan_need(session_head_plan(session), speed, step_rows, keys, past);
+        Need decode = plan_need(session_plan(session, SESSION_DECODE), speed, step_rows, keys, past);
+        Need head = plan_need(session_plan(session, SESSION_HEAD), speed, step_rows, keys, past);
         seconds +=
             larger((decode.weight_bytes + head.weight_bytes) * per_byte + kv_seconds, decode.seconds + head.seconds);
     }
