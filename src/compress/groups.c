@@ -19,8 +19,7 @@ static const Node *linear_of(Value value) {
     return value.node && value.node->op == OP_LINEAR ? value.node : NULL;
 }
 
-// The linear that reads the node's output.
-static const Node *linear_after(const Graph *graph, const Node *node) {
+const Node *linear_after(const Graph *graph, const Node *node) {
     for (size_t n = node->index + 1; n < graph->node_count; n++)
         if (graph->nodes[n]->op == OP_LINEAR && graph->nodes[n]->inputs[0].node == node)
             return graph->nodes[n];
@@ -179,4 +178,53 @@ Status group_number_find(const Group *group, size_t *ret_at, Error *err) {
     }
     return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' does not tell by its name that it belongs to layer %zu", name,
                 group->layer);
+}
+
+size_t group_step(const Group *group) {
+    return group->kind != GROUP_NEURONS || group->units < 32 ? 1 : group->units < 512 ? 16 : 32;
+}
+
+size_t group_round(const Group *group, size_t kept) {
+    size_t step = group_step(group), rounded = (kept + step / 2) / step * step;
+    if (kept == group->units || rounded > group->units)
+        return group->units;
+    return rounded < step ? step : rounded;
+}
+
+int group_unit_order(const void *a, const void *b) {
+    const GroupUnit *left = a, *right = b;
+    if (left->score != right->score)
+        return left->score < right->score ? -1 : 1;
+    if (left->group != right->group)
+        return left->group > right->group ? -1 : 1;
+    return (left->unit < right->unit) - (left->unit > right->unit);
+}
+
+void group_units(const Group *group, uint32_t index, bool together, GroupUnit *ret_units) {
+    double norm = 0;
+    for (size_t u = 0; u < group->units; u++)
+        norm += group->scores[u] * group->scores[u];
+    norm = together && norm > 0 ? sqrt(norm) : 1;
+    for (size_t u = 0; u < group->units; u++)
+        ret_units[u] = (GroupUnit){group->scores[u] / norm, index, (uint32_t)u};
+}
+
+static int by_number(const void *a, const void *b) {
+    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    return (left > right) - (left < right);
+}
+
+Status group_places(Arena *arena, const Group *group, size_t kept, uint32_t **ret_places, Error *err) {
+    GroupUnit *units = arena_array(arena, group->units, sizeof *units, err);
+    TRY_NEW(units);
+    uint32_t *places = arena_array(arena, kept * group->wide, sizeof *places, err);
+    TRY_NEW(places);
+    group_units(group, 0, false, units);
+    qsort(units, group->units, sizeof *units, group_unit_order);
+    for (size_t u = 0; u < kept; u++)
+        for (size_t w = 0; w < group->wide; w++)
+            places[u * group->wide + w] = units[group->units - 1 - u].unit * (uint32_t)group->wide + (uint32_t)w;
+    qsort(places, kept * group->wide, sizeof *places, by_number);
+    *ret_places = places;
+    return OK;
 }

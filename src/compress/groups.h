@@ -47,3 +47,25 @@ MUST_CHECK Status groups_score(const ModelInfo *info, const Calibration *calibra
 // Where the name of the group's first tensor has its layer's number: behind "encoder.layers.". ERR_UNSUPPORTED where it
 // has none.
 MUST_CHECK Status group_number_find(const Group *group, size_t *ret_at, Error *err);
+
+// The linear that reads a node's output; NULL: none.
+const Node *linear_after(const Graph *graph, const Node *node);
+
+// Neurons come in whole vectors of 16, in large layers in whole panels of 32; heads one by one.
+size_t group_step(const Group *group);
+
+// How many units can stay where `kept` are to: whole steps, the nearest number of them, one at least.
+size_t group_round(const Group *group, size_t kept);
+
+typedef struct GroupUnit {
+    double score; // over the norm of its group's scores where groups are ranked together
+    uint32_t group, unit;
+} GroupUnit;
+
+// All units of a scored group; `index` is what they are to say of their group. For qsort: the smallest first, of equal
+// ones the last.
+void group_units(const Group *group, uint32_t index, bool together, GroupUnit *ret_units);
+int group_unit_order(const void *a, const void *b);
+
+// Rows or columns [kept * wide] of the `kept` units of the largest scores, ascending.
+MUST_CHECK Status group_places(Arena *arena, const Group *group, size_t kept, uint32_t **ret_places, Error *err);

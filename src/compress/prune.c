@@ -9,7 +9,6 @@
 #include "arch/shapes.h"
 #include "compress/prune_work.h"
 #include "compress/quantize.h"
-#include "tensor/four_bits.h"
 
 static const struct {
     const char *name, *unit;
@@ -67,21 +66,6 @@ Status prune_edit(Prune *prune, const char *key, size_t value, Error *err) {
     ConfigEdit *edit = &prune->edits[prune->rewrite.edit_count++];
     edit->key = key;
     TRY_NEW(edit->value = arena_format(prune->arena, err, "%zu", value));
-    return OK;
-}
-
-// Codes have no rows that could go, and no zeros that would be worth it.
-static Status check_real(Arena *arena, const Model *model, Error *err) {
-    const Bundle *bundle = model_tensors(model);
-    TensorRole *roles;
-    TRY(roles_find(arena, model, &roles, err));
-    for (size_t i = 0; i < bundle->count; i++) {
-        const Tensor *tensor = &bundle->tensors[i];
-        bool packed = four_bits_form(bundle, tensor) != FOUR_BITS_NONE || scales_of(bundle, tensor);
-        if (role_is_weight(roles[i]) && packed)
-            return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is quantized already: prune the model it was made from",
-                        tensor->name);
-    }
     return OK;
 }
 
@@ -148,7 +132,7 @@ Status prune_model(Arena *arena, const char *path, const char *output, const Pru
     Prune prune = {.arena = arena, .options = options, .rewrite = {.size = "pruned_bytes", .meter = options->meter}};
     TRY(model_open(arena, path, false, &prune.rewrite.model, err));
     prune.info = model_info(prune.rewrite.model);
-    TRY(check_real(arena, prune.rewrite.model, err));
+    TRY(roles_check_real(arena, prune.rewrite.model, "prune", err));
     TRY(weights_assign(arena, prune.rewrite.model, &(QuantizeOptions){.scheme = STORE_AS_IS}, &prune.rewrite.weights,
                        err));
     TRY(shapes_copy(&prune, err));

@@ -8,21 +8,6 @@
 
 enum { DEFAULT_SAMPLES = 128 };
 
-typedef struct Unit {
-    double score; // over the norm of its group's scores where groups are ranked together
-    uint32_t group, unit;
-} Unit;
-
-// The smallest first; of equal ones the last first.
-static int by_score(const void *a, const void *b) {
-    const Unit *left = a, *right = b;
-    if (left->score != right->score)
-        return left->score < right->score ? -1 : 1;
-    if (left->group != right->group)
-        return left->group > right->group ? -1 : 1;
-    return (left->unit < right->unit) - (left->unit > right->unit);
-}
-
 // The groups that a run cuts, and how many units of each stay.
 typedef struct Cut {
     Group **groups;
@@ -58,19 +43,6 @@ static Status cut_make(const Prune *prune, const Groups *groups, Cut *ret_cut, E
     return OK;
 }
 
-// Neurons come in whole vectors of 16, in large layers in whole panels of 32; heads one by one.
-static size_t unit_step(const Group *group) {
-    return group->kind != GROUP_NEURONS || group->units < 32 ? 1 : group->units < 512 ? 16 : 32;
-}
-
-// To the nearest number of whole steps, one of them at least.
-static size_t kept_round(const Group *group, size_t kept) {
-    size_t step = unit_step(group), rounded = (kept + step / 2) / step * step;
-    if (kept == group->units || rounded > group->units)
-        return group->units;
-    return rounded < step ? step : rounded;
-}
-
 // The same for all layers of a side: what config.json can say.
 static Status kept_uniform(Prune *prune, Cut *cut, Error *err) {
     for (size_t g = 0; g < cut->count; g++) {
@@ -93,7 +65,7 @@ static Status kept_uniform(Prune *prune, Cut *cut, Error *err) {
         char what[96];
         snprintf(what, sizeof what, "a layer of the %s has %zu neurons", side, group->units);
         TRY(prune_amount_of(&prune->options->amount, group->units, what, &gone, err));
-        cut->kept[g] = kept_round(group, group->units - gone);
+        cut->kept[g] = group_round(group, group->units - gone);
         *(group->decoder ? &prune->decoder_ffn : &prune->encoder_ffn) = cut->kept[g];
     }
     if (prune->encoder_ffn != prune->info->encoder_ffn)
@@ -103,56 +75,25 @@ static Status kept_uniform(Prune *prune, Cut *cut, Error *err) {
     return OK;
 }
 
-// All units of all groups; `together`: scores over their group's norm.
-static void units_add(const Group *group, uint32_t index, bool together, Unit *ret_units) {
-    double norm = 0;
-    for (size_t u = 0; u < group->units; u++)
-        norm += group->scores[u] * group->scores[u];
-    norm = together && norm > 0 ? sqrt(norm) : 1;
-    for (size_t u = 0; u < group->units; u++)
-        ret_units[u] = (Unit){group->scores[u] / norm, index, (uint32_t)u};
-}
-
 static Status kept_ragged(Prune *prune, Cut *cut, Error *err) {
     size_t gone, at = 0;
     char what[96];
     snprintf(what, sizeof what, "there are %zu %s", cut->total, prune->report.unit);
     TRY(prune_amount_of(&prune->options->amount, cut->total, what, &gone, err));
-    Unit *units = arena_array(prune->arena, cut->total, sizeof *units, err);
+    GroupUnit *units = arena_array(prune->arena, cut->total, sizeof *units, err);
     TRY_NEW(units);
     for (size_t g = 0; g < cut->count; at += cut->groups[g++]->units)
-        units_add(cut->groups[g], (uint32_t)g, true, units + at);
-    qsort(units, cut->total, sizeof *units, by_score);
+        group_units(cut->groups[g], (uint32_t)g, true, units + at);
+    qsort(units, cut->total, sizeof *units, group_unit_order);
     for (size_t i = 0; i < cut->total && gone; i++) {
         size_t group = units[i].group;
-        if (cut->kept[group] <= unit_step(cut->groups[group]))
+        if (cut->kept[group] <= group_step(cut->groups[group]))
             continue;
         cut->kept[group]--;
         gone--;
     }
     for (size_t g = 0; g < cut->count; g++)
-        cut->kept[g] = kept_round(cut->groups[g], cut->kept[g]);
-    return OK;
-}
-
-static int by_number(const void *a, const void *b) {
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
-    return (left > right) - (left < right);
-}
-
-// Rows or columns [kept * wide] of the units that stay, ascending.
-static Status kept_places(Arena *arena, const Group *group, size_t kept, uint32_t **ret_places, Error *err) {
-    Unit *units = arena_array(arena, group->units, sizeof *units, err);
-    TRY_NEW(units);
-    uint32_t *places = arena_array(arena, kept * group->wide, sizeof *places, err);
-    TRY_NEW(places);
-    units_add(group, 0, false, units);
-    qsort(units, group->units, sizeof *units, by_score);
-    for (size_t u = 0; u < kept; u++)
-        for (size_t w = 0; w < group->wide; w++)
-            places[u * group->wide + w] = units[group->units - 1 - u].unit * (uint32_t)group->wide + (uint32_t)w;
-    qsort(places, kept * group->wide, sizeof *places, by_number);
-    *ret_places = places;
+        cut->kept[g] = group_round(cut->groups[g], cut->kept[g]);
     return OK;
 }
 
@@ -171,7 +112,7 @@ static Status group_cut(Prune *prune, const Group *group, size_t kept, Error *er
     if (kept == group->units)
         return OK;
     uint32_t *places = NULL;
-    TRY(kept_places(prune->arena, group, kept, &places, err));
+    TRY(group_places(prune->arena, group, kept, &places, err));
     for (size_t m = 0; m < group->member_count; m++) {
         const GroupMember *member = &group->members[m];
         Weight *weight = prune_weight(prune, member->tensor);

@@ -84,3 +84,17 @@ Status roles_find(Arena *arena, const Model *model, TensorRole **ret_roles, Erro
     *ret_roles = roles;
     return OK;
 }
+
+Status roles_check_real(Arena *arena, const Model *model, const char *verb, Error *err) {
+    const Bundle *bundle = model_tensors(model);
+    TensorRole *roles;
+    TRY(roles_find(arena, model, &roles, err));
+    for (size_t i = 0; i < bundle->count; i++) {
+        const Tensor *tensor = &bundle->tensors[i];
+        bool packed = four_bits_form(bundle, tensor) != FOUR_BITS_NONE || scales_of(bundle, tensor);
+        if (role_is_weight(roles[i]) && packed)
+            return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is quantized already: %s the model it was made from",
+                        tensor->name, verb);
+    }
+    return OK;
+}

@@ -27,3 +27,7 @@ const Tensor *input_factors_of(const Bundle *bundle, const Tensor *tensor);
 
 // True for the roles whose tensors may be packed.
 bool role_is_weight(TensorRole role);
+
+// ERR_UNSUPPORTED where a weight is quantized: codes have no rows that could go, no zeros that would be worth it, and
+// no values to start from. `verb` ("prune") says what to do with the model it was made from.
+MUST_CHECK Status roles_check_real(Arena *arena, const Model *model, const char *verb, Error *err);
