@@ -28,13 +28,35 @@ RuntimeSettings runtime_follow(const RuntimeSettings *asked, const RuntimeAdvice
     return settings;
 }
 
-static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *asked, Error *err) {
-    kernels_pick(asked->level, &runtime->kernels);
-    TRY(pool_new(asked->threads, &runtime->pool, err));
-    TRY(model_open(&runtime->arena, path, true, &runtime->model, err));
+static Status fill(Runtime *runtime, const char *path, CpuLevel level, int threads, bool passes, Error *err) {
+    kernels_pick(level, &runtime->kernels);
+    TRY(pool_new(threads, &runtime->pool, err));
+    TRY(model_open(&runtime->arena, path, passes, &runtime->model, err));
     runtime->info = model_info(runtime->model);
-    if (model_tokenizer(runtime->model))
-        TRY(encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err));
+    return model_tokenizer(runtime->model) ? encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err) : OK;
+}
+
+Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, Runtime **ret_runtime, Error *err) {
+    Runtime *runtime = memory_new(1, sizeof *runtime, err);
+    TRY_NEW(runtime);
+    *runtime = (Runtime){0};
+    arena_init(&runtime->arena, 0);
+    Status status = fill(runtime, path, level, threads, passes, err);
+    if (status != OK) {
+        runtime_free(runtime);
+        return status;
+    }
+    *ret_runtime = runtime;
+    return OK;
+}
+
+Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err) {
+    return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, settings, &runtime->engine, err);
+}
+
+Status runtime_new(const char *path, const RuntimeSettings *asked, Runtime **ret_runtime, Error *err) {
+    Runtime *runtime = NULL;
+    TRY(runtime_open(path, asked->level, asked->threads, true, &runtime, err));
     const RuntimeSettings *settings = &runtime->settings;
     runtime->settings = runtime_follow(asked, &runtime->info->advice);
     EngineSettings engine = {.most_requests = settings->batch,
@@ -44,15 +66,7 @@ static Status fill(Runtime *runtime, const char *path, const RuntimeSettings *as
                              .screen_greedy_only = settings->screen_greedy_only,
                              .lookup_decoding = settings->lookup_decoding,
                              .skips_scores = settings->skips_scores};
-    return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, &engine, &runtime->engine, err);
-}
-
-Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err) {
-    Runtime *runtime = memory_new(1, sizeof *runtime, err);
-    TRY_NEW(runtime);
-    *runtime = (Runtime){0};
-    arena_init(&runtime->arena, 0);
-    Status status = fill(runtime, path, settings, err);
+    Status status = runtime_start(runtime, &engine, err);
     if (status != OK) {
         runtime_free(runtime);
         return status;

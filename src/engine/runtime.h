@@ -36,6 +36,12 @@ typedef struct Runtime {
 MUST_CHECK Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err);
 void runtime_free(Runtime *runtime);
 
+// The same in two steps, for whoever sizes the engine by what the model is: a runtime without an engine, its graphs as
+// the family built them unless `passes`; then the engine.
+MUST_CHECK Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, Runtime **ret_runtime,
+                               Error *err);
+MUST_CHECK Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err);
+
 // Changes what a model generates with. ERR_USAGE for what cannot be.
 typedef Status GenerationChange(const void *context, Arena *arena, GenerationOptions *options, Error *err);
 

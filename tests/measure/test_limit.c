@@ -14,7 +14,7 @@ enum { D = 32, ENCODER_FFN = 48, DECODER_FFN = 32, DECODER_LAYERS = 2, VOCABULAR
 enum { ENCODER_LINEAR = 4 * D * D + 2 * D * ENCODER_FFN + DECODER_LAYERS * 2 * D * D }; // with the cross K and V
 enum { DECODER_LINEAR = DECODER_LAYERS * (6 * D * D + 2 * D * DECODER_FFN), HEAD_LINEAR = D * VOCABULARY };
 
-static Runtime *runtime_open(Arena *arena, const char *path) {
+static Runtime *runtime_of(Arena *arena, const char *path) {
     Error err;
     if (!path) {
         const char *source = getenv("HONE_SOURCE");
@@ -37,7 +37,7 @@ static LimitWork work_make(size_t batch, size_t new_tokens, size_t beams) {
 START_TEST(arithmetic) {
     Arena arena;
     arena_init(&arena, 0);
-    Runtime *runtime = runtime_open(&arena, NULL);
+    Runtime *runtime = runtime_of(&arena, NULL);
     const Session *session = engine_session(runtime->engine);
     MachineSpeed speed = {INFINITY, 1e9, 1e300};
     for (size_t batch = 1; batch <= 4; batch *= 2) {
@@ -57,7 +57,7 @@ END_TEST
 START_TEST(reading) {
     Arena arena;
     arena_init(&arena, 0);
-    Runtime *runtime = runtime_open(&arena, NULL);
+    Runtime *runtime = runtime_of(&arena, NULL);
     const Session *session = engine_session(runtime->engine);
     MachineSpeed speed = {1e9, 1e300, 1e300};
     LimitWork alone = work_make(1, 5, 1), together = work_make(4, 5, 4);
@@ -100,7 +100,7 @@ static void check_scheme(WeightScheme scheme, double kept, double least_byte, do
     RewriteReport report;
     QuantizeOptions options = {.scheme = scheme, .embeddings = STORE_AS_IS};
     CHECK_OK(quantize_model(&arena, tiny, folder, &options, &report, &err));
-    Runtime *runtime = runtime_open(&arena, folder);
+    Runtime *runtime = runtime_of(&arena, folder);
     const Session *session = engine_session(runtime->engine);
     LimitWork work = work_make(1, 5, 1);
     double weights = ENCODER_LINEAR + 5.0 * (DECODER_LINEAR + HEAD_LINEAR);
@@ -130,7 +130,7 @@ END_TEST
 START_TEST(monotone) {
     Arena arena;
     arena_init(&arena, 0);
-    Runtime *runtime = runtime_open(&arena, NULL);
+    Runtime *runtime = runtime_of(&arena, NULL);
     const Session *session = engine_session(runtime->engine);
     LimitWork work = work_make(2, 7, 3);
     double last = INFINITY;
