@@ -92,8 +92,8 @@ static void weight_pack(const QuantizeOptions *options, WeightScheme scheme, Wei
     weight->nested = scheme == STORE_NF4 && options->double_quant;
 }
 
-static Status weight_fill(const Bundle *bundle, const Tensor *tensor, TensorRole role, const QuantizeOptions *options,
-                          WeightScheme scheme, Weight *ret_weight, Error *err) {
+Status weight_assign(const Bundle *bundle, const Tensor *tensor, TensorRole role, const QuantizeOptions *options,
+                     WeightScheme scheme, Weight *ret_weight, Error *err) {
     Weight weight = {.source = tensor,
                      .name = tensor->name,
                      .shape = tensor->shape,
@@ -152,7 +152,7 @@ Status weights_assign(Arena *arena, const Model *model, const QuantizeOptions *o
             continue;
         WeightScheme scheme;
         TRY(scheme_choose(options, roles[i], tensor, matched, &scheme, err));
-        TRY(weight_fill(bundle, tensor, roles[i], options, scheme, &list.items[list.count++], err));
+        TRY(weight_assign(bundle, tensor, roles[i], options, scheme, &list.items[list.count++], err));
     }
     for (size_t i = 0; i < options->keep_count; i++)
         if (!matched[i])

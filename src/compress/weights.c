@@ -245,27 +245,40 @@ static void piece_narrow(Pieces *pieces, size_t count, DType dtype) {
         narrow[i] = dtype == DTYPE_F16 ? f32_to_f16(pieces->wide[i]) : f32_to_bf16(pieces->wide[i]);
 }
 
-static Status bytes_put(const Tensor *tensor, const Pieces *pieces, SafetensorsSink *sink, Error *err) {
+// Where bytes go: into a file, or into memory.
+typedef struct Drain {
+    SafetensorsSink *sink;
+    Buffer *memory;
+} Drain;
+
+static Status drain_put(const Drain *drain, const void *data, size_t bytes, Error *err) {
+    if (drain->sink)
+        return safetensors_put(drain->sink, data, bytes, err);
+    buffer_add(drain->memory, data, bytes);
+    return buffer_status(drain->memory, err);
+}
+
+static Status bytes_put(const Tensor *tensor, const Pieces *pieces, const Drain *drain, Error *err) {
     const unsigned char *data = tensor->data;
     for (size_t at = 0; at < tensor->bytes; at += WRITE_BYTES) {
         size_t bytes = tensor->bytes - at < WRITE_BYTES ? tensor->bytes - at : WRITE_BYTES;
-        TRY(safetensors_put(sink, data + at, bytes, err));
+        TRY(drain_put(drain, data + at, bytes, err));
         model_bytes_forget(pieces->info, data + at, bytes);
     }
     return OK;
 }
 
-static Status kept_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+static Status kept_put(const Weight *weight, Pieces *pieces, const Drain *drain, Error *err) {
     size_t elements = weight->rows * weight->columns, size = dtype_bytes(weight->dtype);
     for (size_t first = 0; first < elements; first += pieces->room) {
         size_t count = elements - first < pieces->room ? elements - first : pieces->room;
-        TRY(safetensors_put(sink, piece_find(weight, first, count, pieces), count * size, err));
+        TRY(drain_put(drain, piece_find(weight, first, count, pieces), count * size, err));
         piece_forget(weight, first, count, pieces);
     }
     return OK;
 }
 
-static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+static Status dense_put(const Weight *weight, Pieces *pieces, const Drain *drain, Error *err) {
     size_t elements = weight->rows * weight->columns, step = pieces->room / 2;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
@@ -273,13 +286,13 @@ static Status dense_put(const Weight *weight, Pieces *pieces, SafetensorsSink *s
         if (weight->dtype != DTYPE_F32)
             piece_narrow(pieces, count, weight->dtype);
         const void *from = weight->dtype == DTYPE_F32 ? (const void *)pieces->wide : pieces->small;
-        TRY(safetensors_put(sink, from, count * dtype_bytes(weight->dtype), err));
+        TRY(drain_put(drain, from, count * dtype_bytes(weight->dtype), err));
     }
     return OK;
 }
 
 // The values that are not zero.
-static Status sparse_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+static Status sparse_put(const Weight *weight, Pieces *pieces, const Drain *drain, Error *err) {
     size_t elements = weight->rows * weight->columns, step = pieces->room / 2;
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step, kept = 0;
@@ -290,22 +303,31 @@ static Status sparse_put(const Weight *weight, Pieces *pieces, SafetensorsSink *
         if (weight->dtype != DTYPE_F32)
             piece_narrow(pieces, kept, weight->dtype);
         const void *from = weight->dtype == DTYPE_F32 ? (const void *)pieces->wide : pieces->small;
-        TRY(safetensors_put(sink, from, kept * dtype_bytes(weight->dtype), err));
+        TRY(drain_put(drain, from, kept * dtype_bytes(weight->dtype), err));
     }
     return OK;
 }
 
-static Status codes_put(const Weight *weight, Pieces *pieces, SafetensorsSink *sink, Error *err) {
+static Status codes_put(const Weight *weight, Pieces *pieces, const Drain *drain, Error *err) {
     size_t elements = weight->rows * weight->columns, step = encode_step(weight, pieces->room), bytes;
     if (weight->codes)
-        return safetensors_put(sink, weight->codes, elements / 2, err);
+        return drain_put(drain, weight->codes, elements / 2, err);
     for (size_t first = 0; first < elements; first += step) {
         size_t count = elements - first < step ? elements - first : step;
         piece_widen(weight, first, count, pieces);
         TRY(encode_piece(weight, pieces->wide, first, count, pieces->small, &bytes, err)); // the same scales again
-        TRY(safetensors_put(sink, pieces->small, bytes, err));
+        TRY(drain_put(drain, pieces->small, bytes, err));
     }
     return OK;
+}
+
+// The weight's own tensor; what stands beside it has its data already.
+static Status weight_put(const Weight *weight, Pieces *pieces, const Drain *drain, Error *err) {
+    if (weight->sparse)
+        return sparse_put(weight, pieces, drain, err);
+    if (weight->dtype == weight->source->dtype && !weight->change.apply)
+        return is_cut(weight) ? kept_put(weight, pieces, drain, err) : bytes_put(weight->source, pieces, drain, err);
+    return weight->packed ? codes_put(weight, pieces, drain, err) : dense_put(weight, pieces, drain, err);
 }
 
 typedef struct NameKey {
@@ -332,14 +354,7 @@ static Status produce(void *context, const Tensor *tensor, SafetensorsSink *sink
     Writing *w = context;
     const Weight *weight = weight_of(w->list, tensor);
     const Tensor *source = weight->source;
-    if (weight->sparse)
-        TRY(sparse_put(weight, &w->pieces, sink, err));
-    else if (weight->dtype == source->dtype && !weight->change.apply)
-        TRY(is_cut(weight) ? kept_put(weight, &w->pieces, sink, err) : bytes_put(source, &w->pieces, sink, err));
-    else if (weight->packed)
-        TRY(codes_put(weight, &w->pieces, sink, err));
-    else
-        TRY(dense_put(weight, &w->pieces, sink, err));
+    TRY(weight_put(weight, &w->pieces, &(Drain){.sink = sink}, err));
     model_bytes_forget(w->pieces.info, source->data, source->bytes); // pages that pieces share
     meter_add(w->meter, source->bytes);
     return OK;
@@ -359,4 +374,29 @@ Status weights_write(Arena *arena, const ModelInfo *info, const char *path, cons
             tensors[count++] = weight->sides[s];
     }
     return safetensors_write(path, tensors, count, produce, &writing, err);
+}
+
+Status weight_tensors(Arena *arena, const ModelInfo *info, Weight *weight, Bundle *ret_bundle, Error *err) {
+    WeightList list = {.items = weight, .count = 1};
+    Bundle bundle = {.count = 1 + weight->side_count};
+    Pieces pieces = {0};
+    TRY(pieces_make(arena, info, &list, &pieces, err));
+    TRY_NEW(bundle.tensors = arena_array(arena, bundle.count, sizeof *bundle.tensors, err));
+    TRY(encode_tensor(arena, weight, &bundle.tensors[0], err));
+    for (size_t s = 0; s < weight->side_count; s++)
+        bundle.tensors[1 + s] = weight->sides[s];
+    Buffer memory = {0};
+    Status status = weight_put(weight, &pieces, &(Drain){.memory = &memory}, err);
+    void *copy = status == OK ? arena_alloc(arena, memory.bytes, 64, err) : NULL;
+    if (copy) {
+        memcpy(copy, memory.data, memory.bytes);
+        bundle.tensors[0].data = copy;
+        bundle.tensors[0].bytes = memory.bytes;
+    }
+    buffer_done(&memory);
+    if (!copy)
+        return err->status;
+    TRY(bundle_seal(&bundle, err));
+    *ret_bundle = bundle;
+    return OK;
 }

@@ -73,6 +73,10 @@ const char *weight_scheme(const Weight *weight);
 MUST_CHECK Status weights_assign(Arena *arena, const Model *model, const QuantizeOptions *options, WeightList *ret_list,
                                  Error *err);
 
+// The same for one tensor, whatever else `options` say of it.
+MUST_CHECK Status weight_assign(const Bundle *bundle, const Tensor *tensor, TensorRole role,
+                                const QuantizeOptions *options, WeightScheme scheme, Weight *ret_weight, Error *err);
+
 // Reads every value once: ERR_FORMAT names the tensor and the place of one that is not finite. Tensors that do not fit
 // into half precision become f32, with a note. Fills scales and sides.
 MUST_CHECK Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *list, WorkMeter *meter, Error *err);
@@ -80,6 +84,10 @@ MUST_CHECK Status weights_scan(Arena *arena, const ModelInfo *info, WeightList *
 // Writes them as one safetensors file, tensor by tensor; only one piece of one tensor is in memory at a time.
 MUST_CHECK Status weights_write(Arena *arena, const ModelInfo *info, const char *path, const WeightList *list,
                                 WorkMeter *meter, Error *err);
+
+// What the file would hold of one weight of a scanned list, with its data, in `arena`: its own tensor and those beside
+// it.
+MUST_CHECK Status weight_tensors(Arena *arena, const ModelInfo *info, Weight *weight, Bundle *ret_bundle, Error *err);
 
 // Leaves rows or columns of the source out: `kept` [count] are those that stay, ascending. Only for real weights, each
 // way at most once.
