@@ -81,13 +81,26 @@ static Status put(Store *store, const void *context, Error *err) {
     return store_query_run(&query, err);
 }
 
+// Into memory of our own: where json_dumps grows its own and cannot, it may leave out a key and go on.
+static Status value_print(const json_t *value, char **ret_text, Error *err) {
+    size_t flags = JSON_COMPACT | JSON_ENCODE_ANY, bytes = json_dumpb(value, NULL, 0, flags);
+    char *text = bytes ? memory_new(bytes + 1, 1, err) : NULL;
+    if (!bytes || (text && json_dumpb(value, text, bytes, flags) != bytes)) {
+        memory_free(text);
+        return FAIL(err, ERR_MEMORY, "no memory for a value to be kept");
+    }
+    TRY_NEW(text);
+    text[bytes] = '\0';
+    *ret_text = text;
+    return OK;
+}
+
 Status evaluations_put(const Evaluations *evaluations, const char *kind, const char *key, const json_t *value,
                        Error *err) {
     if (!evaluations->path)
         return OK;
-    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    if (!text)
-        return FAIL(err, ERR_MEMORY, "no memory for an evaluation of kind '%s'", kind);
+    char *text = NULL;
+    TRY(value_print(value, &text, err));
     Store store;
     Status status = store_open(&store_kind, evaluations->path, STORE_WRITE, &store, err);
     if (status == OK) {
