@@ -7,9 +7,9 @@
 //     TRY(plot_lines(&plot, &svg, err));
 //
 // A picture is 720 units wide, scales to any size, follows the reader's choice of a light or dark background, names its
-// fonts by family only, and carries its title and description for those who cannot see it. Series differ in colour and
-// in the shape of their points. Texts may be any bytes: they are escaped, and what is no UTF-8 or no character of XML
-// becomes U+FFFD. Nothing but the buffer is allocated.
+// fonts by family only, and carries its title and description for those who cannot see it. It may also stand in a page,
+// beside others. Series differ in colour and in the shape of their points. Texts may be any bytes: they are escaped, and
+// what is no UTF-8 or no character of XML becomes U+FFFD. Nothing but the buffer is allocated.
 #pragma once
 
 #include <stdbool.h>

@@ -10,27 +10,31 @@
 #include "base/utf8.h"
 
 // Colours after Okabe and Ito, which the colour-blind can tell apart, darkened or lightened until each has a contrast
-// of at least 3 to its background.
+// of at least 3 to its background. Every rule is bound to the picture's class: in a page, a picture's rules are the
+// page's.
 static const char style[] =
     "<style>\n"
-    "text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#24292f;font-size:12px}\n"
-    ".title{font-size:16px;font-weight:600}.label{font-size:13px}.note{font-size:11px;fill:#57606a}\n"
-    ".back{fill:#ffffff}.grid{stroke:#d8dee4}.axis{stroke:#57606a}\n"
-    ".line{fill:none;stroke-width:2;stroke-linejoin:round}.spread{stroke-width:1.2}\n"
-    ".mark{stroke:#ffffff;stroke-width:1}.bar{fill:#3d94c9}.saved{fill:#3d94c9;fill-opacity:.2}\n"
-    ".c0{stroke:#0072b2}.c1{stroke:#c85200}.c2{stroke:#00805c}.c3{stroke:#a8518a}\n"
-    ".c4{stroke:#8a6d00}.c5{stroke:#2a7fa8}.c6{stroke:#8c2d04}.c7{stroke:#57606a}\n"
-    ".mark.c0{fill:#0072b2}.mark.c1{fill:#c85200}.mark.c2{fill:#00805c}.mark.c3{fill:#a8518a}\n"
-    ".mark.c4{fill:#8a6d00}.mark.c5{fill:#2a7fa8}.mark.c6{fill:#8c2d04}.mark.c7{fill:#57606a}\n"
-    ".mark{stroke:#ffffff}.whisker{stroke:#24292f;stroke-width:1.2}\n"
-    "@media (prefers-color-scheme:dark){\n"
-    "text{fill:#e6edf3}.note{fill:#9198a1}.back{fill:#0d1117}.grid{stroke:#30363d}.axis{stroke:#9198a1}\n"
-    ".bar{fill:#2f81b7}.saved{fill:#2f81b7;fill-opacity:.35}.whisker{stroke:#e6edf3}\n"
-    ".c0{stroke:#56b4e9}.c1{stroke:#f28e2b}.c2{stroke:#2fc49a}.c3{stroke:#d98bbd}\n"
-    ".c4{stroke:#e3c63b}.c5{stroke:#8fd0f0}.c6{stroke:#f0a07a}.c7{stroke:#9198a1}\n"
-    ".mark.c0{fill:#56b4e9}.mark.c1{fill:#f28e2b}.mark.c2{fill:#2fc49a}.mark.c3{fill:#d98bbd}\n"
-    ".mark.c4{fill:#e3c63b}.mark.c5{fill:#8fd0f0}.mark.c6{fill:#f0a07a}.mark.c7{fill:#9198a1}\n"
-    ".mark{stroke:#0d1117}}\n"
+    ".hone-plot text{font-family:system-ui,-apple-system,'Segoe UI',Helvetica,Arial,sans-serif;fill:#24292f;"
+    "font-size:12px}\n"
+    ".hone-plot .title{font-size:16px;font-weight:600}.hone-plot .label{font-size:13px}\n"
+    ".hone-plot .note{font-size:11px;fill:#57606a}\n"
+    ".hone-plot .back{fill:#ffffff}.hone-plot .grid{stroke:#d8dee4}.hone-plot .axis{stroke:#57606a}\n"
+    ".hone-plot .line{fill:none;stroke:currentColor;stroke-width:2;stroke-linejoin:round}\n"
+    ".hone-plot .spread{stroke:currentColor;stroke-width:1.2}\n"
+    ".hone-plot .mark{fill:currentColor;stroke:#ffffff;stroke-width:1}\n"
+    ".hone-plot .bar{fill:#3d94c9}.hone-plot .saved{fill:#3d94c9;fill-opacity:.2}\n"
+    ".hone-plot .whisker{stroke:#24292f;stroke-width:1.2}\n"
+    ".hone-plot .c0{color:#0072b2}.hone-plot .c1{color:#c85200}.hone-plot .c2{color:#00805c}\n"
+    ".hone-plot .c3{color:#a8518a}.hone-plot .c4{color:#8a6d00}.hone-plot .c5{color:#2a7fa8}\n"
+    ".hone-plot .c6{color:#8c2d04}.hone-plot .c7{color:#57606a}\n"
+    "@media screen and (prefers-color-scheme:dark){\n"
+    ".hone-plot text{fill:#e6edf3}.hone-plot .note{fill:#9198a1}.hone-plot .back{fill:#0d1117}\n"
+    ".hone-plot .grid{stroke:#30363d}.hone-plot .axis{stroke:#9198a1}.hone-plot .mark{stroke:#0d1117}\n"
+    ".hone-plot .bar{fill:#2f81b7}.hone-plot .saved{fill:#2f81b7;fill-opacity:.35}\n"
+    ".hone-plot .whisker{stroke:#e6edf3}\n"
+    ".hone-plot .c0{color:#56b4e9}.hone-plot .c1{color:#f28e2b}.hone-plot .c2{color:#2fc49a}\n"
+    ".hone-plot .c3{color:#d98bbd}.hone-plot .c4{color:#e3c63b}.hone-plot .c5{color:#8fd0f0}\n"
+    ".hone-plot .c6{color:#f0a07a}.hone-plot .c7{color:#9198a1}}\n"
     "</style>\n";
 
 // The characters XML 1.0 allows.
@@ -64,12 +68,13 @@ size_t svg_characters(const char *text) {
 }
 
 void svg_begin(Buffer *out, const char *title, const char *description, double height) {
+    size_t mark = out->bytes; // pictures in one page need ids of their own
     buffer_format(out,
-                  "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" width=\"%d\" height=\"%.0f\" "
-                  "role=\"img\" aria-labelledby=\"title desc\">\n<title id=\"title\">",
-                  PLOT_WIDTH, height, PLOT_WIDTH, height);
+                  "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hone-plot\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
+                  "height=\"%.0f\" role=\"img\" aria-labelledby=\"title-%zu desc-%zu\">\n<title id=\"title-%zu\">",
+                  PLOT_WIDTH, height, PLOT_WIDTH, height, mark, mark, mark);
     svg_escape(out, title);
-    buffer_add_text(out, "</title>\n<desc id=\"desc\">");
+    buffer_format(out, "</title>\n<desc id=\"desc-%zu\">", mark);
     svg_escape(out, description);
     buffer_add_text(out, "</desc>\n");
     buffer_add_text(out, style);
@@ -93,6 +98,18 @@ void svg_text(Buffer *out, const char *class, const char *anchor, double x, doub
     buffer_add_text(out, "</text>\n");
 }
 
+// Copies a decimal form and puts commas between its thousands.
+static const char *group(const char *plain, char ret[PLOT_NUMBER_BYTES]) {
+    size_t whole = strcspn(plain, "."), used = 0;
+    for (size_t i = 0; plain[i] && used + 2 < PLOT_NUMBER_BYTES; i++) {
+        if (i && i < whole && (whole - i) % 3 == 0 && plain[i - 1] != '-')
+            ret[used++] = ',';
+        ret[used++] = plain[i];
+    }
+    ret[used] = '\0';
+    return ret;
+}
+
 const char *plot_number(double value, char ret[PLOT_NUMBER_BYTES]) {
     char plain[PLOT_NUMBER_BYTES];
     double size = fabs(value);
@@ -109,12 +126,16 @@ const char *plot_number(double value, char ret[PLOT_NUMBER_BYTES]) {
         if (*end == '.')
             *end = '\0';
     }
-    size_t whole = strcspn(plain, "."), used = 0;
-    for (size_t i = 0; plain[i] && used + 2 < PLOT_NUMBER_BYTES; i++) {
-        if (i && i < whole && (whole - i) % 3 == 0 && plain[i - 1] != '-')
-            ret[used++] = ',';
-        ret[used++] = plain[i];
+    return group(plain, ret);
+}
+
+const char *plot_decimals(double value, int decimals, char ret[PLOT_NUMBER_BYTES]) {
+    char plain[PLOT_NUMBER_BYTES];
+    if (fabs(value) >= 1e9) {
+        snprintf(ret, PLOT_NUMBER_BYTES, "%.3g", value);
+        return ret;
     }
-    ret[used] = '\0';
-    return ret;
+    snprintf(plain, sizeof plain, "%.*f", decimals, value);
+    bool nothing = plain[0] == '-' && strspn(plain + 1, "0.") == strlen(plain + 1);
+    return group(plain + nothing, ret);
 }

@@ -10,6 +10,7 @@
 enum { PLOT_WIDTH = 720, PLOT_NUMBER_BYTES = 40 };
 
 // The document's head: title and description for readers, styles for light and dark, background, the title's text.
+// Several pictures may stand in one page that `out` holds: their styles reach nothing else, and no id is there twice.
 void svg_begin(Buffer *out, const char *title, const char *description, double height);
 void svg_end(Buffer *out);
 
@@ -26,3 +27,6 @@ size_t svg_characters(const char *text);
 
 // A short decimal form: four significant digits, thousands grouped by commas. Returns `ret`.
 const char *plot_number(double value, char ret[PLOT_NUMBER_BYTES]);
+
+// The same with so many decimals (0 to 9), for numbers in columns; what rounds to zero has no sign.
+const char *plot_decimals(double value, int decimals, char ret[PLOT_NUMBER_BYTES]);

@@ -87,8 +87,8 @@ START_TEST(lines_have_everything) {
     Plot plot = plot_two(series, PLOT_LOG2, PLOT_LINEAR);
     CHECK_OK(plot_lines(&plot, &svg, &err));
     ck_assert_msg(is_well_formed(svg.data), "not well-formed:\n%s", svg.data);
-    ck_assert(strncmp(svg.data, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=", 48) == 0);
-    ck_assert(strstr(svg.data, "<title id=\"title\">a &amp; b</title>\n<desc id=\"desc\">d &lt; e</desc>"));
+    ck_assert(strncmp(svg.data, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hone-plot\" viewBox=", 66) == 0);
+    ck_assert(strstr(svg.data, "<title id=\"title-0\">a &amp; b</title>\n<desc id=\"desc-0\">d &lt; e</desc>"));
     ck_assert_uint_eq(count(svg.data, "hone &lt;INT8&gt; &amp; &quot;co&quot;"), 2); // legend, and the series' title
     ck_assert_uint_eq(count(svg.data, "class=\"mark c0\""), 4);                      // three points and the legend
     ck_assert_uint_eq(count(svg.data, "class=\"mark c1\""), 0);                      // a dashed line has no marks
@@ -179,6 +179,54 @@ START_TEST(numbers) {
     char text[PLOT_NUMBER_BYTES];
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         ck_assert_str_eq(plot_number(cases[i].value, text), cases[i].text);
+}
+END_TEST
+
+START_TEST(decimals) {
+    static const struct {
+        double value;
+        int decimals;
+        const char *text;
+    } cases[] = {{2.5, 2, "2.50"},
+                 {1234.5, 1, "1,234.5"},
+                 {-0.004, 2, "0.00"},
+                 {-0.006, 2, "-0.01"},
+                 {-1e-9, 0, "0"},
+                 {0, 3, "0.000"},
+                 {99.999, 1, "100.0"},
+                 {-123456.7, 0, "-123,457"},
+                 {1e15, 2, "1e+15"},
+                 {-2e9, 1, "-2e+09"},
+                 {999999999, 9, "999,999,999.000000000"}};
+    char text[PLOT_NUMBER_BYTES];
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        ck_assert_str_eq(plot_decimals(cases[i].value, cases[i].decimals, text), cases[i].text);
+}
+END_TEST
+
+// In one page, no picture's ids are another's, and its rules begin with its own class.
+START_TEST(pictures_share_a_page) {
+    Error err;
+    Buffer page = {0};
+    PlotSeries series[2];
+    Plot plot = plot_two(series, PLOT_LOG2, PLOT_LINEAR);
+    PlotBar bar = {.label = "b", .value = 1, .low = 1, .high = 1};
+    PlotBars bars = {.title = "t", .bars = &bar, .count = 1};
+    CHECK_OK(plot_lines(&plot, &page, &err));
+    char second[64];
+    snprintf(second, sizeof second, "aria-labelledby=\"title-%zu desc-%zu\"", page.bytes, page.bytes);
+    CHECK_OK(plot_bars(&bars, &page, &err));
+    ck_assert_uint_eq(count(page.data, "id=\"title-0\""), 1);
+    ck_assert_uint_eq(count(page.data, second), 1);
+    const char *style = strstr(page.data, "<style>\n") + strlen("<style>\n"), *end = strstr(style, "</style>");
+    size_t rules = 0;
+    for (const char *p = style; p < end; p = strchr(p, '}') + 1 + strspn(strchr(p, '}') + 1, "}\n"), rules++) {
+        const char *media = "@media screen and (prefers-color-scheme:dark){\n";
+        p += strncmp(p, media, strlen(media)) == 0 ? strlen(media) : 0;
+        ck_assert_msg(strncmp(p, ".hone-plot ", 11) == 0, "a rule of the page: %.40s", p);
+    }
+    ck_assert_uint_gt(rules, 30);
+    buffer_done(&page);
 }
 END_TEST
 
@@ -302,4 +350,4 @@ START_TEST(specs) {
 END_TEST
 
 TEST_MAIN("measure/plot", checker_can_fail, lines_have_everything, numbers_land_where_they_belong, ticks, ticks_enclose,
-          numbers, refusals, odd_inputs, waterfall, specs)
+          numbers, decimals, pictures_share_a_page, refusals, odd_inputs, waterfall, specs)
