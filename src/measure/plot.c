@@ -241,7 +241,7 @@ Status plot_lines(const Plot *plot, Buffer *out, Error *err) {
     double legend_top = 54, top = legend_top + (double)legend(plot, 0, NULL) * LEGEND_ROW;
     Axis x, y;
     axes_lay_out(plot, top, &x, &y);
-    svg_begin(out, plot->title, plot->description, top + FRAME_HEIGHT + FRAME_BOTTOM_ROOM);
+    svg_begin(out, plot->title, plot->description, PLOT_WIDTH, top + FRAME_HEIGHT + FRAME_BOTTOM_ROOM);
     draw_frame(plot, &x, &y, out);
     legend(plot, legend_top, out);
     for (size_t s = 0; s < plot->series_count; s++)

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Bars: one row each, label at the left, value at the right end; a waterfall also shows each step down.
 #include <math.h>
+#include <string.h>
 
 #include "measure/plot.h"
 #include "measure/plot_svg.h"
 
-enum { LABELS_RIGHT = 236, BARS_RIGHT = 612, TOP = 56, ROW = 38, BAR = 22 };
+enum { LABELS_RIGHT = 236, BARS_RIGHT = 612, TOP = 56, ROW = 38, BAR = 22, LETTERS_MOST = 34 };
 
 static Status check(const PlotBars *plot, Error *err) {
     if (!plot->count)
@@ -25,8 +26,10 @@ static void draw_bar(const PlotBars *plot, size_t index, double per_unit, Buffer
     const PlotBar *bar = &plot->bars[index];
     double top = TOP + (double)index * ROW, middle = top + BAR / 2.0, width = bar->value * per_unit;
     double end = LABELS_RIGHT + fmax(width, bar->high * per_unit);
-    svg_text(out, "label", "end", LABELS_RIGHT - 12, bar->note ? middle - 2 : middle + 4, bar->label);
-    svg_text(out, "note", "end", LABELS_RIGHT - 12, middle + 12, bar->note);
+    svg_text_most(out, "label", "end", LABELS_RIGHT - 12, bar->note ? middle - 2 : middle + 4, bar->label,
+                  strlen(bar->label), LETTERS_MOST);
+    svg_text_most(out, "note", "end", LABELS_RIGHT - 12, middle + 12, bar->note, bar->note ? strlen(bar->note) : 0,
+                  LETTERS_MOST);
     if (plot->waterfall && index && plot->bars[index - 1].value > bar->value) {
         double before = plot->bars[index - 1].value * per_unit;
         buffer_format(out, "<rect class=\"saved\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n",
@@ -58,7 +61,7 @@ Status plot_bars(const PlotBars *plot, Buffer *out, Error *err) {
     double ticks[PLOT_TICKS_MOST], bottom = TOP + (double)plot->count * ROW;
     size_t tick_count = plot_ticks(PLOT_LINEAR, 0, most > 0 ? most : 1, 5, ticks);
     double per_unit = (BARS_RIGHT - LABELS_RIGHT) / ticks[tick_count - 1];
-    svg_begin(out, plot->title, plot->description, bottom + 56);
+    svg_begin(out, plot->title, plot->description, PLOT_WIDTH, bottom + 56);
     char number[PLOT_NUMBER_BYTES];
     for (size_t i = 0; i < tick_count; i++) {
         double at = LABELS_RIGHT + ticks[i] * per_unit;

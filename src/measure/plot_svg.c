@@ -42,8 +42,7 @@ static bool is_xml(uint32_t c) {
     return c == '\t' || c == '\n' || c == '\r' || (c >= 0x20 && c != 0xFFFE && c != 0xFFFF);
 }
 
-void svg_escape(Buffer *out, const char *text) {
-    size_t bytes = text ? strlen(text) : 0;
+void svg_escape_bytes(Buffer *out, const char *text, size_t bytes) {
     for (size_t i = 0; i < bytes;) {
         uint32_t c;
         i += utf8_decode(text + i, bytes - i, &c);
@@ -60,6 +59,10 @@ void svg_escape(Buffer *out, const char *text) {
     }
 }
 
+void svg_escape(Buffer *out, const char *text) {
+    svg_escape_bytes(out, text, text ? strlen(text) : 0);
+}
+
 size_t svg_characters(const char *text) {
     size_t count = 0;
     for (; text && *text; text++)
@@ -67,18 +70,19 @@ size_t svg_characters(const char *text) {
     return count;
 }
 
-void svg_begin(Buffer *out, const char *title, const char *description, double height) {
+void svg_begin(Buffer *out, const char *title, const char *description, double width, double height) {
     size_t mark = out->bytes; // pictures in one page need ids of their own
-    buffer_format(out,
-                  "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hone-plot\" viewBox=\"0 0 %d %.0f\" width=\"%d\" "
-                  "height=\"%.0f\" role=\"img\" aria-labelledby=\"title-%zu desc-%zu\">\n<title id=\"title-%zu\">",
-                  PLOT_WIDTH, height, PLOT_WIDTH, height, mark, mark, mark);
+    buffer_format(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hone-plot\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+        "height=\"%.0f\" role=\"img\" aria-labelledby=\"title-%zu desc-%zu\">\n<title id=\"title-%zu\">",
+        width, height, width, height, mark, mark, mark);
     svg_escape(out, title);
     buffer_format(out, "</title>\n<desc id=\"desc-%zu\">", mark);
     svg_escape(out, description);
     buffer_add_text(out, "</desc>\n");
     buffer_add_text(out, style);
-    buffer_format(out, "<rect class=\"back\" width=\"%d\" height=\"%.0f\"/>\n", PLOT_WIDTH, height);
+    buffer_format(out, "<rect class=\"back\" width=\"%.0f\" height=\"%.0f\"/>\n", width, height);
     svg_text(out, "title", "start", 20, 30, title);
 }
 
@@ -90,12 +94,23 @@ void svg_line(Buffer *out, const char *class, double x1, double y1, double x2, d
     buffer_format(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x1, y1, x2, y2);
 }
 
-void svg_text(Buffer *out, const char *class, const char *anchor, double x, double y, const char *text) {
-    if (!text || !*text)
+void svg_text_most(Buffer *out, const char *class, const char *anchor, double x, double y, const char *text,
+                   size_t bytes, size_t most) {
+    if (!text || !bytes)
         return;
     buffer_format(out, "<text class=\"%s\" text-anchor=\"%s\" x=\"%.1f\" y=\"%.1f\">", class, anchor, x, y);
-    svg_escape(out, text);
-    buffer_add_text(out, "</text>\n");
+    size_t cut = bytes, count = 0; // where the last character that may stay ends, if there are more
+    for (size_t at = 0; at < bytes && count <= most; count++) {
+        uint32_t c;
+        cut = count + 1 == most ? at : cut;
+        at += utf8_decode(text + at, bytes - at, &c);
+    }
+    svg_escape_bytes(out, text, count > most ? cut : bytes);
+    buffer_add_text(out, count > most ? "\xE2\x80\xA6</text>\n" : "</text>\n");
+}
+
+void svg_text(Buffer *out, const char *class, const char *anchor, double x, double y, const char *text) {
+    svg_text_most(out, class, anchor, x, y, text, text ? strlen(text) : 0, SIZE_MAX - 1);
 }
 
 // Copies a decimal form and puts commas between its thousands.
@@ -108,6 +123,11 @@ static const char *group(const char *plain, char ret[PLOT_NUMBER_BYTES]) {
     }
     ret[used] = '\0';
     return ret;
+}
+
+const char *plot_short(double value, char ret[PLOT_NUMBER_BYTES]) {
+    double size = fabs(value);
+    return plot_decimals(value, size < 0.005 || size >= 9.95 ? 0 : size >= 0.995 ? 1 : 2, ret);
 }
 
 const char *plot_number(double value, char ret[PLOT_NUMBER_BYTES]) {

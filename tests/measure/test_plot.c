@@ -182,6 +182,18 @@ START_TEST(numbers) {
 }
 END_TEST
 
+START_TEST(short_numbers) {
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0, "0"},       {0.004, "0"},  {0.005, "0.01"}, {-0.123, "-0.12"},  {0.994, "0.99"},
+                 {0.996, "1.0"}, {9.94, "9.9"}, {9.96, "10"},    {-1234.5, "-1,234"}};
+    char text[PLOT_NUMBER_BYTES];
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        ck_assert_str_eq(plot_short(cases[i].value, text), cases[i].text);
+}
+END_TEST
+
 START_TEST(decimals) {
     static const struct {
         double value;
@@ -298,6 +310,98 @@ START_TEST(waterfall) {
 }
 END_TEST
 
+// 3 rows by 2 columns; the largest is 1000, so that each shade down is the next smaller half power of ten.
+static PlotHeat heat_six(PlotCell cells[6]) {
+    static const PlotHeatRow rows[] = {{"shared", 0}, {"enc.0.fc1", 5}, {"enc.0.fc2", 5}};
+    static const char *const columns[] = {"int8", "zeros <0.5>"};
+    const PlotCell six[] = {{1000, "saves & more"}, {99, NULL}, {NAN, "unseen"}, {-0.05, NULL}, {0, NULL}, {3, NULL}};
+    memcpy(cells, six, sizeof six);
+    return (PlotHeat){.title = "t",
+                      .legend = "thousandths",
+                      .rows = rows,
+                      .row_count = 3,
+                      .columns = columns,
+                      .column_count = 2,
+                      .cells = cells};
+}
+
+START_TEST(heat_map) {
+    Error err;
+    Buffer svg = {0};
+    PlotCell cells[6];
+    PlotHeat heat = heat_six(cells);
+    CHECK_OK(plot_heat(&heat, &svg, &err));
+    ck_assert_msg(is_well_formed(svg.data), "not well-formed:\n%s", svg.data);
+    // labels of 6 letters, 7 units each, between 20 and 8; columns of the least width
+    ck_assert(strstr(svg.data,
+                     "<g class=\"strong\"><title>shared, int8: 1,000\nsaves &amp; more</title><rect class=\"h8\" "
+                     "x=\"70.0\" y=\"136.0\" width=\"45.0\" height=\"19.0\"/><text class=\"cell\" "
+                     "text-anchor=\"middle\" x=\"92.5\" y=\"149.5\">1,000</text></g>"));
+    ck_assert(strstr(
+        svg.data,
+        "<g class=\"bold\"><title>shared, zeros &lt;0.5&gt;: 99</title><rect class=\"h6\" x=\"116.0\" y=\"136.0\""));
+    ck_assert(strstr(svg.data, "<g><title>enc.0.fc1, zeros &lt;0.5&gt;: -0.05</title><rect class=\"g0\""));
+    ck_assert(strstr(svg.data, "<g><title>enc.0.fc2, int8: 0</title><rect class=\"h0\""));
+    ck_assert(strstr(svg.data, "<g><title>enc.0.fc2, zeros &lt;0.5&gt;: 3.0</title><rect class=\"h3\""));
+    ck_assert_uint_eq(count(svg.data, "class=\"cell\""), 5);
+    ck_assert(!strstr(svg.data, "unseen") && !strstr(svg.data, "nan"));
+    // the heading that two rows share stands there once, in a row of its own with space above
+    ck_assert_uint_eq(
+        count(svg.data, "<text class=\"group\" text-anchor=\"start\" x=\"20.0\" y=\"177.0\">enc.0</text>"), 1);
+    ck_assert(strstr(svg.data, "text-anchor=\"end\" x=\"62.0\" y=\"196.5\">fc1</text>"));
+    ck_assert(strstr(svg.data, "y=\"114.0\">zeros</text>") && strstr(svg.data, "y=\"128.0\">&lt;0.5&gt;</text>"));
+    ck_assert(strstr(svg.data, ">1,000</text>") && strstr(svg.data, ">0.10</text>")); // the legend's ends
+    buffer_clear(&svg);
+    heat.most = 10; // what is larger has the strongest shade, too
+    CHECK_OK(plot_heat(&heat, &svg, &err));
+    ck_assert_uint_eq(count(svg.data, "</title><rect class=\"h8\""), 2);
+    buffer_done(&svg);
+}
+END_TEST
+
+START_TEST(heat_map_refusals) {
+    Error err;
+    Buffer svg = {0};
+    PlotCell cells[6];
+    PlotHeat heat = heat_six(cells);
+    cells[5].value = -INFINITY;
+    CHECK_FAILS(plot_heat(&heat, &svg, &err), ERR_FORMAT,
+                "the cell of 'enc.0.fc2' and 'zeros <0.5>' is no number of a size that can be drawn");
+    heat.column_count = 0;
+    CHECK_FAILS(plot_heat(&heat, &svg, &err), ERR_FORMAT, "at least one row and one column");
+    heat.column_count = 33;
+    CHECK_FAILS(plot_heat(&heat, &svg, &err), ERR_LIMIT, "3 rows and 33 columns, it may have 1024 and 32");
+    ck_assert_uint_eq(svg.bytes, 0);
+    const PlotHeatRow row = {"\xff\x01 a label of many more letters than a picture has room for <", 0};
+    const char *const column = "]]>&\xed\xa0\x80 another label of very many letters";
+    heat = (PlotHeat){.rows = &row, .row_count = 1, .columns = &column, .column_count = 1, .cells = cells};
+    for (double value = 1e-15; value <= 1e15; value *= 1e15) {
+        cells[0].value = value;
+        buffer_clear(&svg);
+        CHECK_OK(plot_heat(&heat, &svg, &err));
+        ck_assert_msg(is_well_formed(svg.data), "%s", svg.data);
+        ck_assert(strstr(svg.data, "\xE2\x80\xA6</text>") && strstr(svg.data, "]]&gt;&amp;"));
+        ck_assert(!strstr(svg.data, "nan") && !strstr(svg.data, "inf"));
+    }
+    buffer_done(&svg);
+}
+END_TEST
+
+START_TEST(long_labels_are_cut) {
+    Error err;
+    Buffer svg = {0};
+    PlotBar bar = {.label = "\xC3\xA9 23456789 123456789 123456789 123", .value = 1, .low = 1, .high = 1};
+    PlotBars bars = {.title = "t", .bars = &bar, .count = 1};
+    CHECK_OK(plot_bars(&bars, &svg, &err));
+    ck_assert(strstr(svg.data, ">\xC3\xA9 23456789 123456789 123456789 123</text>"));
+    buffer_clear(&svg);
+    bar.label = "\xC3\xA9 23456789 123456789 123456789 1234";
+    CHECK_OK(plot_bars(&bars, &svg, &err));
+    ck_assert(strstr(svg.data, ">\xC3\xA9 23456789 123456789 123456789 12\xE2\x80\xA6</text>"));
+    buffer_done(&svg);
+}
+END_TEST
+
 static Status draw(const char *text, Buffer *out, Error *err) {
     Arena arena;
     arena_init(&arena, 0);
@@ -350,4 +454,5 @@ START_TEST(specs) {
 END_TEST
 
 TEST_MAIN("measure/plot", checker_can_fail, lines_have_everything, numbers_land_where_they_belong, ticks, ticks_enclose,
-          numbers, decimals, pictures_share_a_page, refusals, odd_inputs, waterfall, specs)
+          numbers, short_numbers, decimals, pictures_share_a_page, refusals, odd_inputs, waterfall, heat_map,
+          heat_map_refusals, long_labels_are_cut, specs)
