@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <jansson.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -98,6 +99,12 @@ static void *json_allocate(size_t bytes) {
 
 static void init_once(void) {
     json_set_alloc_funcs(json_allocate, free);
+}
+
+void memory_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }
 
 void memory_init(void) {

@@ -24,6 +24,9 @@ void memory_unmap(void *block, size_t bytes);
 // NULL is fine.
 void memory_free(void *block);
 
+// Gives free memory back to the system, where the heap can.
+void memory_trim(void);
+
 // a * b, a + b; false (and *ret untouched) on overflow.
 bool size_multiply(size_t a, size_t b, size_t *ret);
 bool size_add(size_t a, size_t b, size_t *ret);

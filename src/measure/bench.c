@@ -27,6 +27,9 @@ typedef struct Reply {
 
 enum { CALL_FINISH = -1 };
 
+// Of no file, what a process has that has done nothing yet: 0.3 MB as measured. What a fork has beyond is its parent's.
+enum { BARE_BYTES = 512 << 10 };
+
 struct Bench {
     pid_t process;
     int to_child, from_child;
@@ -78,6 +81,7 @@ typedef struct Child {
     GenerationOptions generation;
     Buffer *outputs; // [samples], JSON of each as Python writes it
     size_t next;     // sample whose answer comes next
+    size_t inherited_bytes;
     BenchReport report;
 } Child;
 
@@ -138,6 +142,9 @@ static Status call(Child *child, size_t index, uint64_t *ret_ns, Error *err) {
 
 static Status load(Child *child, const char *model, Error *err) {
     const BenchWork *work = child->work;
+    ProcessMemory memory;
+    TRY(process_memory(&memory, err));
+    child->inherited_bytes = memory.own_bytes > BARE_BYTES ? memory.own_bytes - BARE_BYTES : 0;
     uint64_t before = clock_ns();
     TRY(runtime_new(model, &work->runtime, &child->runtime, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
@@ -152,6 +159,11 @@ static Status load(Child *child, const char *model, Error *err) {
     TRY_NEW(child->outputs = memory_new(work->samples, sizeof *child->outputs, err));
     memset(child->outputs, 0, work->samples * sizeof *child->outputs);
     return stream_new(child->runtime->engine, work->batch, on_answer, child, &child->stream, err);
+}
+
+// What was inherited may have been swapped out meanwhile.
+static double without_inherited_mb(const Child *child, size_t bytes) {
+    return bytes > child->inherited_bytes ? (double)(bytes - child->inherited_bytes) / 1e6 : 0;
 }
 
 static Status finish(Child *child, Error *err) {
@@ -172,8 +184,8 @@ static Status finish(Child *child, Error *err) {
     child->report.counts = engine_counts(child->runtime->engine);
     ProcessMemory memory;
     TRY(process_memory(&memory, err));
-    child->report.rss_mb = (double)memory.resident_bytes / 1e6;
-    child->report.peak_rss_mb = (double)memory.peak_bytes / 1e6;
+    child->report.rss_mb = without_inherited_mb(child, memory.resident_bytes);
+    child->report.peak_rss_mb = without_inherited_mb(child, memory.peak_bytes);
     size_t new_tokens = child->report.new_token_kinds ? child->report.new_tokens[child->report.new_token_kinds - 1] : 0;
     LimitWork limit = {.source_tokens = child->work->lengths,
                        .samples = child->work->samples,
@@ -245,6 +257,7 @@ static Status start(Bench *bench, const char *model, const BenchWork *work, Erro
         close(down[1]);
         return FAIL(err, ERR_IO, "no pipe from a bench process: %s", strerror(errno));
     }
+    memory_trim(); // or the model's process would use, as its own, what this one has freed
     bench->process = fork();
     if (bench->process == 0) {
         close(down[1]);

@@ -27,8 +27,9 @@ typedef struct Bench Bench;
 
 // What a model tells when it ends.
 typedef struct BenchReport {
-    double load_ms, weights_mb, rss_mb, peak_rss_mb;
-    double kv_token_kb; // K and V of one token, all layers
+    double load_ms, weights_mb;
+    double rss_mb, peak_rss_mb; // of its process, without what the caller's had
+    double kv_token_kb;         // K and V of one token, all layers
     size_t vocabulary;
     RuntimeSettings runtime;                // as it ran: the model's advice followed
     EngineCounts counts;                    // over all calls, warm-up included

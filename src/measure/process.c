@@ -14,6 +14,8 @@ Status process_memory(ProcessMemory *ret, Error *err) {
             memory.peak_bytes = kilobytes * 1024;
         if (sscanf(line, "VmRSS: %zu kB", &kilobytes) == 1)
             memory.resident_bytes = kilobytes * 1024;
+        if (sscanf(line, "RssAnon: %zu kB", &kilobytes) == 1)
+            memory.own_bytes = kilobytes * 1024;
     }
     fclose(file);
     *ret = memory;

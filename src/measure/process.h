@@ -9,6 +9,7 @@
 typedef struct ProcessMemory {
     size_t resident_bytes; // now
     size_t peak_bytes;     // the most so far
+    size_t own_bytes;      // now, of no file: heap and stacks, all of which a fork inherits
 } ProcessMemory;
 
 MUST_CHECK Status process_memory(ProcessMemory *ret, Error *err);

@@ -87,4 +87,33 @@ START_TEST(half_written_files_stay) {
 }
 END_TEST
 
-TEST_MAIN("measure/bench", batches_are_sorted, failures_name_model_and_sample, half_written_files_stay)
+// What the parent has, and what it has freed, is no memory of the model's.
+START_TEST(memory_is_the_models_own) {
+    enum { BLOCKS = 600, BLOCK_BYTES = 100000 };
+    static char *blocks[BLOCKS];
+    Arena arena;
+    arena_init(&arena, 0);
+    DataRow rows[ROWS];
+    DataSet set = rows_make(rows);
+    BenchWork work = work_make(&arena, &set, 1);
+    BenchModel models[] = {model_make(&arena, &work), model_make(&arena, &work)};
+    BenchTurns turns = {.passes = 1};
+    CHECK_OK(bench_turns(&arena, &models[0], 1, &turns, &err));
+    for (size_t i = 0; i < BLOCKS; i++) {
+        blocks[i] = memory_new(1, BLOCK_BYTES, &err);
+        ck_assert_ptr_nonnull(blocks[i]);
+        memset(blocks[i], 1, BLOCK_BYTES);
+    }
+    for (size_t i = 0; i < BLOCKS / 2; i++)
+        memory_free(blocks[i]);
+    CHECK_OK(bench_turns(&arena, &models[1], 1, &turns, &err));
+    double before = models[0].report.peak_rss_mb, after = models[1].report.peak_rss_mb;
+    ck_assert_msg(before > 0.5 && after > before - 8 && after < before + 8, "%.1f MB, then %.1f MB", before, after);
+    for (size_t i = BLOCKS / 2; i < BLOCKS; i++)
+        memory_free(blocks[i]);
+    arena_done(&arena);
+}
+END_TEST
+
+TEST_MAIN("measure/bench", batches_are_sorted, failures_name_model_and_sample, half_written_files_stay,
+          memory_is_the_models_own)
