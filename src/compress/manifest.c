@@ -106,7 +106,12 @@ static Status record_read(const json_t *row, const char *name, FileRecord *ret_r
     return OK;
 }
 
-Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileRecords *ret_files, Error *err) {
+static const json_t *member(const json_t *manifest, const char *key) {
+    const json_t *value = json_object_get(manifest, key);
+    return json_is_null(value) ? NULL : value;
+}
+
+Status manifest_read(Arena *arena, const char *folder, Manifest *ret_manifest, Error *err) {
     char *path = path_join(arena, folder, "hone.json", err);
     TRY_NEW(path);
     json_t *manifest;
@@ -122,8 +127,11 @@ Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileReco
         for (; files.count < json_array_size(rows); files.count++)
             TRY(record_read(json_array_get(rows, files.count), name, &files.items[files.count], err));
     }
-    *ret_there = manifest != NULL;
-    *ret_files = files;
+    *ret_manifest = (Manifest){.there = manifest != NULL,
+                               .files = files,
+                               .recipe = member(manifest, "recipe"),
+                               .runtime = member(manifest, "runtime"),
+                               .evidence = member(manifest, "evidence")};
     return OK;
 }
 

@@ -32,9 +32,15 @@ void file_record_fill(const char *name, Bytes mapped, WorkMeter *meter, FileReco
 MUST_CHECK Status manifest_write(Arena *arena, const char *folder, const Rewrite *rewrite, const FileRecords *sources,
                                  const FileRecords *files, const RewriteReport *report, Error *err);
 
-// The `files` of a hone.json; `ret_there` false when the folder has none. ERR_FORMAT when it is not as above, or when a
-// name would lead out of the folder.
-MUST_CHECK Status manifest_read(Arena *arena, const char *folder, bool *ret_there, FileRecords *ret_files, Error *err);
+// What a hone.json tells. Members that are missing or null are NULL; what they hold is for others to check.
+typedef struct Manifest {
+    bool there; // false: the folder has none
+    FileRecords files;
+    const json_t *recipe, *runtime, *evidence;
+} Manifest;
+
+// Lives in `arena`. ERR_FORMAT when `files` is not as above, or when a name would lead out of the folder.
+MUST_CHECK Status manifest_read(Arena *arena, const char *folder, Manifest *ret_manifest, Error *err);
 
 // What a search has to say of a folder that it made from intermediate ones.
 typedef struct ManifestOutcome {

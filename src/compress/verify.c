@@ -5,21 +5,41 @@
 #include <math.h>
 #include <string.h>
 
-#include "compress/manifest.h"
 #include "op/op.h"
 #include "tensor/four_bits.h"
 
 enum { PIECE = 1 << 12 };
 
+// The evidence is of the weights whose hash is `sha256`; "" where there are none to compare with, which is a problem
+// already.
+static Status evidence_check(Arena *arena, const char *sha256, VerifyReport *report, Error *err) {
+    const json_t *evidence = report->manifest.evidence;
+    Error damage;
+    if (!evidence)
+        return OK;
+    if (evidence_summarize(evidence, &report->evidence, &damage) != OK)
+        return notes_add(&report->problems, arena, err, "%s", damage.message);
+    report->evidence_read = true;
+    const char *told = report->evidence.weights_sha256;
+    if (told && *sha256 && strcmp(told, sha256) != 0)
+        return notes_add(&report->problems, arena, err,
+                         "the evidence in hone.json is of other weights: of SHA-256 %.12s..., and that of "
+                         "'model.safetensors' is %.12s...",
+                         told, sha256);
+    return OK;
+}
+
 static Status hashes_check(Arena *arena, const ModelInfo *info, WorkMeter *meter, VerifyReport *report, Error *err) {
-    FileRecords files;
-    TRY(manifest_read(arena, info->folder, &report->made_by_hone, &files, err));
+    TRY(manifest_read(arena, info->folder, &report->manifest, err));
+    const FileRecords *files = &report->manifest.files;
     bool weights = false;
-    for (size_t i = 0; i < files.count; i++) {
-        const FileRecord *told = &files.items[i];
+    char weights_sha256[SHA256_TEXT_BYTES] = "";
+    for (size_t i = 0; i < files->count; i++) {
+        const FileRecord *told = &files->items[i];
+        bool is_weights = strcmp(told->name, "model.safetensors") == 0;
         char *path = path_join(arena, info->folder, told->name, err);
         TRY_NEW(path);
-        weights |= strcmp(told->name, "model.safetensors") == 0;
+        weights |= is_weights;
         if (path_kind(path) != PATH_FILE) {
             TRY(notes_add(&report->problems, arena, err, "file '%s' is missing, which hone.json lists", told->name));
             continue;
@@ -29,6 +49,8 @@ static Status hashes_check(Arena *arena, const ModelInfo *info, WorkMeter *meter
         TRY(file_map(arena, path, &bytes, err));
         file_record_fill(told->name, bytes, meter, &found);
         report->files++;
+        if (is_weights)
+            memcpy(weights_sha256, found.sha256, sizeof weights_sha256);
         if (found.bytes != told->bytes)
             TRY(notes_add(&report->problems, arena, err, "file '%s' has %zu bytes, and hone.json says %zu", told->name,
                           found.bytes, told->bytes));
@@ -38,9 +60,9 @@ static Status hashes_check(Arena *arena, const ModelInfo *info, WorkMeter *meter
                           "says %.12s...",
                           told->name, found.sha256, told->sha256));
     }
-    if (report->made_by_hone && !weights)
+    if (report->manifest.there && !weights)
         TRY(notes_add(&report->problems, arena, err, "hone.json does not list 'model.safetensors'"));
-    return OK;
+    return evidence_check(arena, weights_sha256, report, err);
 }
 
 // The first element that is not finite; `elements`: none.
@@ -89,7 +111,7 @@ static Status rows_check(Arena *arena, const Tensor *tensor, const float *scales
             return notes_add(&report->problems, arena, err,
                              "tensor '%s': the scale of row %zu is %g, and scales are positive", tensor->name, r,
                              (double)scales[r]);
-        const int8_t *least = report->made_by_hone ? memchr(row, 0x80, columns) : NULL;
+        const int8_t *least = report->manifest.there ? memchr(row, 0x80, columns) : NULL;
         if (least)
             return notes_add(&report->problems, arena, err,
                              "tensor '%s': row %zu, column %zu is -128, and hone writes "

@@ -3,13 +3,17 @@
 // sane, and who loads it.
 #pragma once
 
+#include "compress/evidence_summary.h"
 #include "compress/loaders.h"
+#include "compress/manifest.h"
 #include "compress/weights.h"
 
 typedef struct VerifyReport {
     const ModelInfo *info;
-    Notes problems;          // sentences; none: verified
-    bool made_by_hone;       // there is a hone.json
+    Notes problems;     // sentences; none: verified
+    Manifest manifest;  // what its hone.json tells, if there is one
+    bool evidence_read; // there is evidence, and it is sound
+    EvidenceSummary evidence;
     size_t files;            // hashed and compared
     size_t real_tensors;     // with every value looked at
     size_t int8_tensors;     // with every value and scale looked at
@@ -18,5 +22,6 @@ typedef struct VerifyReport {
 } VerifyReport;
 
 // Opens and checks the MODEL `path`. What is wrong with its contents is a problem in the report; fails as model_open
-// does when it cannot be opened, and with ERR_FORMAT for a damaged hone.json. The report lives in `arena`.
+// does when it cannot be opened, and with ERR_FORMAT for a damaged hone.json; damaged evidence is a problem. The report
+// lives in `arena`.
 MUST_CHECK Status verify_model(Arena *arena, const char *path, WorkMeter *meter, VerifyReport *ret_report, Error *err);

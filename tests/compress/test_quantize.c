@@ -321,7 +321,7 @@ START_TEST(verify_finds_what_changed) {
     VerifyReport report;
     WorkMeter meter = {0};
     CHECK_OK(verify_model(&scratch.arena, model, &meter, &report, &err));
-    ck_assert(!report.made_by_hone && report.problems.count == 0 && report.loaders[1].takes);
+    ck_assert(!report.manifest.there && report.problems.count == 0 && report.loaders[1].takes);
     ck_assert_uint_eq(report.real_tensors, tiny.count);
     CHECK_OK(quantize_model(&scratch.arena, model, out, &options, &made, &err));
     CHECK_OK(verify_model(&scratch.arena, out, &meter, &report, &err));

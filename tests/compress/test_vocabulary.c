@@ -123,7 +123,7 @@ START_TEST(rows_and_files_are_cut) {
     VerifyReport verified;
     CHECK_OK(verify_model(&made.scratch.arena, made.out, &(WorkMeter){0}, &verified, &err));
     ck_assert_msg(!verified.problems.count, "%s", verified.problems.count ? verified.problems.texts[0] : "");
-    ck_assert(verified.made_by_hone);
+    ck_assert(verified.manifest.there);
     ck_assert_uint_eq(verified.info->vocabulary, STAYS);
     scratch_done(&made.scratch);
 }
