@@ -75,3 +75,8 @@ typedef struct SensitivityOptions {
 // reference and references that are too short; else as of model_open, token_samples_make and evaluations_find.
 MUST_CHECK Status sensitivity_measure(Arena *arena, const SensitivityOptions *options, Sensitivity *ret_sensitivity,
                                       Error *err);
+
+// {"samples", "rouge_samples", "tokens", "base_loss", "base_rouge", "base_ms", "rows": [{"layer", "change", "kind":
+// "scheme"|"zeros"|"units"|"layer", "output_error", "loss_change", "rouge_change", "bytes_saved", "ms_saved"}]}; null
+// for what is not known. The caller's; NULL without memory.
+json_t *sensitivity_json(const Sensitivity *sensitivity);
