@@ -172,6 +172,12 @@ void folder_discard(const char *staging) {
     }
 }
 
+// The two change places in one step, so that whoever looks, and whatever ends this process, finds a whole folder at
+// `path`. What was there lies at `staging` then, which is still known as staged. False where the file system cannot.
+static bool folders_exchange(const char *staging, const char *path) {
+    return !fault_strikes(FAULT_WRITE) && renameat2(AT_FDCWD, staging, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
+}
+
 Status folder_commit(const char *staging, const char *path, Error *err) {
     char trimmed[PATH_MAX], old[PATH_MAX];
     size_t length = path_length(path);
@@ -180,6 +186,10 @@ Status folder_commit(const char *staging, const char *path, Error *err) {
     snprintf(trimmed, sizeof trimmed, "%.*s", (int)length, path);
     snprintf(old, sizeof old, "%s.%ld.old", trimmed, (long)getpid());
     bool replaced = path_kind(trimmed) == PATH_FOLDER;
+    if (replaced && folders_exchange(staging, trimmed)) {
+        folder_discard(staging);
+        return OK;
+    }
     errno = 0;
     if (fault_strikes(FAULT_WRITE) || (replaced && rename(trimmed, old) != 0))
         return FAIL(err, ERR_IO, "folder '%s' cannot be replaced: %s", trimmed, strerror(errno ? errno : EIO));
@@ -190,9 +200,11 @@ Status folder_commit(const char *staging, const char *path, Error *err) {
             rename(old, trimmed);
         return status;
     }
+    size_t slot = replaced ? staged_add(old) : STAGED_NONE;
     staged_forget(staging);
     if (replaced)
         folder_remove(old);
+    staged_remove(slot);
     return OK;
 }
 
