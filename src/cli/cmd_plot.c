@@ -33,10 +33,12 @@ const Command command_plot = {
     .arguments = "FILE.json",
     .least = 1,
     .most = 1,
-    .help = "Draws lines, bars or a waterfall as an SVG picture that stands alone. The file is one of\n"
+    .help = "Draws lines, bars, a waterfall or a heat map as an SVG picture that stands alone. The file is one of\n"
             "  {\"kind\":\"lines\",\"title\":..,\"x\":{\"label\":..,\"scale\":\"linear|log2|log10\"},\"y\":{..},\n"
             "   \"series\":[{\"name\":..,\"points\":[[x,y],[x,y,low,high],..]},..]}\n"
-            "  {\"kind\":\"bars|waterfall\",\"title\":..,\"axis\":..,\"bars\":[{\"label\":..,\"value\":..},..]}\n",
+            "  {\"kind\":\"bars|waterfall\",\"title\":..,\"axis\":..,\"bars\":[{\"label\":..,\"value\":..},..]}\n"
+            "  {\"kind\":\"heat\",\"title\":..,\"legend\":..,\"columns\":[..],\n"
+            "   \"rows\":[{\"label\":..,\"values\":[1.5,null,..]},..]}\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run,

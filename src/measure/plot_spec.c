@@ -2,6 +2,7 @@
 // From JSON to the structs of measure/plot.h.
 #include "measure/plot_spec.h"
 
+#include <math.h>
 #include <string.h>
 
 static const char *const scale_names[PLOT_SCALE_COUNT] = {"linear", "log2", "log10"};
@@ -117,6 +118,69 @@ static Status bars_draw(const json_t *spec, const char *name, bool waterfall, Bu
     return plot_bars(&plot, out, err);
 }
 
+static Status columns_read(Arena *arena, const json_t *spec, const char *name, PlotHeat *heat, Error *err) {
+    const json_t *array;
+    TRY(array_need(spec, name, "columns", PLOT_HEAT_COLUMNS_MOST, &array, err));
+    heat->column_count = json_array_size(array);
+    const char **columns = arena_array(arena, heat->column_count + 1, sizeof *columns, err);
+    TRY_NEW(columns);
+    for (size_t c = 0; c < heat->column_count; c++)
+        if (!(columns[c] = json_string_value(json_array_get(array, c))))
+            return FAIL(err, ERR_FORMAT, "%s: 'columns' holds something else than strings", name);
+    heat->columns = columns;
+    return OK;
+}
+
+static Status cells_read(const json_t *value, const char *name, const char *label, size_t columns, PlotCell *cells,
+                         Error *err) {
+    const json_t *array;
+    TRY(array_need(value, name, "values", PLOT_HEAT_COLUMNS_MOST, &array, err));
+    if (json_array_size(array) != columns)
+        return FAIL(err, ERR_FORMAT, "%s: row '%s' has %zu values, and there are %zu columns", name, label,
+                    json_array_size(array), columns);
+    for (size_t c = 0; c < columns; c++) {
+        const json_t *number = json_array_get(array, c);
+        if (!json_is_number(number) && !json_is_null(number))
+            return FAIL(err, ERR_FORMAT, "%s: row '%s' holds something else than numbers and null", name, label);
+        cells[c].value = json_is_number(number) ? json_number_value(number) : (double)NAN;
+    }
+    return OK;
+}
+
+static Status heat_row_read(const json_t *value, const char *name, const PlotHeat *heat, PlotHeatRow *row,
+                            PlotCell *cells, Error *err) {
+    const char *group = "";
+    if (!json_is_object(value))
+        return FAIL(err, ERR_FORMAT, "%s: 'rows' holds something else than objects", name);
+    TRY(text_need(value, name, "label", &row->label, err));
+    TRY(json_get_text(value, name, "group", &group, err));
+    row->stem = strlen(group);
+    if (strncmp(row->label, group, row->stem) != 0)
+        return FAIL(err, ERR_FORMAT, "%s: row '%s' is in the group '%s', which its label does not begin with", name,
+                    row->label, group);
+    return cells_read(value, name, row->label, heat->column_count, cells, err);
+}
+
+static Status heat_draw(Arena *arena, const json_t *spec, const char *name, Buffer *out, Error *err) {
+    PlotHeat heat = {0};
+    TRY(text_need(spec, name, "title", &heat.title, err));
+    TRY(json_get_text(spec, name, "description", &heat.description, err));
+    TRY(text_need(spec, name, "legend", &heat.legend, err));
+    TRY(columns_read(arena, spec, name, &heat, err));
+    const json_t *array;
+    TRY(array_need(spec, name, "rows", PLOT_HEAT_ROWS_MOST, &array, err));
+    heat.row_count = json_array_size(array);
+    PlotHeatRow *rows = arena_array(arena, heat.row_count + 1, sizeof *rows, err);
+    TRY_NEW(rows);
+    PlotCell *cells = arena_array(arena, heat.row_count * heat.column_count + 1, sizeof *cells, err);
+    TRY_NEW(cells);
+    for (size_t r = 0; r < heat.row_count; r++)
+        TRY(heat_row_read(json_array_get(array, r), name, &heat, &rows[r], cells + r * heat.column_count, err));
+    heat.rows = rows;
+    heat.cells = cells;
+    return plot_heat(&heat, out, err);
+}
+
 Status plot_spec_draw(Arena *arena, const json_t *spec, const char *name, Buffer *out, Error *err) {
     if (!json_is_object(spec))
         return FAIL(err, ERR_FORMAT, "%s: expected a JSON object that describes a plot", name);
@@ -126,5 +190,7 @@ Status plot_spec_draw(Arena *arena, const json_t *spec, const char *name, Buffer
         return lines_draw(arena, spec, name, out, err);
     if (strcmp(kind, "bars") == 0 || strcmp(kind, "waterfall") == 0)
         return bars_draw(spec, name, kind[0] == 'w', out, err);
-    return FAIL(err, ERR_FORMAT, "%s: 'kind' is '%s', expected lines, bars or waterfall", name, kind);
+    if (strcmp(kind, "heat") == 0)
+        return heat_draw(arena, spec, name, out, err);
+    return FAIL(err, ERR_FORMAT, "%s: 'kind' is '%s', expected lines, bars, waterfall or heat", name, kind);
 }

@@ -300,5 +300,28 @@ START_TEST(marks) {
 }
 END_TEST
 
+// A mark looks at both ends of a file, a digest at all of it.
+START_TEST(digests) {
+    Error err;
+    Arena arena;
+    arena_init(&arena, 0);
+    char mark[2][MODEL_MARK_BYTES], digest[2][SHA256_TEXT_BYTES];
+    char *large = arena_array(&arena, 1 << 18, 1, &err);
+    for (size_t i = 0; i < 2; i++) {
+        large[1 << 17] = (char)i;
+        CHECK_OK(file_replace(path_in(&arena, "model.bin"), large, 1 << 18, &err));
+        CHECK_OK(model_mark(&arena, folder, mark[i], &err));
+        CHECK_OK(model_digest(&arena, folder, digest[i], &err));
+    }
+    ck_assert_str_eq(mark[0], mark[1]);
+    ck_assert_str_ne(digest[0], digest[1]);
+    CHECK_OK(model_digest(&arena, folder, digest[0], &err));
+    ck_assert_str_eq(digest[0], digest[1]);
+    CHECK_FAILS(model_digest(&arena, path_in(&arena, "absent"), digest[0], &err), ERR_IO, "absent");
+    folder_remove();
+    arena_done(&arena);
+}
+END_TEST
+
 TEST_MAIN("measure/history", entries_come_back, whole_or_nothing, many_at_once, foreign_and_damaged_files,
-          other_databases, caches, marks)
+          other_databases, caches, marks, digests)

@@ -431,11 +431,28 @@ START_TEST(specs) {
                   &a, &err));
     ck_assert_uint_eq(count(a.data, "class=\"saved\""), 1);
     ck_assert_uint_eq(count(a.data, "class=\"whisker\""), 3);
+    buffer_clear(&a);
+    buffer_clear(&b);
+    CHECK_OK(
+        draw("{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"nats\",\"columns\":[\"int8\",\"nf4\"],\"rows\":["
+             "{\"label\":\"shared\",\"values\":[1,null]},{\"label\":\"a.0.fc1\",\"group\":\"a.0\",\"values\":[-2,3]}]}",
+             &a, &err));
+    PlotHeatRow rows[] = {{"shared", 0}, {"a.0.fc1", 3}};
+    PlotCell cells[] = {{.value = 1}, {.value = NAN}, {.value = -2}, {.value = 3}};
+    PlotHeat heat = {.title = "t",
+                     .legend = "nats",
+                     .rows = rows,
+                     .row_count = 2,
+                     .columns = (const char *const[]){"int8", "nf4"},
+                     .column_count = 2,
+                     .cells = cells};
+    CHECK_OK(plot_heat(&heat, &b, &err));
+    ck_assert_str_eq(a.data, b.data);
     static const struct {
         const char *spec, *text;
     } bad[] = {
         {"[]", "expected a JSON object that describes a plot"},
-        {"{\"kind\":\"pie\"}", "'kind' is 'pie', expected lines, bars or waterfall"},
+        {"{\"kind\":\"pie\"}", "'kind' is 'pie', expected lines, bars, waterfall or heat"},
         {"{\"kind\":\"bars\"}", "'title' is missing"},
         {"{\"kind\":\"bars\",\"title\":\"t\",\"axis\":\"a\"}", "'bars' is missing, expected an array"},
         {"{\"kind\":\"bars\",\"title\":\"t\",\"axis\":\"a\",\"bars\":[{\"label\":\"x\"}]}",
@@ -445,6 +462,22 @@ START_TEST(specs) {
         {"{\"kind\":\"lines\",\"title\":\"t\",\"x\":{\"label\":\"l\"},\"y\":{\"label\":\"l\"},\"series\":[{\"name\":"
          "\"s\",\"points\":[[1]]}]}",
          "point 1 of series 's' is none, expected [x, y] or [x, y, low, high]"},
+        {"{\"kind\":\"heat\",\"title\":\"t\"}", "'legend' is missing"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[1]}",
+         "'columns' holds something else than strings"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[\"c\"],\"rows\":[1]}",
+         "'rows' holds something else than objects"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[\"c\"],\"rows\":[{\"label\":\"r\","
+         "\"values\":[1,2]}]}",
+         "row 'r' has 2 values, and there are 1 columns"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[\"c\"],\"rows\":[{\"label\":\"r\","
+         "\"values\":[\"1\"]}]}",
+         "row 'r' holds something else than numbers and null"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[\"c\"],\"rows\":[{\"label\":\"r\","
+         "\"group\":\"s\",\"values\":[1]}]}",
+         "row 'r' is in the group 's', which its label does not begin with"},
+        {"{\"kind\":\"heat\",\"title\":\"t\",\"legend\":\"l\",\"columns\":[\"c\"],\"rows\":[]}",
+         "at least one row and one column"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
         CHECK_FAILS(draw(bad[i].spec, &a, &err), ERR_FORMAT, bad[i].text);
