@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Milliseconds by measurement: samples at batch 1, a token a step, with all weights as they are and with all in one
-// scheme, in turns; what each step takes is kept, the fastest of some rounds. References are decoded rather than what
+// scheme, in turns; of each step the fastest of some rounds counts. References are decoded rather than what
 // each scheme would write, so that all do the same steps.
 #include <math.h>
 #include <string.h>
@@ -12,8 +12,9 @@ enum { TIMED_SAMPLES = 4, ROUNDS = 3 };
 
 // Milliseconds of each step of a sample: those of the encode plan, of the decode plan, of the head's.
 typedef struct StepTimes {
-    double *ms;
-    size_t count;
+    double *ms;        // [count] the means of
+    double *sample_ms; // [samples, count] the fastest rounds
+    size_t count, samples;
     size_t first[SESSION_STAGES];
 } StepTimes;
 
@@ -28,7 +29,9 @@ static Status times_make(Sensing *sensing, StepTimes *ret_times, Error *err) {
         times.first[stage] = times.count;
         times.count += plan_steps(plan_of(sensing, stage), &steps);
     }
+    times.samples = sensing->samples.count < TIMED_SAMPLES ? sensing->samples.count : TIMED_SAMPLES;
     TRY_NEW(times.ms = arena_array(&sensing->scratch, times.count, sizeof *times.ms, err));
+    TRY_NEW(times.sample_ms = arena_array(&sensing->scratch, times.samples * times.count, sizeof *times.ms, err));
     *ret_times = times;
     return OK;
 }
@@ -49,23 +52,38 @@ static Status sample_run(Sensing *sensing, const TokenSample *sample, Error *err
     return status;
 }
 
-// One pass over the samples; steps that were faster than before take the place of what they were.
-static Status round_run(Sensing *sensing, size_t samples, StepTimes *times, Error *err) {
+static void spent_read(const Sensing *sensing, const StepTimes *times, double *ret_ns) {
     const PlanStep *steps;
-    double *before = arena_array(&sensing->scratch, times->count, sizeof *before, err);
-    TRY_NEW(before);
     for (SessionStage stage = 0; stage < SESSION_STAGES; stage++)
         for (size_t s = 0, count = plan_steps(plan_of(sensing, stage), &steps); s < count; s++)
-            before[times->first[stage] + s] = (double)steps[s].spent_ns;
-    for (size_t i = 0; i < samples; i++)
+            ret_ns[times->first[stage] + s] = (double)steps[s].spent_ns;
+}
+
+// One pass over the samples; what was faster than before takes its place, step by step of each sample: whatever else
+// the machine does spoils a few steps, and seldom the same twice.
+static Status round_run(Sensing *sensing, StepTimes *times, bool first, Error *err) {
+    double *ns = arena_array(&sensing->scratch, times->count, 2 * sizeof *ns, err);
+    TRY_NEW(ns);
+    double *before = ns + times->count;
+    for (size_t i = 0; i < times->samples; i++) {
+        spent_read(sensing, times, before);
         TRY(sample_run(sensing, &sensing->samples.items[i], err));
-    for (SessionStage stage = 0; stage < SESSION_STAGES; stage++)
-        for (size_t s = 0, count = plan_steps(plan_of(sensing, stage), &steps); s < count; s++) {
-            size_t at = times->first[stage] + s;
-            double ms = ((double)steps[s].spent_ns - before[at]) * 1e-6 / (double)samples;
-            times->ms[at] = times->ms[at] > 0 && times->ms[at] < ms ? times->ms[at] : ms;
+        spent_read(sensing, times, ns);
+        for (size_t s = 0; s < times->count; s++) {
+            double *best = &times->sample_ms[i * times->count + s], ms = (ns[s] - before[s]) * 1e-6;
+            *best = first || ms < *best ? ms : *best;
         }
+    }
     return OK;
+}
+
+// The means of all samples.
+static void times_average(StepTimes *times) {
+    for (size_t s = 0; s < times->count; s++) {
+        times->ms[s] = 0;
+        for (size_t i = 0; i < times->samples; i++)
+            times->ms[s] += times->sample_ms[i * times->count + s] / (double)times->samples;
+    }
 }
 
 // Whether a step reads one of the weights whose time is a site's.
@@ -120,13 +138,12 @@ static Status everything_make(Sensing *sensing, WeightScheme scheme, Everything 
 
 // Rounds in turns: the machine is as busy for one as for the other.
 static Status turns_run(Sensing *sensing, const Everything *all, StepTimes *base, StepTimes *changed, Error *err) {
-    size_t samples = sensing->samples.count < TIMED_SAMPLES ? sensing->samples.count : TIMED_SAMPLES;
     for (size_t round = 0; round < ROUNDS; round++) {
-        TRY(round_run(sensing, samples, base, err));
+        TRY(round_run(sensing, base, round == 0, err));
         if (!changed)
             continue;
         session_variant_swap(&all->variant);
-        Status status = round_run(sensing, samples, changed, err);
+        Status status = round_run(sensing, changed, round == 0, err);
         session_variant_swap(&all->variant);
         TRY(status);
     }
@@ -144,9 +161,11 @@ static Status turns_measure(Sensing *sensing, const Everything *all, double *ret
     session_set_timing(session, false);
     TRY(status);
     *ret_sample_ms = 0;
+    times_average(&base);
+    times_average(&changed); // all 0 where nothing changed
     for (size_t s = 0; s < base.count; s++) {
         *ret_sample_ms += base.ms[s];
-        base.ms[s] -= changed.ms[s]; // 0 where nothing changed
+        base.ms[s] -= changed.ms[s];
     }
     for (size_t i = 0; i < sensing->site_count; i++)
         ret_ms[i] = site_ms(sensing, &sensing->sites[i], &base);
