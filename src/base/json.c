@@ -123,6 +123,22 @@ Status json_get_text(const json_t *object, const char *name, const char *key, co
     return OK;
 }
 
+Status json_get_object(const json_t *object, const char *name, const char *key, const json_t **ret, Error *err) {
+    const json_t *value = member(object, key);
+    if (value && !json_is_object(value))
+        return mistyped(value, name, key, "an object", err);
+    *ret = value ? value : *ret;
+    return OK;
+}
+
+Status json_get_array(const json_t *object, const char *name, const char *key, const json_t **ret, Error *err) {
+    const json_t *value = member(object, key);
+    if (value && !json_is_array(value))
+        return mistyped(value, name, key, "an array", err);
+    *ret = value ? value : *ret;
+    return OK;
+}
+
 static int chunk_add(const char *chunk, size_t bytes, void *out) {
     buffer_add(out, chunk, bytes);
     return 0;

@@ -31,6 +31,11 @@ MUST_CHECK Status json_get_real(const json_t *object, const char *name, const ch
                                 double *ret, Error *err);
 // The text lives as long as `object`.
 MUST_CHECK Status json_get_text(const json_t *object, const char *name, const char *key, const char **ret, Error *err);
+// The value belongs to `object`.
+MUST_CHECK Status json_get_object(const json_t *object, const char *name, const char *key, const json_t **ret,
+                                  Error *err);
+MUST_CHECK Status json_get_array(const json_t *object, const char *name, const char *key, const json_t **ret,
+                                 Error *err);
 
 // Appends a value of any type, members in the order they were added; `flags` are jansson's (JSON_COMPACT, JSON_INDENT).
 // Reals have nine digits. A value that is NULL, or one that there is no memory for, fails the buffer (ERR_MEMORY).

@@ -73,7 +73,8 @@ END_TEST
 
 START_TEST(members) {
     static const char text[] =
-        "{\"t\":true,\"i\":3,\"w\":3.0,\"r\":2.5,\"s\":\"x\",\"n\":null,\"big\":9007199254740993,\"l\":"
+        "{\"t\":true,\"i\":3,\"w\":3.0,\"r\":2.5,\"s\":\"x\",\"n\":null,\"big\":9007199254740993,"
+        "\"o\":{\"a\":1},\"l\":"
         "[\"a rather long list\",\"of words that goes on and on\",\"beyond sixty\"]}";
     Error err;
     json_t *o;
@@ -95,6 +96,16 @@ START_TEST(members) {
     ck_assert(real == 3);
     CHECK_OK(json_get_text(o, "f", "s", &string, &err));
     ck_assert_str_eq(string, "x");
+    const json_t *object = o, *array = NULL;
+    CHECK_OK(json_get_object(o, "f", "n", &object, &err));
+    ck_assert_ptr_eq(object, o);
+    CHECK_OK(json_get_object(o, "f", "o", &object, &err));
+    ck_assert_uint_eq(json_object_size(object), 1);
+    CHECK_OK(json_get_array(o, "f", "l", &array, &err));
+    CHECK_OK(json_get_array(o, "f", "absent", &array, &err));
+    ck_assert_uint_eq(json_array_size(array), 3);
+    CHECK_FAILS(json_get_object(o, "f", "i", &object, &err), ERR_FORMAT, "f: 'i' is 3, expected an object");
+    CHECK_FAILS(json_get_array(o, "f", "o", &array, &err), ERR_FORMAT, "f: 'o' is {\"a\":1}, expected an array");
     CHECK_FAILS(json_get_int(o, "file 'f'", "i", 4, 9, &number, &err), ERR_FORMAT,
                 "file 'f': 'i' is 3, expected an integer from 4 to 9");
     CHECK_FAILS(json_get_int(o, "f", "r", 0, 9, &number, &err), ERR_FORMAT,
