@@ -158,7 +158,7 @@ const Command command_sensitivity = {
     .help =
         "Tells for each layer what it costs to make that layer alone smaller, and what it saves:\n"
         "  fp16 ... nf4   its weight in that scheme (all weights of linears, the word table and the head)\n"
-        "  -30 %          a weight: its smallest values zero; self_attn, encoder_attn, ffn: heads or neurons of the\n"
+        "  -30%           a weight: its smallest values zero; self_attn, encoder_attn, ffn: heads or neurons of the\n"
         "                 smallest norm left out\n"
         "  dropped        a whole layer left out\n"
         "The loss is that of DATA's references under teacher forcing; it moves with every change, where ROUGE of a\n"

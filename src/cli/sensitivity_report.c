@@ -18,7 +18,7 @@ static double thousandths(double nats) {
     return nats * 1000;
 }
 
-// Rows by layer and change: "int8" of all weights, "-30 %" of zeros, neurons and heads, "dropped".
+// Rows by layer and change: "int8" of all weights, "-30%" of zeros, neurons and heads, "dropped".
 typedef struct ChangeTable {
     const char **layers, **columns;
     size_t layer_count, column_count;
@@ -28,7 +28,7 @@ typedef struct ChangeTable {
 static const char *column_label(const SensitivityRow *row, char room[32]) {
     if (row->kind == CHANGE_SCHEME || row->kind == CHANGE_LAYER)
         return row->change;
-    snprintf(room, 32, "-%.3g %%", row->amount * 100);
+    snprintf(room, 32, "-%.3g%%", row->amount * 100);
     return room;
 }
 
@@ -224,8 +224,11 @@ Status sensitivity_report_svg(Arena *arena, const SensitivityOptions *options, c
     TRY_NEW(cells);
     for (size_t l = 0; l < table.layer_count; l++)
         rows[l] = (PlotHeatRow){table.layers[l], stem_of(table.layers[l])};
+    double most = 0; // of what is no whole layer: next to those all else would be pale
     for (size_t i = 0; i < table.layer_count * table.column_count; i++) {
         const SensitivityRow *row = table.cells[i];
+        if (row && row->kind != CHANGE_LAYER)
+            most = fmax(most, fabs(loss_of(row)));
         cells[i].value = row ? loss_of(row) : (double)NAN;
         if (row)
             TRY(note_make(arena, row, &cells[i].note, err));
@@ -238,7 +241,8 @@ Status sensitivity_report_svg(Arena *arena, const SensitivityOptions *options, c
                      .row_count = table.layer_count,
                      .columns = table.columns,
                      .column_count = table.column_count,
-                     .cells = cells};
+                     .cells = cells,
+                     .most = most};
     return plot_heat(&heat, out, err);
 }
 
