@@ -52,22 +52,23 @@ static void entry_add_part(Entry *entry, const Sums *sums) {
     entry->parts++;
 }
 
-#define SUMS_KEPT(sums)                                                                                                \
-    {                                                                                                                  \
-        {"nats", &(sums).nats}, {"moved", &(sums).moved}, {"size", &(sums).size}, {                                    \
-            "bytes", &(sums).bytes                                                                                     \
-        }                                                                                                              \
-    }
 enum { SUMS = 4 };
+
+static void sums_name(Sums *sums, Kept ret_kept[SUMS]) {
+    const Kept kept[SUMS] = {
+        {"nats", &sums->nats}, {"moved", &sums->moved}, {"size", &sums->size}, {"bytes", &sums->bytes}};
+    memcpy(ret_kept, kept, sizeof kept);
+}
 
 // What earlier runs measured of this part; *ret_left: entries that are still to be measured.
 static Status part_recall(Walk *walk, bool *ret_missing, size_t *ret_left, Error *err) {
     Sensing *sensing = walk->sensing;
     for (size_t i = 0; i < sensing->entry_count; i++) {
         Sums sums = {0};
-        const Kept kept[SUMS] = SUMS_KEPT(sums);
+        Kept kept[SUMS];
         char *key;
         bool found;
+        sums_name(&sums, kept);
         TRY(entry_key(walk, &sensing->entries[i], &key, err));
         TRY(sensing_recall(sensing, key, kept, SUMS, &found, err));
         ret_missing[i] = !found;
@@ -187,32 +188,35 @@ static Status change_measure(Walk *walk, Change *change, Error *err) {
     if (is_head(walk, site))
         TRY(logits_compare(walk, change, &sums, err));
     entry_add_part(change->entry, &sums);
-    const Kept kept[SUMS] = SUMS_KEPT(sums);
+    Kept kept[SUMS];
     char *key;
+    sums_name(&sums, kept);
     TRY(entry_key(walk, change->entry, &key, err));
     TRY(sensing_keep(sensing, key, kept, SUMS, err));
     meter_add(&sensing->meter, 1);
     return OK;
 }
 
-// All changes of a site have the same steps and the same base.
-static Status site_run(Walk *walk, const Site *site, size_t count, Error *err) {
-    Plan *plan = session_plan(session_of(walk), site->stage);
-    if (site->stage != SESSION_HEAD) {
-        SiteSteps steps = site_steps(site, plan);
-        void *room;
-        TRY(block_room(&walk->state, plan_state_bytes(plan, steps.first), &room, err));
-        plan_state_save(plan, steps.first, room);
-        session_run(session_of(walk), site->stage, steps.first, steps.last);
-        if (site->output.node)
-            TRY(output_keep(walk, site, plan, err));
-        for (size_t i = 0; i < count && !sensing_is_late(walk->sensing); i++)
-            TRY(change_measure(walk, &walk->changes[i], err));
-        plan_state_restore(plan, steps.first, walk->state.data);
-        return OK;
-    }
+static Status changes_run(Walk *walk, size_t count, Error *err) {
     for (size_t i = 0; i < count && !sensing_is_late(walk->sensing); i++)
         TRY(change_measure(walk, &walk->changes[i], err));
+    return OK;
+}
+
+// All changes of a site have the same steps and the same base.
+static Status site_run(Walk *walk, const Site *site, size_t count, Error *err) {
+    if (site->stage == SESSION_HEAD) // over the states that are there
+        return changes_run(walk, count, err);
+    Plan *plan = session_plan(session_of(walk), site->stage);
+    SiteSteps steps = site_steps(site, plan);
+    void *room;
+    TRY(block_room(&walk->state, plan_state_bytes(plan, steps.first), &room, err));
+    plan_state_save(plan, steps.first, room);
+    session_run(session_of(walk), site->stage, steps.first, steps.last);
+    if (site->output.node)
+        TRY(output_keep(walk, site, plan, err));
+    TRY(changes_run(walk, count, err));
+    plan_state_restore(plan, steps.first, walk->state.data);
     return OK;
 }
 

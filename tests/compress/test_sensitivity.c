@@ -37,12 +37,13 @@ static int32_t *ids_draw(Arena *arena, Random *random, size_t count) {
     return ids;
 }
 
-static Case case_make(void) {
+// A model whose config has some changes.
+static Case case_with(const char *changes) {
     Case c = {.scratch = scratch_make()};
     Arena *arena = &c.scratch.arena;
     Random random = {11};
     c.source = variant_tensors(arena, TINY_BART);
-    c.model = variant_folder(&c.scratch, "model", TINY_BART, "{\"min_length\":10}");
+    c.model = variant_folder(&c.scratch, "model", TINY_BART, changes);
     c.data = arena_array(arena, 1, sizeof *c.data, &err);
     *c.data = (DataSet){arena_array(arena, SAMPLES, sizeof *c.data->rows, &err), SAMPLES, true};
     for (size_t i = 0; i < SAMPLES; i++)
@@ -61,6 +62,24 @@ static Case case_make(void) {
                                      .level = cpu_detect(),
                                      .cache_key = "key"};
     return c;
+}
+
+static Case case_make(void) {
+    return case_with("{\"min_length\":10}");
+}
+
+// A tensor of noise.
+static void tensor_add(Case *c, const char *name, int64_t rows, int64_t columns) {
+    Random random = {17};
+    size_t count = (size_t)(rows * (columns ? columns : 1));
+    float *values = arena_array(&c->scratch.arena, count, sizeof *values, &err);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)random_unit(&random) * 2 - 1;
+    c->source.tensors[c->source.count++] = (Tensor){.name = name,
+                                                    .dtype = DTYPE_F32,
+                                                    .shape = {columns ? 2 : 1, {rows, columns}},
+                                                    .data = values,
+                                                    .bytes = count * sizeof *values};
 }
 
 static void case_write(Case *c) {
@@ -202,7 +221,7 @@ static void row_check(Case *c, const Sensitivity *result, const SensitivityRow *
                   row->change, row->loss_change, change);
     ck_assert_msg(row->bytes_saved == bytes, "%s %s saves %.0f bytes, expected %.0f", row->layer, row->change,
                   row->bytes_saved, bytes);
-    if (row->kind == CHANGE_SCHEME && strcmp(row->layer, "shared") != 0) {
+    if (row->kind == CHANGE_SCHEME && strchr(row->layer, '.')) { // no table
         size_t room = SAMPLES * (SOURCE + SAMPLES) * 64;
         Watched base = {.name = arena_format(arena, &err, "model.%s", row->layer), .room = room}, other = base;
         double moved = 0, size = 0;
@@ -237,6 +256,44 @@ START_TEST(rows_are_what_written_models_lose) {
     ck_assert_uint_eq(kinds[CHANGE_SCHEME], 27 * 4 - 1);
     ck_assert_uint_eq(kinds[CHANGE_MASK], 26 * 2);
     ck_assert_uint_eq(kinds[CHANGE_LAYER], 2);
+    scratch_done(&c.scratch);
+}
+END_TEST
+
+static void check_int8_rows(Case *c, size_t weights) {
+    case_write(c);
+    c->options.schemes = &all_schemes[1];
+    c->options.scheme_count = 1;
+    c->options.amount_count = 0;
+    Sensitivity result = measure(c);
+    ck_assert_uint_eq(result.count, weights + 2);
+    for (size_t i = 0; i < result.count; i++)
+        row_check(c, &result, &result.rows[i]);
+}
+
+// mBART's layers begin with a norm and end with a sum.
+START_TEST(norms_may_come_first) {
+    Case c = case_with("{\"model_type\":\"mbart\",\"architectures\":[\"MBartForConditionalGeneration\"]}");
+    tensor_add(&c, "model.encoder.layer_norm.weight", 32, 0);
+    tensor_add(&c, "model.encoder.layer_norm.bias", 32, 0);
+    tensor_add(&c, "model.decoder.layer_norm.weight", 32, 0);
+    tensor_add(&c, "model.decoder.layer_norm.bias", 32, 0);
+    check_int8_rows(&c, 27);
+    scratch_done(&c.scratch);
+}
+END_TEST
+
+START_TEST(a_head_may_be_no_table) {
+    Case c = case_with("{\"tie_word_embeddings\":false}");
+    tensor_add(&c, "lm_head.weight", VOCABULARY, 32);
+    check_int8_rows(&c, 28);
+    c.options.scheme_count = 2;
+    c.options.rouge_samples = 1;
+    Sensitivity result = measure(&c);
+    const SensitivityRow *head = row_of(&result, "lm_head", "int8"), *table = row_of(&result, "shared", "int8");
+    ck_assert(head && head->output_error > 0 && head->output_error < 0.01);
+    ck_assert(table && isnan(table->output_error) && table->loss_change != head->loss_change);
+    ck_assert_ptr_eq(head, &result.rows[result.count - 2]);
     scratch_done(&c.scratch);
 }
 END_TEST
@@ -505,10 +562,11 @@ START_TEST(models_that_cannot_be_measured_are_told) {
 }
 END_TEST
 
-// Every allocation, read and write fails once: a clean error, and a cache that the next run can use.
+// Allocations and reads fail, each once: a clean error, and a cache that the next run can use. (What the cache writes
+// fails in its own test.) Of the later allocations, which are much alike, every third.
 START_TEST(every_fault_is_told) {
-    static const FaultKind kinds[] = {FAULT_ALLOCATION, FAULT_READ, FAULT_WRITE};
-    static const char *const names[] = {"allocations", "reads", "writes"};
+    static const FaultKind kinds[] = {FAULT_ALLOCATION, FAULT_READ};
+    static const char *const names[] = {"allocations", "reads"};
     Case c = case_make();
     case_write(&c);
     Evaluations cache = {0};
@@ -522,9 +580,9 @@ START_TEST(every_fault_is_told) {
     Sensitivity whole = measure(&c);
     c.options.cache = &cache;
     for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
-        uint64_t points = 0;
+        uint64_t points = 0, tried = 0;
         cache.path = scratch_path(&c.scratch, names[k]);
-        for (bool done = false; !done; points++) {
+        for (bool done = false; !done; points += points < 400 ? 1 : 3, tried++) {
             Arena arena;
             arena_init(&arena, 0);
             Sensitivity result;
@@ -540,12 +598,14 @@ START_TEST(every_fault_is_told) {
                               (size_t)points, failure.message);
             arena_done(&arena);
         }
-        printf("# %zu %s failed in turn\n", (size_t)points - 1, names[k]);
+        printf("# %zu %s failed in turn\n", (size_t)tried - 1, names[k]);
+        ck_assert_uint_gt(tried, 5);
     }
     scratch_done(&c.scratch);
 }
 END_TEST
 
-TEST_MAIN("compress/sensitivity", rows_are_what_written_models_lose, layers_come_as_they_run, threads_change_nothing,
-          parts_add_up, what_was_measured_is_kept, a_deadline_ends_it_between_changes, what_is_written_is_scored,
-          what_cannot_be_measured_is_told, models_that_cannot_be_measured_are_told, every_fault_is_told)
+TEST_MAIN("compress/sensitivity", rows_are_what_written_models_lose, norms_may_come_first, a_head_may_be_no_table,
+          layers_come_as_they_run, threads_change_nothing, parts_add_up, what_was_measured_is_kept,
+          a_deadline_ends_it_between_changes, what_is_written_is_scored, what_cannot_be_measured_is_told,
+          models_that_cannot_be_measured_are_told, every_fault_is_told)
