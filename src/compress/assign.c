@@ -17,10 +17,6 @@ const char *weight_scheme(const Weight *weight) {
     return dtype_name(weight->dtype);
 }
 
-static bool is_real(DType dtype) {
-    return dtype == DTYPE_F64 || dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16;
-}
-
 // Tables that follow a packed scheme without being able to be it lose nothing in half precision; what has 16 bits
 // already stays.
 static WeightScheme half(const Tensor *tensor) {
@@ -114,12 +110,12 @@ Status weight_assign(const Bundle *bundle, const Tensor *tensor, TensorRole role
                     tensor->name, weight_scheme_name(scheme));
     if (weight.source_scales)
         weight.original_bytes += weight.source_scales->bytes;
-    if (is_real(tensor->dtype) && scheme != STORE_AS_IS)
+    if (dtype_is_real(tensor->dtype) && scheme != STORE_AS_IS)
         weight.dtype = weight_scheme_dtype(scheme);
     size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
     weight.rows = tensor->shape.rank == 2 ? (size_t)tensor->shape.dims[0] : 1;
     weight.columns = weight.source_columns = weight.rows ? elements / weight.rows : 0;
-    if (weight.source_scales || (is_real(tensor->dtype) && weight_scheme_packs(scheme)))
+    if (weight.source_scales || (dtype_is_real(tensor->dtype) && weight_scheme_packs(scheme)))
         weight_pack(options, scheme, &weight);
     weight.bytes = elements * dtype_bytes(weight.dtype);
     TRY(group_check(&weight, err));

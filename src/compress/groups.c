@@ -29,8 +29,7 @@ const Node *linear_after(const Graph *graph, const Node *node) {
 static Status member_add(Finder *finder, Group *group, const Constant *constant, bool columns, Error *err) {
     const Bundle *bundle = model_tensors(finder->model);
     const Tensor *tensor = bundle_find(bundle, constant->name);
-    bool real = tensor && (tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 || tensor->dtype == DTYPE_BF16 ||
-                           tensor->dtype == DTYPE_F64);
+    bool real = tensor && dtype_is_real(tensor->dtype);
     if (!real)
         return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is quantized already: prune the model it was made from",
                     constant->name);

@@ -142,8 +142,7 @@ static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, 
         const Tensor *tensor = &bundle->tensors[i];
         FourBitForm four = role_is_weight(roles[i]) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;
         const Tensor *scales = role_is_weight(roles[i]) ? scales_of(bundle, tensor) : NULL;
-        bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
-                    tensor->dtype == DTYPE_BF16;
+        bool real = dtype_is_real(tensor->dtype);
         if (four != FOUR_BITS_NONE)
             report->four_bit_tensors++; // model_open has read its scales
         else if (scales)

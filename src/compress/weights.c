@@ -204,8 +204,7 @@ static Status weight_scan(Arena *arena, Weight *weight, Pieces *pieces, Notes *n
         TRY(scales_take(weight, err));
         return encode_sides(arena, weight, err);
     }
-    bool real = tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
-                tensor->dtype == DTYPE_BF16;
+    bool real = dtype_is_real(tensor->dtype);
     float absmax = 0;
     if (weight->sparse)
         TRY_NEW(weight->bitmap = arena_array(arena, (weight->rows * weight->columns + 7) / 8, 1, err));

@@ -77,10 +77,6 @@ static size_t group_of(const Layout *w, size_t input) {
     return w->order ? (size_t)word_at(w->order, input) : input / (w->inputs / w->groups);
 }
 
-static bool is_real(DType dtype) {
-    return dtype == DTYPE_F16 || dtype == DTYPE_BF16 || dtype == DTYPE_F32 || dtype == DTYPE_F64;
-}
-
 static Status expect(const Tensor *tensor, bool dtype_fits, const char *dtype, size_t rows, size_t columns,
                      Error *err) {
     char texts[2][SHAPE_TEXT_BYTES];
@@ -116,7 +112,7 @@ static Status layout_read(const Bundle *bundle, const Tensor *codes, int zero_sh
     if (w.scales->shape.rank != 2 || w.scales->shape.dims[0] < 1)
         return FAIL(err, ERR_FORMAT, "tensor '%s' is no [groups, outputs]", w.scales->name);
     w.groups = (size_t)w.scales->shape.dims[0];
-    TRY(expect(w.scales, is_real(w.scales->dtype), "F16", w.groups, w.outputs, err));
+    TRY(expect(w.scales, dtype_is_real(w.scales->dtype), "F16", w.groups, w.outputs, err));
     TRY(expect(w.zeros, w.zeros->dtype == DTYPE_I32, "I32", w.groups, (w.outputs + CODES_PER_WORD - 1) / CODES_PER_WORD,
                err));
     if (w.order)

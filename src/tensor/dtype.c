@@ -30,6 +30,10 @@ size_t dtype_bytes(DType dtype) {
     return dtypes[dtype].bits / 8;
 }
 
+bool dtype_is_real(DType dtype) {
+    return dtype == DTYPE_F64 || dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16;
+}
+
 bool dtype_from_name(const char *name, DType *ret) {
     for (DType d = 0; d < DTYPE_COUNT; d++)
         if (strcmp(dtypes[d].name, name) == 0) {

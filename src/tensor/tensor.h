@@ -23,6 +23,7 @@ const char *dtype_name(DType dtype);             // "f32"
 const char *dtype_safetensors_name(DType dtype); // "F32"
 const char *dtype_numpy_name(DType dtype);       // "<f4"; "" where numpy has none
 size_t dtype_bytes(DType dtype);
+bool dtype_is_real(DType dtype); // F64, F32, F16 or BF16: what tensor_to_f32 takes
 
 // False, and *ret untouched, for an unknown name.
 bool dtype_from_name(const char *name, DType *ret);

@@ -15,6 +15,8 @@ START_TEST(names) {
         const char *numpy = dtype_numpy_name(d);
         ck_assert(!*numpy || (size_t)(numpy[2] - '0') == dtype_bytes(d));
     }
+    ck_assert(dtype_is_real(DTYPE_F16) && dtype_is_real(DTYPE_BF16) && dtype_is_real(DTYPE_F32));
+    ck_assert(dtype_is_real(DTYPE_F64) && !dtype_is_real(DTYPE_I8) && !dtype_is_real(DTYPE_I32));
     DType untouched = DTYPE_I8;
     ck_assert(!dtype_from_name("F32", &untouched) && !dtype_from_safetensors_name("F8_E4M3", &untouched));
     ck_assert_int_eq(untouched, DTYPE_I8);
