@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "compress/quantize.h"
 #include "measure/data.h"
+#include "measure/known.h"
 
 enum { OUTPUTS_HELD = 64 }; // requests in flight or waiting for an earlier one's answer
 
@@ -18,6 +19,7 @@ typedef struct Work {
     const VocabularyOptions *options;
     DataSet data, held_out;
     uint64_t *counts; // [rows] tokens of the data
+    Known known;      // of its texts
     Trim trim;
     int32_t *now; // [rows] new ids
     VocabularyReport report;
@@ -52,13 +54,22 @@ static Status tokens_count(Work *w, Encoding tokens, Error *err) {
     return OK;
 }
 
+static Status text_count(Work *w, Encoding tokens, Error *err) {
+    TRY(tokens_count(w, tokens, err));
+    return known_count(&w->known, tokens.ids, tokens.count, err);
+}
+
 static Status data_count(Work *w, Error *err) {
-    Encoder *encoder;
-    TRY(encoder_new(model_tokenizer(w->model), &encoder, err));
-    Status status = OK;
+    Encoder *encoder = NULL;
+    Status status = known_begin(&w->known, w->arena, model_tokenizer(w->model), err);
+    if (status == OK)
+        status = encoder_new(model_tokenizer(w->model), &encoder, err);
     for (size_t i = 0; i < w->data.count && status == OK; i++)
-        status = row_tokens(w, &w->data.rows[i], encoder, tokens_count, err);
+        status = row_tokens(w, &w->data.rows[i], encoder, w->data.labelled ? tokens_count : text_count, err);
+    if (status == OK)
+        status = known_check(&w->known, "file", w->options->data, err);
     encoder_free(encoder);
+    known_done(&w->known);
     return status;
 }
 

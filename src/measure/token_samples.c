@@ -4,25 +4,15 @@
 
 #include <string.h>
 
-enum { MOST_UNKNOWN_PERCENT = 20 };
+#include "measure/known.h"
 
 typedef struct Making {
     Arena *arena;
     const Model *model;
     const char *what, *name;
     Encoder *encoder;
-    int64_t unknown;
-    size_t unknown_tokens, text_tokens;
+    Known known; // of the texts
 } Making;
-
-// As the settings name it, or as vocabularies without settings spell it.
-static int64_t unknown_token(const Tokenizer *tokenizer) {
-    static const char *const spellings[] = {"<unk>", "[UNK]"};
-    int64_t id = tokenizer_special_id(tokenizer, "unk_token");
-    for (size_t i = 0; i < sizeof spellings / sizeof *spellings && id == TOKEN_NONE; i++)
-        id = tokenizer_find(tokenizer, spellings[i], strlen(spellings[i]));
-    return id;
-}
 
 static Status text_encode(Making *making, size_t index, Bytes text, const int32_t **ret_ids, size_t *ret_count,
                           Error *err) {
@@ -33,11 +23,9 @@ static Status text_encode(Making *making, size_t index, Bytes text, const int32_
         return error_context(err, "%s '%s', sample %zu", making->what, making->name, index + 1);
     int32_t *ids = arena_array(making->arena, encoding.count + 1, sizeof *ids, err);
     TRY_NEW(ids);
-    for (size_t i = 0; i < encoding.count; i++) {
-        ids[i] = encoding.ids[i];
-        making->unknown_tokens += ids[i] == making->unknown;
-    }
-    making->text_tokens += encoding.count;
+    if (encoding.count)
+        memcpy(ids, encoding.ids, encoding.count * sizeof *ids);
+    TRY(known_count(&making->known, ids, encoding.count, err));
     *ret_ids = ids;
     *ret_count = encoding.count;
     return OK;
@@ -80,12 +68,7 @@ static Status samples_fill(Making *making, const DataSet *data, TokenSamples *sa
         samples->most_ids = sample->id_count > samples->most_ids ? sample->id_count : samples->most_ids;
         samples->most_labels = sample->label_count > samples->most_labels ? sample->label_count : samples->most_labels;
     }
-    if (making->unknown_tokens * 100 > making->text_tokens * MOST_UNKNOWN_PERCENT)
-        return FAIL(err, ERR_FORMAT,
-                    "%s '%s': the tokenizer does not know %zu of its %zu tokens: it is in another language or script "
-                    "than the tokenizer can see",
-                    making->what, making->name, making->unknown_tokens, making->text_tokens);
-    return OK;
+    return known_check(&making->known, making->what, making->name, err);
 }
 
 Status token_samples_make(Arena *arena, const Model *model, const DataSet *data, size_t most, const char *what,
@@ -97,12 +80,13 @@ Status token_samples_make(Arena *arena, const Model *model, const DataSet *data,
     if (!data->labelled && !tokenizer)
         return FAIL(err, ERR_UNSUPPORTED, "model '%s' has no tokenizer files: %s has to be input_ids",
                     model_info(model)->path, what);
-    if (!data->labelled) {
-        making.unknown = unknown_token(tokenizer);
-        TRY(encoder_new(tokenizer, &making.encoder, err));
-    }
-    Status status = samples_fill(&making, data, &samples, err);
+    Status status = data->labelled ? OK : known_begin(&making.known, arena, tokenizer, err);
+    if (status == OK && !data->labelled)
+        status = encoder_new(tokenizer, &making.encoder, err);
+    if (status == OK)
+        status = samples_fill(&making, data, &samples, err);
     encoder_free(making.encoder);
+    known_done(&making.known);
     if (status == OK)
         *ret_samples = samples;
     return status;
