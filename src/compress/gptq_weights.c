@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compress/gptq.h"
+#include "compress/source_values.h"
 #include "measure/calibration.h"
 
 enum { DEFAULT_SAMPLES = 128 };
@@ -48,7 +49,9 @@ static Status work_calibrate(Work *work, Error *err) {
                                     .context = work,
                                     .tell = tell,
                                     .tell_context = (void *)(uintptr_t)work->meter};
-    return calibrate(&work->grams, work->model, &work->kernels, work->pool, &data, &settings, &work->calibration, err);
+    Status status =
+        calibrate(&work->grams, work->model, &work->kernels, work->pool, &data, &settings, &work->calibration, err);
+    return source_values_explain(work->model, status, err);
 }
 
 static Status weight_round(Work *work, Weight *weight, Error *err) {

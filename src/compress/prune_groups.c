@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compress/prune_work.h"
+#include "compress/source_values.h"
 
 enum { DEFAULT_SAMPLES = 128 };
 
@@ -144,7 +145,7 @@ static Status inputs_measure(Prune *prune, Arena *arena, Calibration *ret_calibr
     TRY(pool_new(options->threads > 0 ? options->threads : 1, &pool, err));
     Status status = calibrate(arena, prune->rewrite.model, &kernels, pool, &data, &settings, ret_calibration, err);
     pool_free(pool);
-    return status;
+    return source_values_explain(prune->rewrite.model, status, err);
 }
 
 static Status groups_rank(Prune *prune, Groups *groups, GroupKind kind, Error *err) {

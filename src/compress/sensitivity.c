@@ -174,32 +174,13 @@ static Status rows_make(Sensing *sensing, Sensitivity *result, Error *err) {
     return OK;
 }
 
-static void values_ignore(void *context, size_t first, size_t count, const float *values) {
-    (void)context;
-    (void)first;
-    (void)count;
-    (void)values;
-}
-
-// Which value it is that is not finite.
-static Status values_check(const Model *model, Error *err) {
-    const Bundle *bundle = model_tensors(model);
-    for (size_t i = 0; i < bundle->count; i++) {
-        const Tensor *tensor = &bundle->tensors[i];
-        if (tensor->dtype == DTYPE_F64 || tensor->dtype == DTYPE_F32 || tensor->dtype == DTYPE_F16 ||
-            tensor->dtype == DTYPE_BF16)
-            TRY(source_values_each(model_info(model), tensor, values_ignore, NULL, err));
-    }
-    return OK;
-}
-
 static Status measure(Sensing *sensing, Sensitivity *ret, Error *err) {
     const SensitivityOptions *options = sensing->options;
     TRY(check_options(options, err));
     TRY(runtime_open(options->model, options->level, options->threads > 0 ? options->threads : 1, false,
                      &sensing->runtime, err));
     TRY(roles_check_real(&sensing->scratch, sensing->runtime->model, "measure", err));
-    TRY(values_check(sensing->runtime->model, err));
+    TRY(source_values_check(sensing->runtime->model, err));
     TRY(samples_find(sensing, err));
     TRY(parts_make(sensing, err));
     TRY(sensing_find_sites(sensing, err));

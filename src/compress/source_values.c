@@ -22,3 +22,22 @@ Status source_values_each(const ModelInfo *info, const Tensor *tensor, SourceTak
     model_bytes_forget(info, tensor->data, tensor->bytes);
     return OK;
 }
+
+static void nothing(void *context, size_t first, size_t count, const float *values) {
+    (void)context, (void)first, (void)count, (void)values;
+}
+
+Status source_values_check(const Model *model, Error *err) {
+    const Bundle *bundle = model_tensors(model);
+    for (size_t i = 0; i < bundle->count; i++)
+        if (dtype_is_real(bundle->tensors[i].dtype))
+            TRY(source_values_each(model_info(model), &bundle->tensors[i], nothing, NULL, err));
+    return OK;
+}
+
+Status source_values_explain(const Model *model, Status status, Error *err) {
+    Error of_weight;
+    if (status == ERR_FORMAT && source_values_check(model, &of_weight) != OK)
+        *err = of_weight;
+    return status;
+}

@@ -11,3 +11,10 @@ typedef void SourceTake(void *context, size_t first, size_t count, const float *
 // names the place of a value that is not finite.
 MUST_CHECK Status source_values_each(const ModelInfo *info, const Tensor *tensor, SourceTake *take, void *context,
                                      Error *err);
+
+// Looks at every real value of the model. ERR_FORMAT as above.
+MUST_CHECK Status source_values_check(const Model *model, Error *err);
+
+// How running the model over data ended (`status`, *err): where it failed and a weight is not finite, *err says that
+// instead of what came of it.
+Status source_values_explain(const Model *model, Status status, Error *err);

@@ -61,7 +61,9 @@ static Status work_calibrate(Work *work, Error *err) {
                                     .context = work,
                                     .tell = tell,
                                     .tell_context = (void *)(uintptr_t)work->meter};
-    TRY(calibrate(work->arena, work->model, &work->kernels, work->pool, &work->data, &settings, &found, err));
+    Status status =
+        calibrate(work->arena, work->model, &work->kernels, work->pool, &work->data, &settings, &found, err);
+    TRY(source_values_explain(work->model, status, err));
     work->calibration = found;
     return OK;
 }
