@@ -6,7 +6,7 @@
 #include "measure/plot.h"
 #include "measure/plot_svg.h"
 
-enum { LABELS_RIGHT = 236, BARS_RIGHT = 612, TOP = 56, ROW = 38, BAR = 22, LETTERS_MOST = 34 };
+enum { LABELS_RIGHT = 236, BARS_RIGHT = 612, TOP = 56, ROW = 38, BAR = 22, LETTERS_MOST = 28 };
 
 static Status check(const PlotBars *plot, Error *err) {
     if (!plot->count)
@@ -46,8 +46,9 @@ static void draw_bar(const PlotBars *plot, size_t index, double per_unit, Buffer
     }
     char number[PLOT_NUMBER_BYTES], text[PLOT_NUMBER_BYTES + 32];
     plot_number(bar->value, number);
-    if (plot->waterfall && index && bar->value > 0 && plot->bars[index - 1].value > 0)
-        snprintf(text, sizeof text, "%s (\xC3\x97 %.2f)", number, bar->value / plot->bars[index - 1].value);
+    double share = plot->waterfall && index ? bar->value / plot->bars[index - 1].value : 0;
+    if (share > 0 && share < 1e6) // beyond, it tells nothing
+        snprintf(text, sizeof text, "%s (\xC3\x97 %.2f)", number, share);
     else
         snprintf(text, sizeof text, "%s", number);
     svg_text(out, "tick", "start", end + 8, middle + 4, text);
@@ -59,7 +60,7 @@ Status plot_bars(const PlotBars *plot, Buffer *out, Error *err) {
     for (size_t i = 0; i < plot->count; i++)
         most = fmax(most, plot->bars[i].high);
     double ticks[PLOT_TICKS_MOST], bottom = TOP + (double)plot->count * ROW;
-    size_t tick_count = plot_ticks(PLOT_LINEAR, 0, most > 0 ? most : 1, 5, ticks);
+    size_t tick_count = plot_ticks(PLOT_LINEAR, 0, most > 1 / PLOT_VALUE_MOST ? most : 1, 5, ticks);
     double per_unit = (BARS_RIGHT - LABELS_RIGHT) / ticks[tick_count - 1];
     svg_begin(out, plot->title, plot->description, PLOT_WIDTH, bottom + 56);
     char number[PLOT_NUMBER_BYTES];
