@@ -14,7 +14,8 @@ static Status work_make(Arena *arena, const TrialModel *model, const TrialOption
     size_t batch = options->speed_batch ? options->speed_batch : 1;
     BenchWork *work = arena_array(arena, 1, sizeof *work, err);
     TRY_NEW(work);
-    *work = (BenchWork){.options = options->options, .context = options->context, .runtime = model->runtime};
+    *work = (BenchWork){
+        .options = options->options, .context = options->context, .runtime = model->runtime, .skips_limit = true};
     work->runtime.batch = batch;
     DataSet set = *options->data;
     if (options->speed_samples && options->speed_samples < set.count)

@@ -193,7 +193,9 @@ static Status finish(Child *child, Error *err) {
                        .new_tokens = new_tokens,
                        .beams = (size_t)child->generation.num_beams,
                        .kv_token_bytes = child->report.kv_token_kb * 1e3};
-    return limit_ms(engine_session(child->runtime->engine), &limit, &child->report.limit_ms, err);
+    return child->work->skips_limit
+               ? OK
+               : limit_ms(engine_session(child->runtime->engine), &limit, &child->report.limit_ms, err);
 }
 
 static bool transfer(int descriptor, void *data, size_t bytes, bool out) {
