@@ -2,7 +2,6 @@
 // Models written in 4 bits: the bytes are the quantizers', names and settings the formats', and what one form cannot
 // say is hone's own.
 #define TINY_SCALE 4
-#include "compress/config_text.h"
 #include "compress/quantize.h"
 #include "compress/tiny.h"
 #include "compress/verify.h"
@@ -26,16 +25,8 @@ static Case case_make(void) {
 }
 
 static void case_model(Case *c) {
-    static const char *const edits[][2] = {{"d_model", "64"}, {"encoder_ffn_dim", "96"}, {"decoder_ffn_dim", "96"}};
     c->tiny = tiny_make(&c->scratch.arena);
-    const char *text = tiny_config;
-    for (size_t i = 0; i < ARRAY_COUNT(edits); i++) {
-        Buffer out = {0};
-        config_text_set((Bytes){(const unsigned char *)text, strlen(text)}, edits[i][0], edits[i][1], &out);
-        text = arena_copy_text(&c->scratch.arena, out.data, out.bytes, &err);
-        buffer_done(&out);
-    }
-    c->model = tiny_write(&c->tiny, &c->scratch, "model", text);
+    c->model = tiny_write(&c->tiny, &c->scratch, "model", tiny_config_scaled(&c->scratch.arena));
     c->out = scratch_path(&c->scratch, "out");
 }
 

@@ -2,7 +2,6 @@
 // GPTQ from the front door: data in, a folder out whose linears are no worse than rounded to nearest, the same on any
 // number of threads; wrong usage.
 #define TINY_SCALE 4
-#include "compress/config_text.h"
 #include "compress/gptq_weights.h"
 #include "compress/quantize.h"
 #include "compress/tiny.h"
@@ -11,16 +10,8 @@
 static Error err;
 
 static char *model_write(Scratch *scratch) {
-    static const char *const edits[][2] = {{"d_model", "64"}, {"encoder_ffn_dim", "96"}, {"decoder_ffn_dim", "96"}};
     Tiny tiny = tiny_make(&scratch->arena);
-    const char *text = tiny_config;
-    for (size_t i = 0; i < ARRAY_COUNT(edits); i++) {
-        Buffer out = {0};
-        config_text_set((Bytes){(const unsigned char *)text, strlen(text)}, edits[i][0], edits[i][1], &out);
-        text = arena_copy_text(&scratch->arena, out.data, out.bytes, &err);
-        buffer_done(&out);
-    }
-    return tiny_write(&tiny, scratch, "model", text);
+    return tiny_write(&tiny, scratch, "model", tiny_config_scaled(&scratch->arena));
 }
 
 // 60 rows of ten ids and eight labels.

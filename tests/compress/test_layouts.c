@@ -22,16 +22,13 @@ static void *room(Case *c, size_t count, size_t size) {
 }
 
 static const char *config_make(Case *c, const char *quantization) {
-    static const char *const edits[][2] = {{"d_model", "64"}, {"encoder_ffn_dim", "96"}, {"decoder_ffn_dim", "96"}};
-    const char *text = tiny_config;
-    for (size_t i = 0; i < ARRAY_COUNT(edits) + (quantization != NULL); i++) {
-        Buffer out = {0};
-        bool size = i < ARRAY_COUNT(edits);
-        config_text_set((Bytes){(const unsigned char *)text, strlen(text)}, size ? edits[i][0] : "quantization_config",
-                        size ? edits[i][1] : quantization, &out);
-        text = arena_copy_text(&c->scratch.arena, out.data, out.bytes, &err);
-        buffer_done(&out);
-    }
+    const char *text = tiny_config_scaled(&c->scratch.arena);
+    if (!quantization)
+        return text;
+    Buffer out = {0};
+    config_text_set((Bytes){(const unsigned char *)text, strlen(text)}, "quantization_config", quantization, &out);
+    text = arena_copy_text(&c->scratch.arena, out.data, out.bytes, &err);
+    buffer_done(&out);
     return text;
 }
 

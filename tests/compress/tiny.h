@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/scratch.h"
+#include "compress/config_text.h"
 #include "format/safetensors/safetensors.h"
 
 #ifndef TINY_SCALE
@@ -78,6 +79,25 @@ static const char tiny_config[] =
     "  \"encoder_attention_heads\": 2,\n  \"decoder_attention_heads\": 2,\n  \"encoder_ffn_dim\": 24,\n"
     "  \"decoder_ffn_dim\": 24,\n  \"dropout\": 0.1,\n  \"torch_dtype\": \"float32\",\n  \"bos_token_id\": 0,\n"
     "  \"pad_token_id\": 1,\n  \"eos_token_id\": 2,\n  \"decoder_start_token_id\": 2\n}\n";
+
+// The config of a model as wide as TINY_SCALE makes it.
+static inline const char *tiny_config_scaled(Arena *arena) {
+    Error err;
+    const char *text = tiny_config;
+    const struct {
+        const char *key;
+        int value;
+    } edits[] = {{"d_model", TINY_WIDTH}, {"encoder_ffn_dim", TINY_FFN}, {"decoder_ffn_dim", TINY_FFN}};
+    for (size_t i = 0; i < ARRAY_COUNT(edits); i++) {
+        char value[16];
+        Buffer out = {0};
+        snprintf(value, sizeof value, "%d", edits[i].value);
+        config_text_set((Bytes){(const unsigned char *)text, strlen(text)}, edits[i].key, value, &out);
+        text = arena_copy_text(arena, out.data, out.bytes, &err);
+        buffer_done(&out);
+    }
+    return text;
+}
 
 static inline Tiny tiny_make(Arena *arena) {
     Tiny tiny = {.arena = arena, .seed = 7};
