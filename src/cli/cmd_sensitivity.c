@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/build.h"
-#include "base/cache.h"
+#include "cli/runtime.h"
 #include "cli/sensitivity_report.h"
 #include "compress/manifest.h"
 #include "measure/model_mark.h"
@@ -94,15 +94,6 @@ static Status key_make(Arena *arena, const char *model, const char *data, const 
     return OK;
 }
 
-// The file that was asked for, or the usual one; that there is none is no failure.
-static const char *cache_choose(Arena *arena, const char *asked) {
-    char *usual;
-    Error ignored;
-    if (asked)
-        return strcmp(asked, "none") == 0 ? NULL : asked;
-    return cache_path(arena, "evaluations.sqlite", &usual, &ignored) == OK ? usual : NULL;
-}
-
 static Status svg_write(CommandRun *run, const SensitivityOptions *measured, const Sensitivity *sensitivity,
                         Error *err) {
     const Settings *settings = run->settings;
@@ -118,7 +109,7 @@ static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     const char *model = run->arguments[0], *path = run->arguments[1];
     DataSet data;
-    Evaluations cache = {cache_choose(run->arena, settings->cache)};
+    Evaluations cache = {cache_choose(run->arena, settings->cache, EVALUATIONS_USUAL)};
     if (settings->group & (settings->group - 1))
         return FAIL(err, ERR_USAGE, "--group is %lld, expected 32, 64 or 128", (long long)settings->group);
     SensitivityOptions measured = {.model = model,

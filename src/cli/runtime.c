@@ -20,13 +20,12 @@ const Option runtime_options[] = {
     {0},
 };
 
-// The folder that was asked for, or the usual one; that there is none is no failure.
-static const char *engine_cache_choose(Arena *arena, const char *asked) {
-    char *usual;
+const char *cache_choose(Arena *arena, const char *asked, const char *usual) {
+    char *path;
     Error ignored;
     if (asked)
         return strcmp(asked, "none") == 0 ? NULL : asked;
-    return cache_path(arena, "engines", &usual, &ignored) == OK ? usual : NULL;
+    return cache_path(arena, usual, &path, &ignored) == OK ? path : NULL;
 }
 
 RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch) {
@@ -37,7 +36,7 @@ RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flag
                                 .lookup_decoding = flags->lookup_decoding,
                                 .plain = flags->plain_runtime,
                                 .skips_scores = !flags->needs_scores};
-    settings.engine_cache = engine_cache_choose(run->arena, flags->engine_cache);
+    settings.engine_cache = cache_choose(run->arena, flags->engine_cache, "engines");
     if (flags->kv_type)
         settings.kv_said = kv_kind_from_name(flags->kv_type, &settings.kv_kind);
     return settings;

@@ -15,6 +15,10 @@ typedef struct RuntimeFlags {
 
 extern const Option runtime_options[];
 
+// Where something is kept that can be made again: what was asked for, or `usual` in the user's cache. NULL for "none",
+// and where this user has no cache, which is no failure.
+const char *cache_choose(Arena *arena, const char *asked, const char *usual);
+
 // The settings for `batch` requests in flight.
 RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flags, size_t batch);
 

@@ -246,57 +246,21 @@ Status sensitivity_report_svg(Arena *arena, const SensitivityOptions *options, c
     return plot_heat(&heat, out, err);
 }
 
-static void add_real(Buffer *out, const char *name, double value) {
-    if (isfinite(value))
-        buffer_format(out, ",\"%s\":%.9g", name, value);
-    else
-        buffer_format(out, ",\"%s\":null", name);
-}
-
-static void add_row(Buffer *out, const SensitivityRow *row) {
-    static const char *const kinds[CHANGE_KINDS] = {"scheme", "zeros", "units", "layer"};
-    buffer_add_text(out, "{\"layer\":");
-    buffer_add_json(out, row->layer, strlen(row->layer));
-    buffer_format(out, ",\"change\":\"%s\",\"kind\":\"%s\"", row->change, kinds[row->kind]);
-    if (row->kind == CHANGE_SCHEME)
-        buffer_format(out, ",\"scheme\":\"%s\"", weight_scheme_name(row->scheme));
-    else if (row->kind != CHANGE_LAYER)
-        add_real(out, "amount", row->amount);
-    add_real(out, "output_error", row->output_error);
-    add_real(out, "loss_change", row->loss_change);
-    add_real(out, "rouge_change", row->rouge_change);
-    buffer_format(out, ",\"bytes_saved\":%.0f", row->bytes_saved);
-    add_real(out, "ms_saved", row->ms_saved);
-    buffer_add_char(out, '}');
-}
-
-static void add_names(Buffer *out, const Sensitivity *sensitivity, bool schemes) {
+static json_t *names_json(const Sensitivity *sensitivity, bool schemes) {
     const SensitivityRow *rows[NAMED];
     size_t count = worst_find(sensitivity, schemes, rows);
-    for (size_t i = 0; i < count; i++) {
-        buffer_add_text(out, i ? "," : "");
-        buffer_add_json(out, rows[i]->layer, strlen(rows[i]->layer));
-    }
+    json_t *names = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(names, json_string(rows[i]->layer));
+    return names;
 }
 
 void sensitivity_report_json(const char *model, const char *data, const Sensitivity *sensitivity, Buffer *out) {
-    buffer_add_text(out, "{\"model\":");
-    buffer_add_json(out, model, strlen(model));
-    buffer_add_text(out, ",\"data\":");
-    buffer_add_json(out, data, strlen(data));
-    buffer_format(out, ",\"samples\":%zu,\"tokens\":%zu,\"rouge_samples\":%zu", sensitivity->samples,
-                  sensitivity->tokens, sensitivity->rouge_samples);
-    add_real(out, "base_loss", sensitivity->base_loss);
-    add_real(out, "base_rouge", sensitivity->base_rouge);
-    add_real(out, "base_ms", sensitivity->base_ms);
-    buffer_add_text(out, ",\"most_sensitive\":{\"schemes\":[");
-    add_names(out, sensitivity, true);
-    buffer_add_text(out, "],\"left_out\":[");
-    add_names(out, sensitivity, false);
-    buffer_add_text(out, "]},\"rows\":[");
-    for (size_t i = 0; i < sensitivity->count; i++) {
-        buffer_add_text(out, i ? "," : "");
-        add_row(out, &sensitivity->rows[i]);
-    }
-    buffer_add_text(out, "]}");
+    json_t *report = json_pack("{s:s, s:s, s:{s:o, s:o}}", "model", model, "data", data, "most_sensitive", "schemes",
+                               names_json(sensitivity, true), "left_out", names_json(sensitivity, false));
+    json_t *all = sensitivity_json(sensitivity);
+    bool good = json_object_update(report, all) == 0;
+    json_print(good ? report : NULL, JSON_COMPACT, out);
+    json_decref(all);
+    json_decref(report);
 }

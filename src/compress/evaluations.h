@@ -14,6 +14,8 @@
 #include "base/arena.h"
 #include "base/json.h"
 
+#define EVALUATIONS_USUAL "evaluations.sqlite" // in the user's cache (base/cache.h)
+
 typedef struct Evaluations {
     const char *path; // NULL: nothing is found, and nothing kept
 } Evaluations;

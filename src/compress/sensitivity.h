@@ -77,6 +77,6 @@ MUST_CHECK Status sensitivity_measure(Arena *arena, const SensitivityOptions *op
                                       Error *err);
 
 // {"samples", "rouge_samples", "tokens", "base_loss", "base_rouge", "base_ms", "rows": [{"layer", "change", "kind":
-// "scheme"|"zeros"|"units"|"layer", "output_error", "loss_change", "rouge_change", "bytes_saved", "ms_saved"}]}; null
-// for what is not known. The caller's; NULL without memory.
+// "scheme"|"zeros"|"units"|"layer", "scheme" or "amount", "output_error", "loss_change", "rouge_change", "bytes_saved",
+// "ms_saved"}]}; null for what is not known. The caller's; NULL without memory.
 json_t *sensitivity_json(const Sensitivity *sensitivity);
