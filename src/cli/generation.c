@@ -7,7 +7,7 @@
 #define TEXT(index, option, argument, text)                                                                            \
     { option, 0, argument, text, OPTION_TEXT, offsetof(GenerationFlags, values) + (index) * sizeof(const char *) }
 
-const Option generation_options[] = {
+const Option generation_search_options[] = {
     TEXT(0, "max-new-tokens", "N", "generate at most N tokens"),
     TEXT(1, "min-new-tokens", "N", "generate at least N tokens"),
     TEXT(2, "max-length", "N", "the same with the start token counted"),
@@ -21,6 +21,10 @@ const Option generation_options[] = {
     TEXT(10, "forced-bos-token-id", "ID", "the first token"),
     TEXT(11, "forced-eos-token-id", "ID", "the last token at the length limit"),
     TEXT(12, "bad-words-ids", "[[ID,...],...]", "token sequences that may not occur"),
+    {0},
+};
+
+static const Option sampling_options[] = {
     TEXT(13, "temperature", "X", "sampling: logits are divided by X"),
     TEXT(14, "top-k", "N", "sampling: only the N best tokens"),
     TEXT(15, "top-p", "X", "sampling: only the best tokens of probability X together"),
@@ -30,6 +34,23 @@ const Option generation_options[] = {
      offsetof(GenerationFlags, do_sample)},
     {0},
 };
+
+const Option generation_options[] = {
+    {.kind = OPTION_TABLE, .table = generation_search_options},
+    {.kind = OPTION_TABLE, .table = sampling_options},
+    {0},
+};
+
+// The options of both tables by their number; NULL: no more.
+static const Option *option_at(size_t index) {
+    size_t searching = sizeof generation_search_options / sizeof(Option) - 1;
+    const Option *option = index < searching ? &generation_search_options[index] : &sampling_options[index - searching];
+    return option->name ? option : NULL;
+}
+
+static const char *option_text(const GenerationFlags *flags, size_t index, const Option *option) {
+    return option->kind == OPTION_FLAG ? (flags->do_sample ? "true" : NULL) : flags->values[index];
+}
 
 // "no-repeat-ngram-size" -> "no_repeat_ngram_size".
 static void member_name(const char *option, char *ret_name, size_t bytes) {
@@ -47,9 +68,9 @@ static json_t *member_value(const char *option, const char *text) {
 
 Status generation_flags_apply(Arena *arena, const GenerationFlags *flags, GenerationOptions *options, Error *err) {
     GenerationOptions changed = *options;
-    for (size_t i = 0; generation_options[i].name; i++) {
-        const Option *option = &generation_options[i];
-        const char *text = option->kind == OPTION_FLAG ? (flags->do_sample ? "true" : NULL) : flags->values[i];
+    const Option *option;
+    for (size_t i = 0; (option = option_at(i)); i++) {
+        const char *text = option_text(flags, i, option);
         if (!text)
             continue;
         char member[64];
@@ -81,4 +102,14 @@ static Status flags_change(const void *flags, Arena *arena, GenerationOptions *o
 Status generation_choose(Arena *arena, const GenerationFlags *flags, const Runtime *runtime, GenerationOptions *ret,
                          Error *err) {
     return generation_change(runtime->model, arena, flags_change, flags, ret, err);
+}
+
+void generation_flags_print(const GenerationFlags *flags, Buffer *out) {
+    const Option *option;
+    for (size_t i = 0; (option = option_at(i)); i++) {
+        const char *text = option_text(flags, i, option);
+        if (text)
+            buffer_format(out, " --%s%s%s", option->name, option->kind == OPTION_FLAG ? "" : " ",
+                          option->kind == OPTION_FLAG ? "" : text);
+    }
 }

@@ -2,6 +2,7 @@
 // The generation options as command-line options, for every command that generates.
 #pragma once
 
+#include "base/buffer.h"
 #include "cli/command.h"
 #include "engine/runtime.h"
 #include "model/generation.h"
@@ -13,6 +14,7 @@ typedef struct GenerationFlags {
 } GenerationFlags;
 
 extern const Option generation_options[];
+extern const Option generation_search_options[]; // those of greedy and beam search alone
 
 // `options` (the model's own) overridden by what was given. ERR_USAGE names the option.
 MUST_CHECK Status generation_flags_apply(Arena *arena, const GenerationFlags *flags, GenerationOptions *options,
@@ -22,3 +24,6 @@ MUST_CHECK Status generation_flags_apply(Arena *arena, const GenerationFlags *fl
 // model's own is ERR_FORMAT, with the command line's ERR_USAGE.
 MUST_CHECK Status generation_choose(Arena *arena, const GenerationFlags *flags, const Runtime *runtime,
                                     GenerationOptions *ret, Error *err);
+
+// Appends what was given as it would be typed: " --num-beams 4".
+void generation_flags_print(const GenerationFlags *flags, Buffer *out);

@@ -281,5 +281,6 @@ RuntimeSettings recipe_runtime(const RecipeMaker *maker, const Recipe *recipe) {
                              .kv_kind = recipe->kv_kind,
                              .lm_head_screen = recipe->lm_head_screen,
                              .lookup_decoding = recipe->lookup_decoding,
-                             .skips_scores = true};
+                             .skips_scores = true,
+                             .plain = true};
 }
