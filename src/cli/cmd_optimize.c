@@ -45,7 +45,8 @@ static Status time_parse(const char *text, double *ret_seconds, Error *err) {
     char *end;
     double value = strtod(text, &end);
     double unit = *end == 'h' ? 3600 : *end == 'm' ? 60 : *end == 's' || !*end ? 1 : 0;
-    if (end == text || strspn(text, "0123456789.") != (size_t)(end - text) || !unit || (*end && end[1]) || value <= 0)
+    if (end == text || strspn(text, "0123456789.") != (size_t)(end - text) || unit == 0 || (*end && end[1]) ||
+        value <= 0)
         return FAIL(err, ERR_USAGE, "--time-limit is '%s', expected a time above 0 as 90s, 30m or 2h", text);
     *ret_seconds = value * unit;
     return OK;
