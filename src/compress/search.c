@@ -13,7 +13,7 @@
 #include "measure/model_mark.h"
 #include "measure/token_samples.h"
 
-enum { SENSITIVITY_SAMPLES = 48, BLOCKED_MOST = 3, SENTENCE_BYTES = 512 };
+enum { SENSITIVITY_SAMPLES = 32, BLOCKED_MOST = 3, SENTENCE_BYTES = 512 };
 
 #define SENSITIVITY_SHARE 0.3 // of the time limit at most
 
