@@ -257,15 +257,9 @@ def dense_weight(module):
     return weight.float()
 
 
-def check_four_bits(hone, model, folder, original, inputs, scheme, options, loader, tolerance):
-    """Loads the folder with transformers and `loader`, and puts its weights, as loaded, into a plain model: that hone's logits lie
-    near it shows that both read the same numbers. hone also quantizes activations, which costs about what int8 does."""
-    out = folder / "-".join([scheme, *options]).replace("=", "-").replace("*", "x")
-    _, takes = quantize(hone, model, out, scheme, "--loadable", *options)
-    check(takes[loader], f"{scheme}: verify promises {loader}")
-    loaded = AutoModelForSeq2SeqLM.from_pretrained(out, dtype=torch.float32)
-    if "compressed-tensors" in loader:
-        torch_logits(loaded, *inputs[0])  # it unpacks at the first call, where bitsandbytes packs anew
+def compare_loaded(hone, model, folder, loaded, original, inputs):
+    """Puts the weights of a loaded model into a plain one: how far hone's logits of `folder`, and the loaded model's own, lie from
+    its, and what the weights cost against fp32, all as shares of the logits' spread."""
     reals = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
     plain = AutoModelForSeq2SeqLM.from_pretrained(model, dtype=torch.float32)
     theirs, modules = dict(loaded.named_modules()), dict(plain.named_modules())
@@ -275,15 +269,42 @@ def check_four_bits(hone, model, folder, original, inputs, scheme, options, load
     found, cost, direct = [], [], []
     for source, target in inputs:
         base = torch_logits(reals, source, target)
-        ours, unpacked = hone_logits(hone, out, folder, source, target), torch_logits(plain, source, target)
+        ours, unpacked = hone_logits(hone, folder, folder.parent, source, target), torch_logits(plain, source, target)
         found.append(spread(ours - unpacked, base))
         cost.append(spread(unpacked - base, base))
         direct.append(spread(torch_logits(loaded, source, target) - unpacked, base))
-    found, cost, direct = (float(numpy.mean(x)) for x in (found, cost, direct))
+    return (float(numpy.mean(x)) for x in (found, cost, direct))
+
+
+def check_four_bits(hone, model, folder, original, inputs, scheme, options, loader, tolerance):
+    """Loads the folder with transformers and `loader`: that hone's logits lie near those of the weights as loaded shows that both
+    read the same numbers. hone also quantizes activations, which costs about what int8 does."""
+    out = folder / "-".join([scheme, *options]).replace("=", "-").replace("*", "x")
+    _, takes = quantize(hone, model, out, scheme, "--loadable", *options)
+    check(takes[loader], f"{scheme}: verify promises {loader}")
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(out, dtype=torch.float32)
+    if "compressed-tensors" in loader:
+        torch_logits(loaded, *inputs[0])  # it unpacks at the first call, where bitsandbytes packs anew
+    found, cost, direct = compare_loaded(hone, model, out, loaded, original, inputs)
     check(found < tolerance * cost and direct < tolerance * cost,
           f"{scheme} {' '.join(options)}: {loader} loads it; 4 bits cost {cost:.1e} of the logits' spread, hone is {found:.1e} "
           f"from the loaded weights, transformers itself {direct:.1e}")
     return load_file(out / "model.safetensors")
+
+
+def check_four_bits_read(hone, model, folder, original, inputs):
+    """Folders that bitsandbytes wrote in 4 bits: hone's logits lie near those of the weights that are in them."""
+    from transformers import BitsAndBytesConfig
+
+    for kind, nested in (("nf4", False), ("nf4", True), ("fp4", False), ("fp4", True)):
+        out = folder / f"bits4-{kind}-{nested}"
+        config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type=kind, bnb_4bit_use_double_quant=nested,
+                                    bnb_4bit_compute_dtype=torch.float32)
+        loaded = AutoModelForSeq2SeqLM.from_pretrained(model, quantization_config=config, device_map="cpu", dtype=torch.float32)
+        loaded.save_pretrained(out)
+        found, cost, _ = compare_loaded(hone, model, out, loaded, original, inputs)
+        check(found < 0.5 * cost, f"bitsandbytes {kind}{', double quantized' if nested else ''}: read; 4 bits cost {cost:.1e} of the "
+                                  f"logits' spread, hone is {found:.1e} from the weights in the folder")
 
 
 def check_all_four_bits(hone, model, folder, original, inputs):
@@ -361,6 +382,7 @@ def main():
         check_int8(options.hone, options.model, folder, original, inputs)
         check_int8_static(options.hone, options.model, folder, config["vocab_size"], inputs)
         check_all_four_bits(options.hone, options.model, folder, original, inputs)
+        check_four_bits_read(options.hone, options.model, folder, original, inputs)
         check_eight_bits_read(options.hone, options.model, folder, inputs)
         for words in (["int8"], ["nf4"], ["int4", "--group", "32"], ["nf4", "--keep", "*.fc1=int8"],
                       ["fp16", "--embeddings", "nf4"]):
