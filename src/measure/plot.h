@@ -81,7 +81,7 @@ typedef struct PlotCell {
 
 typedef struct PlotHeatRow {
     const char *label;
-    size_t stem; // bytes of the label that its neighbours share: written once above them; 0: none
+    size_t stem; // bytes of the label that its neighbours share: written once above them; all: "as a whole"; 0: none
 } PlotHeatRow;
 
 enum { PLOT_HEAT_ROWS_MOST = 1024, PLOT_HEAT_COLUMNS_MOST = 32 };

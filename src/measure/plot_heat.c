@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Heat maps: a table of numbers whose cells are coloured by size, half a power of ten a shade.
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "measure/plot.h"
@@ -65,6 +66,8 @@ static Status check(const PlotHeat *heat, Error *err) {
 // The part of a row's label beside its cells: what its group's heading does not say.
 static const char *row_label(const PlotHeatRow *row) {
     const char *rest = row->label + row->stem;
+    if (row->stem && !*rest)
+        return "as a whole";
     return row->stem && *rest == '.' ? rest + 1 : rest;
 }
 
@@ -134,9 +137,12 @@ static void draw_legend(const PlotHeat *heat, const Grid *grid, Buffer *out) {
         double x = LEFT + shade * BOX;
         add_rectangle(out, 1, shade, x, LEGEND_TOP, BOX - 1, 12);
         if (shade % SHADES_A_DECADE == 0 && grid->most > 0) {
-            double power = (SHADES - 1 - shade) / (double)SHADES_A_DECADE;
-            svg_text(out, "tick", "middle", x + BOX / 2.0, LEGEND_TOP + 26,
-                     plot_short(grid->most / pow(10, power), text));
+            double most = grid->most / pow(10, (SHADES - 1 - shade) / (double)SHADES_A_DECADE);
+            if (most < 0.005) // a shade begins above 0
+                snprintf(text, sizeof text, "%.1g", most);
+            else
+                plot_short(most, text);
+            svg_text(out, "tick", shade ? "middle" : "start", shade ? x + BOX / 2.0 : x, LEGEND_TOP + 26, text);
         }
     }
     buffer_add_char(out, '\n');

@@ -305,6 +305,14 @@ START_TEST(heat_map) {
     ck_assert(strstr(svg.data, "y=\"114.0\">zeros</text>") && strstr(svg.data, "y=\"128.0\">&lt;0.5&gt;</text>"));
     ck_assert(strstr(svg.data, ">1,000</text>") && strstr(svg.data, ">0.10</text>")); // the legend's ends
     buffer_clear(&svg);
+    const PlotHeatRow rows[] = {{"enc.0", 5}, {"enc.0.fc1", 5}, {"enc.0.fc2", 5}}; // a row that is all of its group
+    heat.rows = rows;
+    heat.most = 1;
+    CHECK_OK(plot_heat(&heat, &svg, &err));
+    ck_assert_uint_eq(count(svg.data, "y=\"150.0\">enc.0</text>"), 1);
+    ck_assert(strstr(svg.data, "y=\"169.5\">as a whole</text>") && strstr(svg.data, "<title>enc.0, int8: 1,000"));
+    ck_assert(strstr(svg.data, "y=\"88.0\">0.0001</text>")); // no shade begins at 0
+    buffer_clear(&svg);
     heat.most = 10; // what is larger has the strongest shade, too
     CHECK_OK(plot_heat(&heat, &svg, &err));
     ck_assert_uint_eq(count(svg.data, "</title><rect class=\"h8\""), 2);
