@@ -7,9 +7,9 @@
 // is left out or says so.
 //
 //   {"hone": version, "command": text, "seed": n, "goal": "latency|throughput|memory", "budget": relative loss (0.01
-//      is 1 %), "seconds": n, "evaluations": n,
+//      is 1 %), "seconds": n, "evaluations": n, "generation": its options as text,
 //    "model": {"name", "family", "parameters": n, "weights_mb": n, "sha256"},
-//    "data": {"name", "sha256", "rows": n, "split": [{"name", "rows": n, "use": what for}...]},
+//    "data": {"name", "sha256", "rows": n, "split": [{"name", "rows": n, "use": what for, "sha256"}...]},
 //    "machine": {"cpu", "cores": n, "level", "threads": n, "system"},
 //    "answer": {"met": bool, "sentence", "recipe": any object, "recipe_text", "output": folder},
 //    "metrics": [as in a row's quality: "rouge1"... or "exact", "token_error"],
@@ -19,13 +19,15 @@
 //              "loss": {metric or "mean": {"relative", "low", "high"}...}, "chosen": bool, "note"}...],
 //             what all others are compared with is called "original", else the first
 //    "frontier": [{"recipe_text", "loss": {"relative", "low", "high"}, "ms", "mb", "within": bool, "chosen": bool}...],
-//    "sensitivity": {"rows": [{"layer", "change", "kind", "output_error", "loss_change": nats a token,
-//                              "rouge_change": relative loss, "bytes_saved", "ms_saved"}...]},
+//             "within" where the upper end of the interval is, the budget's end included, if the document does not say
+//    "sensitivity": {"samples": n, "tokens": n, "rows": [{"layer", "change", "kind", "output_error", "loss_change":
+//    nats
+//                    a token, "rouge_change": relative loss, "bytes_saved", "ms_saved"}...]},
 //             "kind" is "units" or "layer" where something is left out, "scheme" or "zeros" else
 //    "layers": [{"name", "scheme", "original_mb", "mb"}...],
 //    "waterfall": [{"label", "ms", "low", "high"}...] from the original, lever by lever,
 //    "samples": [{"source", "reference", "original", "chosen"}...], texts,
-//    "phases": [{"name", "seconds"}...]}
+//    "phases": [{"name", "seconds"}...], "weights_sha256": of what was written}
 //
 // Texts may hold anything: they are escaped, and what is no UTF-8 or no character of XML becomes U+FFFD. Members that
 // are not named here are not read.

@@ -5,7 +5,7 @@
 #include "compress/report_part.h"
 #include "measure/plot_svg.h"
 
-enum { GAUGE_WIDTH = 240, GAUGE_HEIGHT = 26 };
+enum { GAUGE_WIDTH = 240, GAUGE_HEIGHT = 26, HEADLINE_LETTERS_MOST = 90 };
 
 static void begin_tile(Buffer *out, const char *name) {
     buffer_format(out, "<div><dt>%s</dt><dd class=\"figure\">", name);
@@ -90,10 +90,10 @@ Status report_answer(Report *report, Error *err) {
     TRY(json_get_bool(answer, where, "met", &met, err));
     TRY(report_text(answer, where, "sentence", &sentence, err));
     TRY(report_text(answer, where, "recipe_text", &recipe, err));
-    buffer_add_text(out, "<h1>");
-    svg_escape(out, *sentence ? sentence
-                    : answer  ? "What the search measured"
-                              : "No answer: the search ended before it had one");
+    if (!*sentence)
+        sentence = answer ? "What the search measured" : "No answer: the search ended before it had one";
+    buffer_add_text(out, svg_characters(sentence) > HEADLINE_LETTERS_MOST ? "<h1 class=\"long\">" : "<h1>");
+    svg_escape(out, sentence);
     buffer_add_text(out, "</h1>\n<p class=\"recipe\">");
     add_badge(out, json_object_get(answer, "met"));
     if (*recipe) {

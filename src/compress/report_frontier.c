@@ -35,6 +35,7 @@ typedef struct LossAxis {
 typedef struct Scatter {
     const Points *points;
     const char *name, *axis_label;
+    const char *lacking; // what those have not that are not drawn
     double (*x)(const FrontierPoint *point);
     LossAxis loss;
     double ticks[PLOT_TICKS_MOST]; // of x
@@ -71,27 +72,39 @@ static bool is_drawn(const Scatter *scatter, const FrontierPoint *point) {
     return isfinite(scatter->x(point)) && isfinite(point->loss.value);
 }
 
-// False when no point can be drawn.
-static bool lay_out(Scatter *scatter) {
-    const Points *points = scatter->points;
-    double low = 0, high = points->budget > 0 ? points->budget * 1.3 : 0, left = INFINITY, right = -INFINITY;
+// One axis for both pictures.
+static LossAxis loss_lay_out(const Points *points) {
+    double low = 0, high = points->budget > 0 ? points->budget * 1.3 : 0;
     for (size_t i = 0; i < points->count; i++) {
         const FrontierPoint *point = &points->items[i];
-        if (!is_drawn(scatter, point))
-            continue;
-        low = fmin(low, loss_low(point));
-        high = fmax(high, loss_high(point));
-        left = fmin(left, scatter->x(point));
-        right = fmax(right, scatter->x(point));
+        if (isfinite(point->loss.value) && (isfinite(point->ms) || isfinite(point->mb))) {
+            low = fmin(low, loss_low(point));
+            high = fmax(high, loss_high(point));
+        }
     }
-    if (left > right)
-        return false;
     if (!(high - low > NO_SPAN))
         high = low + 0.01;
     double unit = points->budget > 0 ? points->budget : 0.01;
     bool linear = high <= 3 * unit && low >= -3 * unit;
     double bend = linear ? 1e6 * (high - low) : fmax(unit / 4, 1e-9 * (high - low));
-    scatter->loss = (LossAxis){bend, low, high, linear};
+    return (LossAxis){bend, low, high, linear};
+}
+
+// Lays out the axis of x; returns how many points are drawn.
+static size_t lay_out(Scatter *scatter) {
+    const Points *points = scatter->points;
+    double left = INFINITY, right = -INFINITY;
+    size_t drawn = 0;
+    for (size_t i = 0; i < points->count; i++) {
+        const FrontierPoint *point = &points->items[i];
+        if (!is_drawn(scatter, point))
+            continue;
+        left = fmin(left, scatter->x(point));
+        right = fmax(right, scatter->x(point));
+        drawn++;
+    }
+    if (!drawn)
+        return 0;
     if (!(right - left > NO_SPAN * fmax(1, fabs(right)))) { // one value alone needs a span
         double room = fmax(fabs(left) / 2, 0.001);
         left -= room;
@@ -100,7 +113,7 @@ static bool lay_out(Scatter *scatter) {
     if (left > 0 && left < 0.25 * right)
         left = 0;
     scatter->tick_count = plot_ticks(PLOT_LINEAR, left, right, 5, scatter->ticks);
-    return true;
+    return drawn;
 }
 
 // Adds a tick unless another is too near.
@@ -217,7 +230,7 @@ static size_t covered(const Scatter *scatter, double x, double y, double wide, d
     }
     double budget = scatter->points->budget > 0 ? place_loss(&scatter->loss, scatter->points->budget) : -HEIGHT;
     bool names_meet = x + wide / 2 > RIGHT - 116 && fabs(budget - 10 - y) < high;
-    bool outside = x - wide / 2 < LEFT || x + wide / 2 > RIGHT || y < TOP || y > BOTTOM - high / 2;
+    bool outside = x - wide / 2 < LEFT - 4 || x + wide / 2 > RIGHT || y < TOP || y > BOTTOM - high / 2;
     return count + (names_meet ? PLOT_POINTS_MOST : 0) + (outside ? 2 * PLOT_POINTS_MOST : 0);
 }
 
@@ -262,7 +275,8 @@ static void add_point(const Scatter *scatter, const FrontierPoint *point, Buffer
 
 static Status add_scatter(Report *report, Scatter *scatter, Error *err) {
     Buffer *out = report->out;
-    if (!lay_out(scatter))
+    size_t drawn = lay_out(scatter);
+    if (!drawn)
         return OK;
     buffer_format(out,
                   "<figure>\n<h3>Loss against %s</h3>\n<svg class=\"frontier\" viewBox=\"0 0 %d %d\" role=\"img\" "
@@ -278,7 +292,11 @@ static Status add_scatter(Report *report, Scatter *scatter, Error *err) {
         for (size_t i = 0; i < scatter->points->count; i++)
             if (is_drawn(scatter, &scatter->points->items[i]) && scatter->points->items[i].chosen == chosen)
                 add_point(scatter, &scatter->points->items[i], out);
-    buffer_add_text(out, "</svg>\n</figure>\n");
+    buffer_add_text(out, "</svg>\n");
+    if (drawn < scatter->points->count)
+        buffer_format(out, "<figcaption>Not drawn: %zu of %zu recipes, %s.</figcaption>\n",
+                      scatter->points->count - drawn, scatter->points->count, scatter->lacking);
+    buffer_add_text(out, "</figure>\n");
     return OK;
 }
 
@@ -338,7 +356,7 @@ static Status points_read(const Report *report, Points *points, Error *err) {
         TRY(report_figure(item, where, "loss", "relative", &point->loss, err));
         TRY(report_real(item, where, "ms", &point->ms, err));
         TRY(report_real(item, where, "mb", &point->mb, err));
-        point->within = !(point->loss.value > report->budget);
+        point->within = !(loss_high(point) > report->budget);
         TRY(json_get_bool(item, where, "within", &point->within, err));
         TRY(json_get_bool(item, where, "chosen", &point->chosen, err));
         point->chosen &= !chosen; // one has a name and a ring
@@ -350,11 +368,24 @@ static Status points_read(const Report *report, Points *points, Error *err) {
 Status report_frontier(Report *report, Error *err) {
     Points points = {.budget = report->budget};
     TRY(points_read(report, &points, err));
-    Scatter latency = {&points, "latency", "latency, ms a sample", point_ms, {0}, {0}, 0};
-    Scatter size = {&points, "size", "weights, MB", point_mb, {0}, {0}, 0};
-    buffer_add_text(report->out, "<p class=\"lead\">Every recipe that was measured. Lower is closer to the original, "
-                                 "further left is faster or smaller.</p>\n"
-                                 "<div class=\"pair\">\n");
+    LossAxis loss = loss_lay_out(&points);
+    Scatter latency = {.points = &points,
+                       .name = "latency",
+                       .axis_label = "latency, ms a sample",
+                       .lacking = "which were not timed",
+                       .x = point_ms,
+                       .loss = loss};
+    Scatter size = {.points = &points,
+                    .name = "size",
+                    .axis_label = "weights, MB",
+                    .lacking = "whose size is not known",
+                    .x = point_mb,
+                    .loss = loss};
+    buffer_add_text(
+        report->out,
+        "<p class=\"lead\">Every recipe that was measured. Lower is closer to the original, "
+        "further left is faster or smaller. A recipe is within the budget where its whole interval is.</p>\n"
+        "<div class=\"pair\">\n");
     TRY(add_scatter(report, &latency, err));
     TRY(add_scatter(report, &size, err));
     buffer_add_text(report->out, "</div>\n");

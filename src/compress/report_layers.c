@@ -11,7 +11,7 @@ enum { COLOURS = 8, SCHEMES_MOST = 32 };
 
 typedef struct LayerBlock {
     const char *name, *scheme;
-    size_t stem; // bytes of the name that name its strip
+    size_t stem; // bytes of the name that name its strip: its layer's, else all
     double original_mb, mb;
     size_t colour; // of the schemes
 } LayerBlock;
@@ -65,6 +65,7 @@ static Status layers_read(const Report *report, Layers *layers, Error *err) {
         TRY(json_get_real(item, where, "original_mb", 0, PLOT_VALUE_MOST, &block->original_mb, err));
         TRY(json_get_real(item, where, "mb", 0, PLOT_VALUE_MOST, &block->mb, err));
         block->stem = report_stem_bytes(block->name);
+        block->stem = block->stem ? block->stem : strlen(block->name);
         TRY(scheme_count(layers, block, err));
     }
     return OK;

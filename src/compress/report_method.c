@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How everything was measured: enough to do it again.
 #include <math.h>
-#include <string.h>
 
 #include "compress/report_part.h"
 #include "measure/plot_svg.h"
@@ -27,10 +26,10 @@ static void add_count(Buffer *out, double count, const char *what) {
     buffer_format(out, " %s", what);
 }
 
-static void add_hash(Buffer *out, const char *sha256) {
+static void add_hash(Buffer *out, const char *what, const char *sha256) {
     if (!*sha256)
         return;
-    buffer_add_text(out, "<br/><span class=\"hash\">SHA-256 ");
+    buffer_format(out, "<br/><span class=\"hash\">%s ", what);
     svg_escape(out, sha256);
     buffer_add_text(out, "</span>");
 }
@@ -61,7 +60,7 @@ static Status add_model(Report *report, Error *err) {
         report_add_number(out, weights_mb, 2);
         buffer_add_text(out, "\xC2\xA0MB");
     }
-    add_hash(out, sha256);
+    add_hash(out, "SHA-256", sha256);
     buffer_add_text(out, "</dd>\n");
     return OK;
 }
@@ -78,11 +77,12 @@ static Status add_split(const json_t *data, const char *where, Buffer *out, Erro
     for (size_t i = 0; i < json_array_size(array); i++) {
         const json_t *item = NULL;
         char inside[REPORT_WHERE_BYTES];
-        const char *name, *use;
+        const char *name, *use, *sha256;
         double rows;
         TRY(report_item(array, "data.split", i, inside, &item, err));
         TRY(report_text(item, inside, "name", &name, err));
         TRY(report_text(item, inside, "use", &use, err));
+        TRY(report_text(item, inside, "sha256", &sha256, err));
         TRY(report_real(item, inside, "rows", &rows, err));
         buffer_add_text(out, "<tr><th scope=\"row\" class=\"text\">");
         svg_escape(out, name);
@@ -90,6 +90,7 @@ static Status add_split(const json_t *data, const char *where, Buffer *out, Erro
         report_add_number(out, rows, 0);
         buffer_add_text(out, "</td><td class=\"text\">");
         svg_escape(out, use);
+        add_hash(out, "SHA-256", sha256);
         buffer_add_text(out, "</td></tr>\n");
     }
     buffer_add_text(out, "</tbody>\n</table>\n");
@@ -111,7 +112,7 @@ static Status add_data(Report *report, Error *err) {
     begin_fact(out, "Data");
     svg_escape(out, *name ? name : "unnamed");
     add_count(out, rows, "rows");
-    add_hash(out, sha256);
+    add_hash(out, "SHA-256", sha256);
     TRY(add_split(data, where, out, err));
     buffer_add_text(out, "</dd>\n");
     return OK;
@@ -147,54 +148,24 @@ static Status add_machine(Report *report, Error *err) {
     return OK;
 }
 
-// A value as JSON over several lines. Its texts, wherever they come from, become valid UTF-8.
-static void value_print(const json_t *value, int indent, Buffer *text) {
-    const char *key, *string = json_string_value(value);
-    json_t *child;
-    size_t index;
-    bool object = json_is_object(value), first = true;
-    if (json_is_integer(value))
-        buffer_format(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-    else if (json_is_number(value))
-        buffer_format(text, "%.12g", json_number_value(value));
-    else if (string)
-        buffer_add_json(text, string, strlen(string));
-    else if (!json_object_size(value) && !json_array_size(value))
-        buffer_add_text(text, object                 ? "{}"
-                              : json_is_array(value) ? "[]"
-                              : json_is_null(value)  ? "null"
-                              : json_is_true(value)  ? "true"
-                                                     : "false");
-    else {
-        buffer_add_char(text, object ? '{' : '[');
-        json_object_foreach((json_t *)value, key, child) {
-            buffer_format(text, "%s\n%*s", first ? "" : ",", indent + 2, "");
-            buffer_add_json(text, key, strlen(key));
-            buffer_add_text(text, ": ");
-            value_print(child, indent + 2, text);
-            first = false;
-        }
-        json_array_foreach(value, index, child) {
-            buffer_format(text, "%s\n%*s", first ? "" : ",", indent + 2, "");
-            value_print(child, indent + 2, text);
-            first = false;
-        }
-        buffer_format(text, "\n%*s%c", indent, "", object ? '}' : ']');
-    }
-}
-
 static Status add_recipe(Report *report, Error *err) {
     char where[REPORT_WHERE_BYTES];
     const json_t *answer, *recipe = NULL;
-    const char *output;
+    const char *output, *sha256;
     TRY(report_object(report->evidence, "evidence", "answer", where, &answer, err));
     TRY(report_text(answer, where, "output", &output, err));
     TRY(json_get_object(answer, where, "recipe", &recipe, err));
-    add_fact(report->out, "Written to", output);
+    TRY(report_text(report->evidence, "evidence", "weights_sha256", &sha256, err));
+    if (*output || *sha256) {
+        begin_fact(report->out, "Written to");
+        svg_escape(report->out, output);
+        add_hash(report->out, "its weights: SHA-256", sha256);
+        buffer_add_text(report->out, "</dd>\n");
+    }
     if (!recipe)
         return OK;
     Buffer text = {0};
-    value_print(recipe, 0, &text);
+    json_print(recipe, JSON_INDENT(2), &text);
     Status status = buffer_status(&text, err);
     if (status == OK) {
         begin_fact(report->out, "Recipe");
@@ -208,7 +179,7 @@ static Status add_recipe(Report *report, Error *err) {
 
 static Status add_search(Report *report, Error *err) {
     Buffer *out = report->out;
-    const char *command, *goal, *version;
+    const char *command, *goal, *version, *generation;
     double seed;
     TRY(report_text(report->evidence, "evidence", "command", &command, err));
     TRY(report_text(report->evidence, "evidence", "goal", &goal, err));
@@ -220,6 +191,8 @@ static Status add_search(Report *report, Error *err) {
         svg_escape(out, command);
         buffer_add_text(out, "</pre></dd>\n");
     }
+    TRY(report_text(report->evidence, "evidence", "generation", &generation, err));
+    add_fact(out, "Generation", generation);
     add_fact(out, "hone", version);
     add_fact(out, "Goal", goal);
     if (isfinite(report->budget)) {

@@ -86,7 +86,7 @@ void report_add_change(Buffer *out, double from, double to, const char *unit);  
 // Decimals with which the smallest value of a column still has three digits, 3 at most.
 int report_decimals(double smallest);
 
-// The bytes of "encoder.layers.0" in "encoder.layers.0.fc1": up to the last part that is a number, else all.
+// The bytes of "encoder.layers.0" in "encoder.layers.0.fc1": up to the last part that is a number; 0: none is.
 size_t report_stem_bytes(const char *name);
 
 // A box that scrolls by itself, reachable by keyboard; `class` and `label` are markup. Ends with "</div>".

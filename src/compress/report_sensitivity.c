@@ -20,7 +20,8 @@ typedef struct Change {
 typedef struct Changes {
     Change *items;
     size_t count;
-    double most; // the largest loss but for whole layers left out: next to those all else would be pale
+    double most;            // the largest loss but for whole layers left out: next to those all else would be pale
+    double tokens, samples; // that were looked at
 } Changes;
 
 // A map's rows and columns in the order in which the document has them.
@@ -35,6 +36,8 @@ static Status changes_read(const Report *report, Changes *changes, Error *err) {
     char where[REPORT_WHERE_BYTES];
     const json_t *sensitivity, *array = NULL;
     TRY(report_object(report->evidence, "evidence", "sensitivity", where, &sensitivity, err));
+    TRY(report_real(sensitivity, where, "tokens", &changes->tokens, err));
+    TRY(report_real(sensitivity, where, "samples", &changes->samples, err));
     TRY(json_get_array(sensitivity, where, "rows", &array, err));
     changes->count = json_array_size(array);
     if (changes->count > CHANGES_MOST)
@@ -116,10 +119,8 @@ static Status map_take(Map *map, const Change *change, Error *err) {
     if (row == PLOT_HEAT_ROWS_MOST || column == PLOT_HEAT_COLUMNS_MOST)
         return FAIL(err, ERR_LIMIT, "evidence: 'sensitivity' has more than %d layers or %d changes",
                     PLOT_HEAT_ROWS_MOST, PLOT_HEAT_COLUMNS_MOST);
-    if (row == map->row_count) {
-        size_t stem = report_stem_bytes(change->layer);
-        map->rows[map->row_count++] = (PlotHeatRow){change->layer, change->layer[stem] ? stem : 0};
-    }
+    if (row == map->row_count)
+        map->rows[map->row_count++] = (PlotHeatRow){change->layer, report_stem_bytes(change->layer)};
     if (column == map->column_count)
         map->columns[map->column_count++] = change->change;
     return OK;
@@ -197,10 +198,20 @@ Status report_sensitivity(Report *report, Error *err) {
         return OK;
     }
     buffer_add_text(report->out,
-                    "<p class=\"lead\">What the loss gains when one layer alone is changed, the rest as it "
-                    "was.</p>\n");
+                    "<p class=\"lead\">What the teacher-forced loss gains when one layer alone is changed, "
+                    "the rest as it was");
+    if (isfinite(changes.tokens + changes.samples)) {
+        buffer_add_text(report->out, "; over ");
+        report_add_number(report->out, changes.tokens, 0);
+        buffer_add_text(report->out, " tokens of ");
+        report_add_number(report->out, changes.samples, 0);
+        buffer_add_text(report->out, " references");
+    }
+    buffer_add_text(report->out, ".</p>\n");
+    buffer_add_text(report->out, "<div class=\"maps\">\n");
     TRY(add_map(report, &changes, false, "Weights changed", err));
     TRY(add_map(report, &changes, true, "Parts left out", err));
+    buffer_add_text(report->out, "</div>\n");
     add_changes_table(&changes, report->out);
     return OK;
 }

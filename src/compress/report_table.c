@@ -72,6 +72,8 @@ static void begin_row(const Report *report, const ReportRow *row, Buffer *out) {
     }
     if (row->loss.value > report->budget)
         buffer_add_text(out, "<small class=\"over\">beyond the budget</small>");
+    else if (row->loss.high > report->budget)
+        buffer_add_text(out, "<small class=\"over\">its interval leaves the budget</small>");
     buffer_add_text(out, "</th>");
 }
 

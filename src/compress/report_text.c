@@ -66,7 +66,7 @@ int report_decimals(double smallest) {
 }
 
 size_t report_stem_bytes(const char *name) {
-    size_t stem = strlen(name);
+    size_t stem = 0;
     for (const char *p = name; (p = strchr(p, '.')); p++) {
         size_t digits = strspn(p + 1, "0123456789");
         if (digits && (p[1 + digits] == '.' || !p[1 + digits]))

@@ -6,7 +6,7 @@ mkdir model
 { printf '{"hone":"0.1.0","files":[],"evidence":'; cat "$evidence"; echo '}'; } > model/hone.json
 "$HONE" report model | cmp - page.html && "$HONE" report model/hone.json | cmp - page.html || exit 9
 grep -c '<section' page.html
-grep -o '<h1>.*</h1>' page.html
+grep -o "<h1.*</h1>" page.html
 grep -o '<title>[^<]*</title>' page.html | head -n 1
 grep -ci 'http[s]*:' page.html && grep -o 'https*:[^"]*' page.html | sort -u
 mkdir plain && echo '{"files":[]}' > plain/hone.json

@@ -77,8 +77,10 @@ def frontier():
         points.append((f"int8; heads -{heads}", 2.6 - heads * 0.07, 6.67 - heads * 0.11, 0.0011 * math.exp(heads * 0.95),
                        0.0012 * heads))
     points.append(("int8; encoder layers 0, 2; decoder layers 0, 2", 1.42, 4.98, 0.312, 0.021))
-    return [{"recipe_text": recipe, "loss": interval(loss, spread, "relative"), "ms": round(ms, 3), "mb": round(mb, 2),
-             "within": loss <= 0.01, "chosen": recipe == CHOSEN} for recipe, ms, mb, loss, spread in points]
+    return [{"recipe_text": recipe, "loss": interval(loss, spread, "relative"), "mb": round(mb, 2),
+             "ms": round(ms, 3) if loss < 0.05 else None,
+             "within": loss + 1.2 * spread <= 0.01, "chosen": recipe == CHOSEN}
+            for recipe, ms, mb, loss, spread in points]
 
 
 def change(layer, what, kind, loss, values, kept):
@@ -109,7 +111,7 @@ def sensitivity():
             rows.append(change(block, f"{unit} {amount}", "units", loss, 2 * D * FFN, 1 - amount))
         if part == "fc2":
             rows.append(change(stem, "dropped", "layer", 0.3 * care, 2 * D * FFN + 4 * D * D, 0))
-    return {"rows": rows}
+    return {"samples": 64, "tokens": 1707, "rows": rows}
 
 
 def layers():
@@ -152,14 +154,16 @@ def evidence():
     return {
         "hone": "0.1.0",
         "command": "hone optimize demo/model -o small --data demo/dev.jsonl --max-loss 0.01 --for latency --report report.html",
-        "seed": 1, "goal": "latency", "budget": 0.01, "seconds": 93.1, "evaluations": len(points),
+        "seed": 1, "goal": "latency", "budget": 0.01, "seconds": 93.1, "evaluations": len(points), "generation": "num_beams 4",
         "model": {"name": "demo/model", "family": "bart", "parameters": 6199040, "weights_mb": 24.84, "sha256": "2f29652d" * 8},
         "data": {"name": "demo/dev.jsonl", "sha256": "9b1e04c7" * 8, "rows": 500, "split": [
-            {"name": "tuning", "rows": 128, "use": "calibration, sensitivity"},
-            {"name": "selection", "rows": 186, "use": "choosing among recipes"},
-            {"name": "final", "rows": 186, "use": "the figures of this page, looked at once"}]},
+            {"name": name, "rows": count, "use": use, "sha256": digest * 8} for name, count, use, digest in (
+                ("tuning", 128, "calibration, sensitivity, times", "5b1f09aa"),
+                ("selection", 186, "which recipe is taken", "c2d77e10"),
+                ("final", 186, "the figures of this page; looked at once, after the choice", "0fe3b6d4"))]},
         "machine": {"cpu": "AMD EPYC", "cores": 2, "level": "vnni", "threads": 2, "system": "Linux 6.1"},
-        "answer": {"met": True, "sentence": "2.7 times faster and 75.9 % smaller, for 0.49 % of ROUGE.",
+        "answer": {"met": True, "sentence": f"{CHOSEN}: 2.68 times as fast as the original [2.65, 2.71] and 75.9 % smaller; on "
+                   "186 rows that nothing was chosen by it loses 0.49 % [0.25, 0.74], within the budget of 1 %",
                    "recipe": {"scheme": "int8", "keep": ["*.fc2=int4", "*.layers.2.encoder_attn.out_proj=bf16"],
                               "prune": [{"method": "ffn", "amount": 0.3}], "levers": ["lm-head-screen"]},
                    "recipe_text": CHOSEN, "output": "small"},
@@ -167,6 +171,7 @@ def evidence():
         "waterfall": [{"label": label, "ms": ms, "low": round(ms * 0.985, 3), "high": round(ms * 1.02, 3)}
                       for label, ms in levers],
         "samples": samples(), "phases": [{"name": name, "seconds": seconds} for name, seconds in phases],
+        "weights_sha256": "52404bc3" * 8,
     }
 
 
