@@ -131,8 +131,10 @@ static void print_people(Buffer *out, const SearchAnswer *answer, const Settings
     buffer_format(out, " %22s\n", "mean loss %, 95 %");
     for (size_t i = 0; i < json_array_size(rows); i++)
         print_row(out, json_array_get(rows, i), metrics);
-    buffer_format(out, "%s\n%s has it%s%s", answer->sentence, settings->output,
-                  settings->report ? "; the evidence as a page: " : "", settings->report ? settings->report : "");
+    const json_t *told = json_object_get(answer->evidence, "answer");
+    buffer_format(out, "chosen: %s\n%s\n%s has it%s%s", json_string_value(json_object_get(told, "recipe_text")),
+                  answer->sentence, settings->output, settings->report ? "; the evidence as a page: " : "",
+                  settings->report ? settings->report : "");
 }
 
 static Status check(const CommandRun *run, Error *err) {

@@ -394,6 +394,8 @@ static Status run_phases(Search *search, SearchAnswer *ret_answer, Error *err) {
     TRY(further_run(search, err));
     if (search->best == search->original)
         nearest_take(search);
+    TRY(search_runoff(search, err));
+    TRY(search_confirm(search, err));
     Recipe chosen;
     TRY(search_levers(search, &chosen, err));
     return search_finish(search, &chosen, ret_answer, err);

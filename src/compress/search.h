@@ -8,6 +8,7 @@
 //                     beginning of it that stays within the budget is found by bisection
 //     further moves   K/V types, cuts, vocabulary, GPTQ: each kept where it helps and stays within
 //     run-off         the best against the fixed recipes, in one longer run
+//     confirming      on the final rows, in a sequence fixed before (search_confirm.c)
 //     levers          what changes no output: screen, lookup, threads, batch; by time alone
 //     final           all rows of the table, measured in turns, and scored on the final rows
 //

@@ -116,9 +116,9 @@ Status evidence_measured(Search *search, const FinalRow *rows, size_t count, con
 }
 
 static json_t *split_json(const Search *search) {
-    static const char *const uses[SPLIT_PARTS] = {"calibration, scores of neurons and heads, sensitivity, times",
-                                                  "which recipe is taken",
-                                                  "the figures of this report; looked at once, after the choice"};
+    static const char *const uses[SPLIT_PARTS] = {
+        "calibration, scores of neurons and heads, sensitivity, times", "which recipe is taken",
+        "the figures of this report; they let candidates through in a fixed order, safest first, until one fails"};
     json_t *parts = json_array();
     for (SplitPart part = 0; part < SPLIT_PARTS; part++)
         json_array_append_new(parts, json_pack("{s:s, s:I, s:s, s:s}", "name", split_part_name(part), "rows",
@@ -199,14 +199,13 @@ static double rows_needed(size_t rows, double loss, double high, double budget) 
     return ceil((double)rows * ratio * ratio);
 }
 
-static Status answer_say(Search *search, const FinalRow *chosen, const json_t *row, SearchAnswer *answer, Error *err) {
+static Status answer_say(Search *search, const json_t *row, SearchAnswer *answer, Error *err) {
     double budget = search->options->max_loss;
     const json_t *loss = json_object_get(row, "loss");
     double relative = member(loss, "mean", "relative"), low = member(loss, "mean", "low"),
            high = member(loss, "mean", "high");
     size_t rows = search->split.parts[SPLIT_FINAL].count;
-    char *text, *verdict;
-    TRY(describe(search, &chosen->recipe, &text, err));
+    char *verdict;
     bool changed = search->best != search->original;
     answer->met = changed && high <= budget;
     if (!changed)
@@ -214,20 +213,20 @@ static Status answer_say(Search *search, const FinalRow *chosen, const json_t *r
     else if (answer->met)
         TRY_NEW(verdict = arena_format(search->arena, err, "within the budget of %.3g %%", 100 * budget));
     else if (relative < budget)
-        TRY_NEW(verdict = arena_format(search->arena, err,
-                                       "the data is too small to show that this is within the budget of %.3g %%: some "
-                                       "%.0f final rows would be",
-                                       100 * budget, rows_needed(rows, relative, high, budget)));
+        TRY_NEW(verdict =
+                    arena_format(search->arena, err,
+                                 "too few to show that this is within the budget of %.3g %%, which some %.0f would be",
+                                 100 * budget, rows_needed(rows, relative, high, budget)));
     else
         TRY_NEW(verdict = arena_format(search->arena, err, "beyond the budget of %.3g %%, and nothing better was found",
                                        100 * budget));
     TRY_NEW(answer->sentence = arena_format(
                 search->arena, err,
-                "%s: %.2f times as fast as the original [%.2f, %.2f] and %.1f %% smaller; on %zu rows that nothing was "
-                "chosen by it loses %.2f %% [%.2f, %.2f], %s",
-                text, member(row, "speedup", "mean"), member(row, "speedup", "low"), member(row, "speedup", "high"),
-                json_number_value(json_object_get(row, "reduction_percent")), rows, 100 * relative, 100 * low,
-                100 * high, verdict));
+                "%.2f times as fast as the original [%.2f, %.2f] and %.1f %% smaller; it loses %.2f %% [%.2f, %.2f] on "
+                "%zu final rows: %s",
+                member(row, "speedup", "mean"), member(row, "speedup", "low"), member(row, "speedup", "high"),
+                json_number_value(json_object_get(row, "reduction_percent")), 100 * relative, 100 * low, 100 * high,
+                rows, verdict));
     return OK;
 }
 
@@ -252,7 +251,7 @@ Status evidence_make(Search *search, const FinalRow *chosen, const char *folder,
     SearchAnswer answer;
     char *text, *recipe;
     json_t *layers = NULL, *recipe_json;
-    TRY(answer_say(search, chosen, json_array_get(rows, json_array_size(rows) - 1), &answer, err));
+    TRY(answer_say(search, json_array_get(rows, json_array_size(rows) - 1), &answer, err));
     TRY(describe(search, &chosen->recipe, &text, err));
     TRY(search_recipe_text(search, &chosen->recipe, RECIPE_ALL, &recipe, err));
     TRY(json_parse(search->arena, "recipe", (Bytes){(const unsigned char *)recipe, strlen(recipe)}, false, &recipe_json,

@@ -167,7 +167,7 @@ static Status contenders_time(Search *search, Candidate *const *contenders, size
 }
 
 // A winner of many comparisons owes something to luck: it meets the fixed recipes in one longer run.
-static Status runoff(Search *search, Error *err) {
+static Status contenders_meet(Search *search, Error *err) {
     Candidate *contenders[RUNOFF_MOST];
     size_t count = contenders_list(search, contenders), chosen = 0;
     char key[SHA256_TEXT_BYTES];
@@ -191,16 +191,23 @@ static Status runoff(Search *search, Error *err) {
     return status;
 }
 
+Status search_runoff(Search *search, Error *err) {
+    if (search->options->goal == SEARCH_MEMORY)
+        return OK;
+    search_phase_begin(search);
+    TRY(contenders_meet(search, err));
+    search_phase_end(search, "run-off");
+    return OK;
+}
+
 Status search_levers(Search *search, Recipe *ret_recipe, Error *err) {
     search_phase_begin(search);
-    if (search->options->goal != SEARCH_MEMORY)
-        TRY(runoff(search, err));
     Recipe recipe = search->best->recipe;
     if (search->options->goal != SEARCH_MEMORY)
         TRY(levers_find(search, &recipe, err));
     if (search->options->goal == SEARCH_THROUGHPUT)
         TRY(batch_find(search, &recipe, err));
-    search_phase_end(search, "run-off and levers");
+    search_phase_end(search, "levers");
     *ret_recipe = recipe;
     return OK;
 }

@@ -86,33 +86,40 @@ static Status folder_bytes(const char *folder, double *ret_bytes, Error *err) {
     return status;
 }
 
-static Status quality_measure(Search *search, Candidate *candidate, Error *err) {
+static Status quality_measure(Search *search, const Recipe *recipe, SplitPart part, Quality *ret_quality,
+                              double *ret_bytes, Error *err) {
     const char *folder;
-    TRY(recipe_make(search->arena, &search->maker, &candidate->recipe, &folder, err));
-    TRY(folder_bytes(folder, &candidate->bytes, err));
-    TrialOptions options = search_trial_options(search, SPLIT_SELECTION);
-    options.runtime = recipe_runtime(&search->maker, &candidate->recipe);
+    TRY(recipe_make(search->arena, &search->maker, recipe, &folder, err));
+    TRY(folder_bytes(folder, ret_bytes, err));
+    TrialOptions options = search_trial_options(search, part);
+    options.runtime = recipe_runtime(&search->maker, recipe);
     options.runtime.batch = SEARCH_BATCH;
-    return trial_quality(search->arena, folder, &options, &candidate->quality, err);
+    return trial_quality(search->arena, folder, &options, ret_quality, err);
 }
 
-static Status quality_find(Search *search, Candidate *candidate, Error *err) {
-    char *text, key[SHA256_TEXT_BYTES];
+static Status quality_find(Search *search, const Recipe *recipe, SplitPart part, Quality *ret_quality,
+                           double *ret_bytes, Error *err) {
+    char *text, *whole, key[SHA256_TEXT_BYTES];
     json_t *value;
     bool good = false;
-    size_t samples = search->split.parts[SPLIT_SELECTION].count;
-    TRY(search_recipe_text(search, &candidate->recipe, RECIPE_QUALITY, &text, err));
-    search_key(search, text, key);
+    TRY(search_recipe_text(search, recipe, RECIPE_QUALITY, &text, err));
+    TRY_NEW(whole = arena_format(search->arena, err, "%s %s", search->split.sha256[part], text));
+    search_key(search, whole, key);
     TRY(evaluations_find(&search->evaluations, search->arena, "quality", key, &value, err));
     if (value)
-        TRY(quality_parse(search->arena, value, samples, &candidate->quality, &candidate->bytes, &good, err));
+        TRY(quality_parse(search->arena, value, search->split.parts[part].count, ret_quality, ret_bytes, &good, err));
     if (good)
         return OK;
-    TRY(quality_measure(search, candidate, err));
-    value = quality_json(&candidate->quality, candidate->bytes);
+    TRY(quality_measure(search, recipe, part, ret_quality, ret_bytes, err));
+    value = quality_json(ret_quality, *ret_bytes);
     Status status = evaluations_put(&search->evaluations, "quality", key, value, err);
     json_decref(value);
     return status;
+}
+
+Status search_quality(Search *search, const Recipe *recipe, SplitPart part, Quality *ret_quality, Error *err) {
+    double bytes;
+    return quality_find(search, recipe, part, ret_quality, &bytes, err);
 }
 
 // Twice the half-width, so that as many rows that have not been looked at are likely to agree.
@@ -150,7 +157,8 @@ static Status candidate_add(Search *search, const char *name, const Recipe *reci
                     SEARCH_MOST_CANDIDATES);
     Candidate *candidate = &search->items[search->count++];
     *candidate = (Candidate){.name = name, .recipe = *recipe, .text = text, .bytes = NAN, .ms = NAN};
-    Status status = quality_find(search, candidate, err);
+    Status status =
+        quality_find(search, &candidate->recipe, SPLIT_SELECTION, &candidate->quality, &candidate->bytes, err);
     if (status == ERR_USAGE || status == ERR_UNSUPPORTED || status == ERR_NO) { // of recipes that do not fit this model
         TRY_NEW(candidate->reason = arena_copy_text(search->arena, err->message, strlen(err->message), err));
         search_say(search, "%s is not possible here: %s", text, candidate->reason);
@@ -283,6 +291,8 @@ Status search_consider(Search *search, Candidate *candidate, Error *err) {
         if (!search->best->name)
             recipe_forget(&search->maker, &search->best->recipe);
         search->best = candidate;
+        if (search->best_count < SEARCH_MOST_CANDIDATES)
+            search->bests[search->best_count++] = candidate;
         search_say(search, "best so far: %s: %.2f times as fast as the original, %.1f %% smaller, loss %.2f %% at most",
                    candidate->text, search->original->ms / candidate->ms,
                    100 * (1 - candidate->bytes / search->original->bytes), 100 * candidate->loss.mean.high);

@@ -66,7 +66,9 @@ typedef struct Search {
     char *key_stem; // what every quality depends on
     Candidate items[SEARCH_MOST_CANDIDATES];
     size_t count;
-    Candidate *original, *best; // best: within the budget; the original where there is none
+    Candidate *original, *best;               // best: within the budget; the original where there is none
+    Candidate *bests[SEARCH_MOST_CANDIDATES]; // each better by the goal than those before it
+    size_t best_count;
     Sensitivity sensitivity;
     MoveItem *moves_of;
     size_t item_count;
@@ -92,6 +94,9 @@ MUST_CHECK Status search_try(Search *search, const char *name, const Recipe *rec
                              Error *err);
 // Takes a candidate as the best where it is within the budget and better by the search's goal.
 MUST_CHECK Status search_consider(Search *search, Candidate *candidate, Error *err);
+// How good a recipe is on some rows, or was: without texts where it comes from the cache.
+MUST_CHECK Status search_quality(Search *search, const Recipe *recipe, SplitPart part, Quality *ret_quality,
+                                 Error *err);
 // A key of the cache: the stem and further text, hashed.
 void search_key(const Search *search, const char *text, char ret_key[SHA256_TEXT_BYTES]);
 TrialOptions search_trial_options(const Search *search, SplitPart part);
@@ -104,9 +109,13 @@ MUST_CHECK Status moves_recipe(Search *search, size_t count, Recipe *ret_recipe,
 // Takes a move out of the list, and with it the further ones of its layer.
 void moves_block(Search *search, size_t index);
 
-// search_levers.c: the best once more against the fixed recipes; then threads, batch and the levers that change no
-// output; all by time.
+// search_levers.c: the best once more against the fixed recipes, by time.
+MUST_CHECK Status search_runoff(Search *search, Error *err);
+// Threads, batch and the levers that change no output, by time.
 MUST_CHECK Status search_levers(Search *search, Recipe *ret_recipe, Error *err);
+
+// search_confirm.c: the final rows decide whether it is the best, or one that was the best before.
+MUST_CHECK Status search_confirm(Search *search, Error *err);
 
 // search_final.c: the table, the answer, and the document.
 MUST_CHECK Status search_finish(Search *search, const Recipe *chosen, SearchAnswer *ret_answer, Error *err);
