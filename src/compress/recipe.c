@@ -138,7 +138,8 @@ void recipe_describe(const Recipe *recipe, Buffer *out) {
     buffer_add_text(out, scheme_words(recipe, recipe->scheme));
     for (WeightScheme s = 0; s < STORE_COUNT; s++)
         if (count_layers(recipe, s))
-            buffer_format(out, ", %zu weights %s", count_layers(recipe, s), scheme_words(recipe, s));
+            buffer_format(out, ", %zu weight%s %s", count_layers(recipe, s), count_layers(recipe, s) > 1 ? "s" : "",
+                          scheme_words(recipe, s));
     if (recipe->embeddings != STORE_AS_IS && recipe->embeddings != recipe->scheme)
         buffer_format(out, ", tables %s", scheme_words(recipe, recipe->embeddings));
     describe_cuts(recipe, out);

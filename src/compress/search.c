@@ -152,6 +152,48 @@ static Status bisect(Search *search, Error *err) {
     return OK;
 }
 
+static bool is_plain(const Candidate *candidate) {
+    return candidate->name && candidate->tried && !candidate->recipe.cut_count && !candidate->recipe.vocabulary &&
+           candidate->recipe.scheme != STORE_AS_IS;
+}
+
+// The scheme of the smallest fixed recipe within the budget; half precision where there is none.
+static WeightScheme fallback_scheme(const Search *search) {
+    const Candidate *smallest = NULL;
+    for (size_t i = 0; i < search->count; i++) {
+        const Candidate *candidate = &search->items[i];
+        if (is_plain(candidate) && candidate->within && (!smallest || candidate->bytes < smallest->bytes))
+            smallest = candidate;
+    }
+    return smallest ? smallest->recipe.scheme : STORE_FP16;
+}
+
+// How few of a fixed recipe's weights have to fall back for it to stay within the budget.
+static Status fallbacks_bisect(Search *search, const Recipe *base, WeightScheme fallback, Error *err) {
+    size_t count = 0, low = 0; // too few
+    Recipe recipe;
+    TRY(fallback_recipe(search, base, fallback, 0, &recipe, &count, err));
+    for (size_t high = count, at = (count + 1) / 2; low + 1 < high && search_goes_on(search); at = (low + high) / 2) {
+        Candidate *candidate;
+        TRY(fallback_recipe(search, base, fallback, at, &recipe, &count, err));
+        TRY(attempt(search, NULL, &recipe, &candidate, err));
+        *(candidate && candidate->within ? &high : &low) = at;
+    }
+    return OK;
+}
+
+static Status fallbacks_run(Search *search, Error *err) {
+    search_phase_begin(search);
+    WeightScheme fallback = fallback_scheme(search);
+    for (size_t i = 0, fixed = search->count; i < fixed; i++) {
+        const Candidate *candidate = &search->items[i];
+        if (is_plain(candidate) && !candidate->within && candidate->recipe.scheme != fallback)
+            TRY(fallbacks_bisect(search, &candidate->recipe, fallback, err));
+    }
+    search_phase_end(search, "fall-backs by bisection");
+    return OK;
+}
+
 // The best recipe with one thing more.
 typedef struct Further {
     KvKind kv_kind;
@@ -391,6 +433,7 @@ static Status run_phases(Search *search, SearchAnswer *ret_answer, Error *err) {
     TRY(fixed_run(search, err));
     TRY(sensitivity_run(search, err));
     TRY(bisect(search, err));
+    TRY(fallbacks_run(search, err));
     TRY(further_run(search, err));
     if (search->best == search->original)
         nearest_take(search);

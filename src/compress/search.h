@@ -6,6 +6,7 @@
 //     sensitivity     what each layer costs under each scheme, on the tuning rows (sensitivity.h)
 //     moves           the layers' schemes and cuts as one list, most saved for the least loss first; the longest
 //                     beginning of it that stays within the budget is found by bisection
+//     fall-backs      of fixed recipes beyond the budget: how few of their weights have to be of a milder scheme
 //     further moves   K/V types, cuts, vocabulary, GPTQ: each kept where it helps and stays within
 //     run-off         the best against the fixed recipes, in one longer run
 //     confirming      on the final rows, in a sequence fixed before (search_confirm.c)

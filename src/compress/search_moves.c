@@ -205,3 +205,50 @@ Status moves_recipe(Search *search, size_t count, Recipe *ret_recipe, Error *err
     *ret_recipe = recipe;
     return OK;
 }
+
+static int by_harm(const void *a, const void *b) {
+    const SensitivityRow *x = *(const SensitivityRow *const *)a, *y = *(const SensitivityRow *const *)b;
+    if (x->loss_change != y->loss_change)
+        return x->loss_change > y->loss_change ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+// The rows of one scheme, those first that lose most.
+static Status rows_of(const Search *search, WeightScheme scheme, const SensitivityRow ***ret_rows, size_t *ret_count,
+                      Error *err) {
+    const Sensitivity *s = &search->sensitivity;
+    const SensitivityRow **rows = arena_array(search->arena, s->count + 1, sizeof *rows, err);
+    TRY_NEW(rows);
+    size_t count = 0;
+    for (size_t i = 0; i < s->count; i++)
+        if (s->rows[i].kind == CHANGE_SCHEME && s->rows[i].scheme == scheme && isfinite(s->rows[i].loss_change))
+            rows[count++] = &s->rows[i];
+    qsort(rows, count, sizeof *rows, by_harm);
+    *ret_rows = rows;
+    *ret_count = count;
+    return OK;
+}
+
+Status fallback_recipe(Search *search, const Recipe *base, WeightScheme fallback, size_t kept, Recipe *ret_recipe,
+                       size_t *ret_count, Error *err) {
+    TensorRole *roles;
+    const SensitivityRow **rows = NULL;
+    Recipe recipe = *base;
+    TRY(roles_find(search->arena, search->model, &roles, err));
+    TRY(rows_of(search, base->scheme, &rows, ret_count, err));
+    RecipeLayer *layers = arena_array(search->arena, kept + 1, sizeof *layers, err);
+    TRY_NEW(layers);
+    for (size_t i = 0; i < kept && i < *ret_count; i++) {
+        const char *module;
+        bool table = false;
+        TRY(weight_find(search, roles, rows[i]->layer, &module, &table, err));
+        if (module && table)
+            recipe.embeddings = fallback;
+        else if (module)
+            layers[recipe.layer_count++] = (RecipeLayer){module, fallback};
+    }
+    qsort(layers, recipe.layer_count, sizeof *layers, by_module);
+    recipe.layers = layers;
+    *ret_recipe = recipe;
+    return OK;
+}

@@ -114,6 +114,10 @@ MUST_CHECK Status search_runoff(Search *search, Error *err);
 // Threads, batch and the levers that change no output, by time.
 MUST_CHECK Status search_levers(Search *search, Recipe *ret_recipe, Error *err);
 
+// A fixed recipe whose `kept` weights that lose most have another scheme; *ret_count: how many there are.
+MUST_CHECK Status fallback_recipe(Search *search, const Recipe *base, WeightScheme fallback, size_t kept,
+                                  Recipe *ret_recipe, size_t *ret_count, Error *err);
+
 // search_confirm.c: the final rows decide whether it is the best, or one that was the best before.
 MUST_CHECK Status search_confirm(Search *search, Error *err);
 

@@ -59,7 +59,7 @@ START_TEST(a_recipe_is_told_whole_and_in_parts) {
                      "{\"kv_type\": \"int8\", \"lm_head_screen\": true, \"threads\": 1, \"batch\": 8}");
     ck_assert_str_eq(described(&scratch, &(Recipe){0}), "as it was");
     ck_assert_str_eq(described(&scratch, &recipe),
-                     "int8, 1 weights fp16, 1 weights nf4 (scales quantized), tables nf4 (scales quantized); decoder "
+                     "int8, 1 weight fp16, 1 weight nf4 (scales quantized), tables nf4 (scales quantized); decoder "
                      "neurons -25 %; vocabulary trimmed; K/V int8; head screened; 1 thread; batch 8");
     json_t *value;
     const char *text = printed(&scratch, &recipe, RECIPE_ALL);
