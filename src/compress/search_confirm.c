@@ -5,7 +5,6 @@
 // final rows at the interval's own level; the first that fails ends it. In such a sequence the chance that any
 // candidate beyond the budget is let through is that of one test, however long it is (A. Angelopoulos, S. Bates et al.
 // 2021, "Learn then Test", 4.2; fixed-sequence testing). Of those let through, the best by the goal is the answer.
-#include <math.h>
 #include <stdlib.h>
 
 #include "compress/search_work.h"

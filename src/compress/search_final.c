@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The final rows, looked at once: every row of the table scored on them and timed in turns, the chosen recipe taken
 // apart lever by lever, and the answer put in its place.
-#include <math.h>
 #include <string.h>
 
 #include "compress/quantize.h"

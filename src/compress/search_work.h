@@ -21,7 +21,7 @@ typedef struct Candidate {
     Quality quality;    // on the selection rows
     TrialLoss loss;     // against the original
     double bytes;       // of the files of weights
-    double kv_bytes;    // of K and V of a source and an output of usual lengths
+    double kv_bytes;    // of K and V of the longest source and output
     double ms;          // a sample, batch 1 (throughput: in batches); measured beside the original
     bool tried, within;
 } Candidate;
