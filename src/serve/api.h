@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// API: what clients say and what they get, as text and nothing else: a body becomes a Call, answers become a body. No
+// sockets, no engine: `hone serve` and `hone batch` share it, and fuzzers drive it.
+//
+// One table (fields.def, routes.def) says which routes there are and which fields each takes, with type, range, default
+// and meaning. Validation, /openapi.json, docs/api.md and the seeds of the fuzzers come from it.
+#pragma once
+
+#include "base/json.h"
+#include "model/generation.h"
+
+// Every shape a route speaks: it decides how bodies are read, and how answers, pieces of streams and errors are written.
+typedef enum ApiShape {
+    API_COMPLETION,      // OpenAI /v1/completions
+    API_CHAT,            // OpenAI /v1/chat/completions
+    API_SUMMARIZE,       // /v1/summarize, Hugging Face's body and answer included
+    API_KSERVE_INFER,    // KServe v2
+    API_KSERVE_GENERATE, // its generate extension, and generate_stream
+    API_TGI,             // /generate, /generate_stream
+    API_TOKENIZE,
+    API_DETOKENIZE,
+    API_PLAIN // routes without a body: models, health, info, metrics, pages
+} ApiShape;
+
+typedef struct ApiRoute {
+    const char *method, *path; // "/v2/models/{model}/infer"
+    ApiShape shape;
+    bool streams;       // always (generate_stream); other shapes by their field `stream`
+    bool needs_key;     // where there are API keys
+    const char *handle; // what serves it: "complete", "models", "live" ...
+} ApiRoute;
+
+// The route that serves a path; ret_model gets the {model} of the path ("" without), ret_known_path whether any method has
+// this path (405 instead of 404).
+const ApiRoute *api_route(const char *method, const char *path, char *ret_model, size_t model_bytes,
+                          bool *ret_known_path);
+
+// One source to generate from: a text, or ids.
+typedef struct ApiPrompt {
+    const char *text;
+    size_t bytes;
+    const int32_t *ids; // where text is NULL
+    size_t count;
+} ApiPrompt;
+
+typedef enum ApiTruncation { API_TRUNCATE_ERROR, API_TRUNCATE_END, API_TRUNCATE_START, API_TRUNCATE_CHUNK } ApiTruncation;
+
+// What a body asked for. Everything lives in the arena it was read into.
+typedef struct ApiCall {
+    const ApiRoute *route;
+    const char *model; // NULL: whatever the server serves
+    ApiPrompt *prompts;
+    size_t prompt_count;
+    GenerationOptions options; // the model's own, changed by the request; unchecked against the vocabulary
+    bool stream, include_usage;
+    bool hugging_face; // the answer is a list of {summary_text}
+    ApiTruncation truncation;
+    const char *const *stops; // an answer ends before the first of these
+    size_t stop_count;
+    const char *id;       // KServe's id of the request; NULL
+    int priority;         // 0 most urgent .. 9; 5 where nothing is said
+    uint64_t timeout_ms;  // 0: none
+    bool details;         // TGI
+    bool skip_special;    // detokenize
+    bool add_special;     // tokenize
+    const char *cache_salt;
+} ApiCall;
+
+// Reads and checks a body for a route. ERR_FORMAT and ERR_LIMIT with a sentence that names the field; ret_param, if
+// not NULL, gets the field's name (static or in the arena).
+MUST_CHECK Status api_read(Arena *arena, const ApiRoute *route, Bytes body, const GenerationOptions *own, ApiCall *ret,
+                           const char **ret_param, Error *err);
+
+typedef enum ApiFinish { API_STOP, API_LENGTH, API_CANCELLED } ApiFinish;
+
+typedef struct ApiSequence {
+    const char *text;
+    size_t bytes;
+    const int32_t *ids;
+    size_t count;
+    double score; // NaN: not known
+    ApiFinish finish;
+} ApiSequence;
+
+typedef struct ApiTimings {
+    double queue_ms, encode_ms, decode_ms, first_token_ms, total_ms;
+} ApiTimings;
+
+// The answer to one prompt.
+typedef struct ApiResult {
+    const ApiSequence *sequences;
+    size_t sequence_count;
+    size_t source_tokens, chunks; // chunks: parts a long source was cut into; 1
+    bool truncated;
+    ApiTimings timings;
+} ApiResult;
+
+typedef struct ApiMeta {
+    const char *request_id; // "0f3a..." ; answers make "cmpl-..." and the like of it
+    const char *model;      // the name it is served under
+    int64_t created;        // seconds since 1970
+} ApiMeta;
+
+// Appends the whole answer.
+void api_answer(const ApiCall *call, const ApiMeta *meta, const ApiResult *results, Buffer *out);
+
+// Appends events of a stream ("data: {...}\n\n"). A stream is: begin, piece by piece, end of each sequence, end of all.
+void api_stream_begin(const ApiCall *call, const ApiMeta *meta, size_t index, Buffer *out);
+void api_stream_piece(const ApiCall *call, const ApiMeta *meta, size_t index, const char *text, size_t bytes,
+                      int32_t token, Buffer *out);
+void api_stream_finish(const ApiCall *call, const ApiMeta *meta, size_t index, const ApiResult *result, Buffer *out);
+void api_stream_end(const ApiCall *call, const ApiMeta *meta, const ApiResult *results, Buffer *out);
+
+// Appends an error in the shape of the route (NULL: OpenAI's). `param`: the field, or NULL.
+void api_error(const ApiRoute *route, int status, const char *message, const char *param, Buffer *out);
+void api_stream_error(const ApiRoute *route, int status, const char *message, Buffer *out);
+
+// OpenAPI 3.1 of all routes; the fields of all routes as Markdown for docs/api.md.
+void api_print_openapi(const char *version, Buffer *out);
+void api_print_markdown(Buffer *out);
+
+// A dialogue of turns as the model's text: "Name: text" lines.
+void api_join_turn(const char *speaker, const char *text, size_t bytes, Buffer *out);
