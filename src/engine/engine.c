@@ -1,36 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine: requests wait in order of arrival, are admitted when their rows and the worst case of their K/V pages
-// fit, run step by step beside the others, and leave when done. A request that was admitted can always be finished.
+// The engine: requests wait until the scheduler lets them join, are encoded, run step by step beside the others, and
+// leave when done. A request that was admitted can always be finished.
 #include "engine/engine.h"
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/head.h"
+#include "engine/joining.h"
 
 enum { PAGE_TOKENS = 16, USUAL_ROWS = 8, LEAST_ROWS = 64, USUAL_SOURCE_TOKENS = 4096 };
 static const size_t usual_kv_bytes = (size_t)1 << 30;
+
+// Encoding in slices goes better in small batches, which are as fast as large ones: 512 rows fill every kernel.
+enum { SLICED_TOKENS = 512 };
 
 struct Engine {
     Arena arena;
     Pool *pool;
     Session *session;
+    SourceCache *cache;
+    Scheduler *scheduler;
+    Joining joining;
     Head head;
     EngineSettings settings;
     FlightSettings flight_settings;
     size_t total_pages;
     Flight *flights; // [most_requests]
-    Flight **idle, **waiting, **running;
-    size_t idle_count, waiting_count, running_count; // waiting and running in order of arrival
-    size_t running_rows;
-    EncodeItem *items;   // [most_requests]
-    DecodeRow *rows;     // [most_rows]
-    RowWork *work;       // [most_rows]
-    size_t *first_rows;  // [most_requests], where a running flight's rows begin in the step
-    bool *alive;         // [most_requests], of the running after a step
-    float **logits;      // [most_rows], of the rows of the step in progress; NULL where none were needed
-    EngineCounts counts; // but for the head's
-    Error refusal;       // of the screen
+    Flight **idle, **running;
+    size_t idle_count, running_count; // running: in the order in which they were encoded
+    size_t running_rows;              // of running
+    size_t cancelled_count;           // not answered yet
+    DecodeRow *rows;                  // [most_rows]
+    RowWork *work;                    // [most_rows]
+    size_t *first_rows;               // [most_running], where a running flight's rows begin in the step
+    bool *alive;                      // [most_running], of the running after a step
+    float **logits;                   // [most_rows], of the rows of the step in progress; NULL where none were needed
+    EngineCounts counts;              // but for the head's
+    EngineLoad load;                  // the counts of it
+    uint64_t model_ns;                // of the call of engine_step in progress
+    EngineWatcher watcher;
+    Error refusal; // of the screen
 };
 
 // Pages for the worst case of all requests, within the budget, but for one request of the usual number of rows at
@@ -41,7 +52,7 @@ static size_t choose_pages(const SessionModel *model, const EngineSettings *sett
     size_t page_bytes = session_page_bytes(model, settings->kv_kind);
     size_t budget = page_bytes > 0 ? settings->kv_bytes / page_bytes : 0;
     size_t least = (1 + rows) * span;
-    size_t most = (settings->most_requests + settings->most_rows) * span;
+    size_t most = (settings->most_running + settings->most_rows + settings->cached_sources) * span;
     if (budget < least)
         return least;
     return budget < most ? budget : most;
@@ -52,14 +63,16 @@ static Status settle(const SessionModel *model, EngineSettings *settings, Error 
         settings->most_positions = model->most_positions;
     if (settings->most_requests == 0 || settings->most_requests > 65536)
         return FAIL(err, ERR_USAGE, "requests in flight are %zu, expected 1 to 65536", settings->most_requests);
+    if (settings->most_running == 0 || settings->most_running > settings->most_requests)
+        settings->most_running = settings->most_requests;
     if (settings->most_rows == 0)
         settings->most_rows =
-            settings->most_requests * USUAL_ROWS > LEAST_ROWS ? settings->most_requests * USUAL_ROWS : LEAST_ROWS;
+            settings->most_running * USUAL_ROWS > LEAST_ROWS ? settings->most_running * USUAL_ROWS : LEAST_ROWS;
     if (settings->most_rows > (size_t)65536 * USUAL_ROWS)
         return FAIL(err, ERR_USAGE, "rows of a step are %zu, expected at most %d", settings->most_rows,
                     65536 * USUAL_ROWS);
     size_t together; // of all requests that may join in one step
-    if (!size_multiply(settings->most_requests, settings->most_positions, &together))
+    if (!size_multiply(settings->most_running, settings->most_positions, &together))
         together = SIZE_MAX;
     if (settings->most_source_tokens == 0)
         settings->most_source_tokens = together < USUAL_SOURCE_TOKENS ? together : USUAL_SOURCE_TOKENS;
@@ -72,14 +85,12 @@ static Status settle(const SessionModel *model, EngineSettings *settings, Error 
 
 static Status make_lists(Engine *engine, Error *err) {
     Arena *arena = &engine->arena;
-    size_t requests = engine->settings.most_requests;
+    size_t requests = engine->settings.most_requests, running = engine->settings.most_running;
     TRY_NEW(engine->flights = arena_array(arena, requests, sizeof *engine->flights, err));
     TRY_NEW(engine->idle = arena_array(arena, requests, sizeof(Flight *), err));
-    TRY_NEW(engine->waiting = arena_array(arena, requests, sizeof(Flight *), err));
-    TRY_NEW(engine->running = arena_array(arena, requests, sizeof(Flight *), err));
-    TRY_NEW(engine->items = arena_array(arena, requests, sizeof *engine->items, err));
-    TRY_NEW(engine->first_rows = arena_array(arena, requests, sizeof *engine->first_rows, err));
-    TRY_NEW(engine->alive = arena_array(arena, requests, sizeof *engine->alive, err));
+    TRY_NEW(engine->running = arena_array(arena, running, sizeof(Flight *), err));
+    TRY_NEW(engine->first_rows = arena_array(arena, running, sizeof *engine->first_rows, err));
+    TRY_NEW(engine->alive = arena_array(arena, running, sizeof *engine->alive, err));
     TRY_NEW(engine->rows = arena_array(arena, engine->settings.most_rows, sizeof *engine->rows, err));
     TRY_NEW(engine->work = arena_array(arena, engine->settings.most_rows, sizeof *engine->work, err));
     TRY_NEW(engine->logits = arena_array(arena, engine->settings.most_rows, sizeof *engine->logits, err));
@@ -88,6 +99,45 @@ static Status make_lists(Engine *engine, Error *err) {
         engine->idle[engine->idle_count++] = &engine->flights[i];
     }
     return OK;
+}
+
+static Flight *flight_of(const Ticket *ticket) {
+    return (Flight *)((char *)(uintptr_t)ticket - offsetof(Flight, ticket));
+}
+
+// Pages that joining would take now. A source that only the cache holds lies in pages that count as free until somebody
+// needs them.
+static size_t pages_of(void *context, const Ticket *ticket) {
+    const Engine *engine = context;
+    const Flight *flight = flight_of(ticket);
+    const Encoded *known = engine->cache && !flight->positions
+                               ? source_cache_find(engine->cache, flight->request.salt, flight->ids, flight->tokens)
+                               : NULL;
+    bool shared = known && encoded_is_shared(known);
+    return session_pages_needed(engine->session, shared ? 0 : flight->tokens, flight->most_slots);
+}
+
+static Status make_scheduler(Engine *engine, Error *err) {
+    const EngineSettings *own = &engine->settings;
+    size_t sliced = own->most_source_tokens < SLICED_TOKENS ? own->most_source_tokens : SLICED_TOKENS;
+    SchedulerSettings settings = {
+        .most_waiting = own->most_requests,
+        .most_waiting_tokens = own->most_waiting_tokens,
+        .most_running = own->most_running,
+        .most_rows = own->most_rows,
+        .encode_tokens = own->slices_encoder ? sliced : own->most_source_tokens,
+        .slices = own->slices_encoder,
+        .queue_delay_ns = own->queue_delay_ns,
+        .ageing_ns = own->ageing_ns,
+        .step_target_ns = own->step_target_ns,
+        .pages = pages_of,
+        .context = engine,
+    };
+    TRY(scheduler_make(&engine->arena, &settings, &engine->scheduler, err));
+    if (own->cached_sources)
+        TRY(source_cache_new(engine->session, own->cached_sources, &engine->cache, err));
+    engine->joining = (Joining){.session = engine->session, .cache = engine->cache};
+    return joining_make(&engine->arena, &engine->joining, own->most_running, err);
 }
 
 // A head that cannot be screened runs as it is.
@@ -128,6 +178,7 @@ static Status engine_build(Engine *engine, const SessionModel *model, const Kern
     };
     TRY(session_new(model, kernels, engine->pool, &limits, &engine->session, err));
     engine->total_pages = session_free_pages(engine->session);
+    TRY(make_scheduler(engine, err));
     return make_head(engine, model, kernels, err);
 }
 
@@ -149,8 +200,11 @@ Status engine_new(const SessionModel *model, const Kernels *kernels, Pool *pool,
 void engine_free(Engine *engine) {
     if (!engine)
         return;
-    for (size_t i = 0; i < engine->running_count; i++)
-        session_close(engine->session, engine->running[i]->source);
+    joining_end(&engine->joining);
+    for (size_t i = 0; engine->flights && i < engine->settings.most_requests; i++)
+        if (engine->flights[i].ticket.state == TICKET_ENCODING || engine->flights[i].ticket.state == TICKET_RUNNING)
+            session_close(engine->session, engine->flights[i].source);
+    source_cache_free(engine->cache);
     for (size_t i = 0; engine->flights && i < engine->settings.most_requests; i++)
         arena_done(&engine->flights[i].arena);
     session_free(engine->session);
@@ -214,7 +268,15 @@ static Status submit(Engine *engine, Flight *flight, const Request *request, Err
         return FAIL(err, ERR_LIMIT,
                     "%zu source tokens and up to %zu decoder tokens need %zu K/V pages, but there are %zu",
                     flight->tokens, flight->most_slots, pages, engine->total_pages);
-    return OK;
+    uint64_t now = clock_ns();
+    flight->times.submitted_ns = now;
+    flight->ticket = (Ticket){.source_tokens = flight->tokens,
+                              .rows = flight->hypotheses,
+                              .most_new_tokens = flight->rules.max_length - 1,
+                              .priority = request->priority,
+                              .tenant = request->tenant,
+                              .deadline_ns = request->deadline_ns};
+    return scheduler_add(engine->scheduler, &flight->ticket, now, err);
 }
 
 Status engine_submit(Engine *engine, const Request *request, Error *err) {
@@ -228,8 +290,23 @@ Status engine_submit(Engine *engine, const Request *request, Error *err) {
         return status;
     }
     engine->idle_count--;
-    engine->waiting[engine->waiting_count++] = flight;
     return OK;
+}
+
+bool engine_cancel(Engine *engine, const void *user) {
+    for (size_t i = 0; i < engine->settings.most_requests; i++) {
+        Flight *flight = &engine->flights[i];
+        if (flight->ticket.state == TICKET_NONE || flight->request.user != user || flight->cancelled)
+            continue;
+        flight->cancelled = true;
+        engine->cancelled_count++;
+        return true;
+    }
+    return false;
+}
+
+void engine_watch(Engine *engine, EngineWatcher watcher) {
+    engine->watcher = watcher;
 }
 
 typedef struct Done {
@@ -237,19 +314,30 @@ typedef struct Done {
     void *context;
 } Done;
 
+static size_t new_tokens(const Flight *flight) {
+    size_t count = 0;
+    for (size_t i = 0; i < (size_t)flight->rules.options.num_return_sequences; i++)
+        count += flight->sequences[i].count;
+    return count;
+}
+
 // Answers with the error, or with what the flight found, and frees its place.
 static void answer(Engine *engine, Flight *flight, const Error *error, const Done *done) {
     Error own;
     if (flight->source)
         session_close(engine->session, flight->source);
     flight->source = NULL;
+    engine->cancelled_count -= flight->cancelled;
     if (!error && flight_answer(flight, &own) != OK)
         error = &own;
-    Answer result = {.user = flight->request.user, .error = error};
+    flight->times.ended_ns = clock_ns();
+    Answer result = {.user = flight->request.user, .error = error, .times = flight->times};
     if (!error) {
         result.sequences = flight->sequences;
         result.sequence_count = (size_t)flight->rules.options.num_return_sequences;
+        engine->load.new_tokens += new_tokens(flight);
     }
+    scheduler_leave(engine->scheduler, &flight->ticket, error ? 0 : flight->sequences[0].count);
     done->call(done->context, &result);
     arena_reset(&flight->arena);
     engine->idle[engine->idle_count++] = flight;
@@ -263,42 +351,104 @@ static void fail_running(Engine *engine, const Error *error, const Done *done) {
         answer(engine, engine->running[i], error, done);
 }
 
-static Flight *waiting_take(Engine *engine) {
-    Flight *first = engine->waiting[0];
-    engine->waiting_count--;
-    memmove(engine->waiting, engine->waiting + 1, engine->waiting_count * sizeof *engine->waiting);
-    return first;
+static void fail_joining(Engine *engine, const Error *error, const Done *done) {
+    size_t count = engine->joining.count;
+    joining_end(&engine->joining);
+    for (size_t i = 0; i < count; i++)
+        answer(engine, engine->joining.flights[i], error, done);
 }
 
-// Admits in strict order of arrival, so that no request starves, what one encode step can take.
-static size_t admit(Engine *engine, const Done *done) {
-    size_t joined = 0, tokens = 0;
-    while (engine->waiting_count > 0) {
-        Flight *next = engine->waiting[0];
-        bool fits = engine->running_rows + next->hypotheses <= engine->settings.most_rows &&
-                    tokens + next->tokens <= engine->settings.most_source_tokens &&
-                    session_pages_needed(engine->session, next->tokens, next->most_slots) <=
-                        session_free_pages(engine->session);
-        if (!fits)
-            break;
-        waiting_take(engine);
+static void run_from_now(Engine *engine, Flight *flight) {
+    flight->times.encoded_ns = clock_ns();
+    engine->running[engine->running_count++] = flight;
+    engine->running_rows += flight->hypotheses;
+}
+
+// Takes a flight out of what runs or encodes, and answers it.
+static void end_early(Engine *engine, Flight *flight, Status status, const Done *done) {
+    static const char *const phases[] = {"", "waited", "was encoded", "was decoded"};
+    const char *phase = phases[flight->ticket.state];
+    Error error;
+    if (status == ERR_INTERRUPTED)
+        error_set(&error, status, __FILE__, __LINE__, "cancelled while it %s", phase);
+    else
+        error_set(&error, status, __FILE__, __LINE__, "its deadline passed while it %s", phase);
+    if (flight->ticket.state == TICKET_ENCODING)
+        joining_leave(&engine->joining, flight);
+    if (flight->ticket.state == TICKET_RUNNING) {
+        size_t kept = 0;
+        for (size_t i = 0; i < engine->running_count; i++)
+            if (engine->running[i] != flight)
+                engine->running[kept++] = engine->running[i];
+        engine->running_count = kept;
+        engine->running_rows -= flight->hypotheses;
+    }
+    answer(engine, flight, &error, done);
+}
+
+// Those that were cancelled, and those that run past their deadline. A batch that nobody waits for is given up.
+static void end_unwanted(Engine *engine, uint64_t now, const Done *done) {
+    for (size_t i = 0; i < engine->settings.most_requests; i++) {
+        Flight *flight = &engine->flights[i];
+        uint64_t deadline = flight->ticket.deadline_ns;
+        if (flight->ticket.state == TICKET_NONE)
+            continue;
+        if (flight->cancelled)
+            end_early(engine, flight, ERR_INTERRUPTED, done);
+        else if (deadline && now >= deadline)
+            end_early(engine, flight, ERR_LATE, done);
+    }
+    if (engine->joining.item_count && !engine->joining.count)
+        joining_end(&engine->joining);
+}
+
+static void shed(Engine *engine, const ScheduledStep *step, const Done *done) {
+    for (size_t i = 0; i < step->shed_count; i++) {
         Error error;
-        if (session_open(engine->session, next->tokens, next->most_slots, &next->source, &error) != OK) {
-            answer(engine, next, &error, done);
+        error_set(&error, ERR_LATE, __FILE__, __LINE__, "its deadline cannot be met any more: it was not begun");
+        answer(engine, flight_of(step->shed[i]), &error, done);
+    }
+}
+
+// Opens what joins. Sources that were encoded before run at once.
+static void begin_joining(Engine *engine, const ScheduledStep *step, const Done *done) {
+    uint64_t now = clock_ns();
+    for (size_t i = 0; i < step->join_count; i++) {
+        Flight *flight = flight_of(step->join[i]);
+        bool encoded = false;
+        Error error;
+        flight->times.joined_ns = now;
+        if (joining_add(&engine->joining, flight, &encoded, &error) != OK) {
+            answer(engine, flight, &error, done);
             continue;
         }
-        engine->items[joined++] = (EncodeItem){
-            .source = next->source,
-            .ids = next->ids,
-            .positions = next->positions,
-            .tokens = next->tokens,
-            .keys = next->tokens,
-        };
-        tokens += next->tokens;
-        engine->running_rows += next->hypotheses;
-        engine->running[engine->running_count++] = next;
+        if (engine->watcher.joined)
+            engine->watcher.joined(engine->watcher.context, flight->request.user);
+        if (encoded) {
+            scheduler_skip_encode(engine->scheduler, &flight->ticket);
+            run_from_now(engine, flight);
+        }
     }
-    return joined;
+    Error error;
+    if (engine->joining.item_count && joining_begin(&engine->joining, &error) != OK)
+        fail_joining(engine, &error, done);
+}
+
+static void encode(Engine *engine, uint64_t budget_ns) {
+    Joining *joining = &engine->joining;
+    uint64_t begun = clock_ns();
+    bool ended = joining_run(joining, budget_ns);
+    uint64_t spent = clock_ns() - begun;
+    scheduler_encoded(engine->scheduler, spent, ended, joining->tokens, joining->squares);
+    engine->load.encode_ns += spent;
+    engine->model_ns += spent;
+    if (!ended)
+        return;
+    engine->load.encode_batches++;
+    engine->load.encode_tokens += joining->tokens;
+    for (size_t i = 0; i < joining->count; i++)
+        run_from_now(engine, joining->flights[i]);
+    joining_end(joining);
 }
 
 // Rows that no flight needs are there for guesses, first come first served.
@@ -349,24 +499,99 @@ static void release_finished(Engine *engine, const Done *done) {
     engine->running_count = kept;
 }
 
-bool engine_step(Engine *engine, void (*call)(void *context, const Answer *answer), void *context) {
-    Done done = {call, context};
-    if (engine->waiting_count + engine->running_count == 0)
-        return false;
-    Error error;
-    size_t joined = admit(engine, &done);
-    if (joined > 0 && session_encode(engine->session, engine->items, joined, NULL, &error) != OK) {
-        fail_running(engine, &error, &done);
-        return true;
+// Tells what is new of each, and counts their first tokens.
+static void tell_tokens(Engine *engine) {
+    uint64_t now = clock_ns();
+    for (size_t i = 0; i < engine->running_count; i++) {
+        Flight *flight = engine->running[i];
+        size_t count;
+        const int32_t *ids = flight_tokens(flight, &count);
+        if (!flight->times.first_token_ns)
+            flight->times.first_token_ns = now;
+        if (count > flight->told && engine->watcher.tokens)
+            engine->watcher.tokens(engine->watcher.context, flight->request.user, ids, count);
+        flight->told = count;
     }
-    size_t rows = collect_rows(engine);
+}
+
+static void decode(Engine *engine, const Done *done) {
+    uint64_t begun = clock_ns();
+    Error error;
+    size_t rows = collect_rows(engine), keys = 0;
     if (rows == 0)
-        return true;
+        return;
+    for (size_t i = 0; i < engine->running_count; i++)
+        keys += flight_keys(engine->running[i]);
     if (head_step(&engine->head, engine->rows, engine->work, rows, engine->logits, &error) != OK) {
-        fail_running(engine, &error, &done);
-        return true;
+        fail_running(engine, &error, done);
+        return;
     }
     pool_run(engine->pool, engine->running_count, end_step, engine);
-    release_finished(engine, &done);
+    uint64_t spent = clock_ns() - begun;
+    scheduler_decoded(engine->scheduler, rows, keys, spent);
+    engine->load.decode_ns += spent;
+    engine->model_ns += spent;
+    engine->load.decode_steps++;
+    engine->load.decode_rows += rows;
+    tell_tokens(engine);
+    release_finished(engine, done);
+}
+
+bool engine_step(Engine *engine, void (*call)(void *context, const Answer *answer), void *context) {
+    Done done = {call, context};
+    if (engine->idle_count == engine->settings.most_requests)
+        return false;
+    uint64_t begun = clock_ns();
+    engine->model_ns = 0;
+    end_unwanted(engine, begun, &done);
+    size_t free_pages = session_free_pages(engine->session);
+    if (engine->cache)
+        free_pages += source_cache_idle_pages(engine->cache);
+    ScheduledStep step;
+    scheduler_next(engine->scheduler, begun, free_pages, &step);
+    shed(engine, &step, &done);
+    if (step.join_count)
+        begin_joining(engine, &step, &done);
+    if (engine->joining.count)
+        encode(engine, step.encode_ns);
+    if (engine->running_count)
+        decode(engine, &done);
+    engine->load.other_ns += clock_ns() - begun - engine->model_ns;
     return true;
+}
+
+EngineLoad engine_load(const Engine *engine) {
+    EngineLoad load = engine->load;
+    SchedulerView view = scheduler_view(engine->scheduler);
+    const Cost *encoding = scheduler_cost(engine->scheduler, true),
+               *decoding = scheduler_cost(engine->scheduler, false);
+    load.waiting = view.waiting;
+    load.waiting_tokens = view.waiting_tokens;
+    load.encoding = view.encoding;
+    load.running = view.running;
+    load.rows = view.rows;
+    load.most_running = view.most_running;
+    load.pages = engine->total_pages;
+    load.cached_pages = engine->cache ? source_cache_idle_pages(engine->cache) : 0;
+    size_t used = engine->total_pages - session_free_pages(engine->session) - load.cached_pages;
+    for (size_t i = 0; i < engine->settings.most_requests; i++) {
+        const Flight *flight = &engine->flights[i];
+        if (flight->source)
+            load.self_pages += session_pages_needed(engine->session, 0, flight->most_slots);
+    }
+    load.cross_pages = used - load.self_pages;
+    load.cache_hits = engine->joining.hits;
+    load.cache_misses = engine->joining.misses;
+    load.cache_hit_tokens = engine->joining.hit_tokens;
+    load.predicted_ns = encoding->predicted_ns + decoding->predicted_ns;
+    load.actual_ns = encoding->actual_ns + decoding->actual_ns;
+    return load;
+}
+
+uint64_t engine_wait_ns(const Engine *engine) {
+    return scheduler_wait_ns(engine->scheduler);
+}
+
+void engine_set_most_running(Engine *engine, size_t most) {
+    scheduler_set_most_running(engine->scheduler, most);
 }

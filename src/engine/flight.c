@@ -77,6 +77,9 @@ Status flight_prepare(Flight *flight, const Request *request, const FlightSettin
     const GenerationOptions *options = &request->options;
     flight->request = *request;
     flight->source = NULL;
+    flight->times = (AnswerTimes){0};
+    flight->cancelled = false;
+    flight->told = 0;
     flight->started = false;
     flight->beam = NULL;
     flight->chains = NULL;
@@ -321,6 +324,18 @@ bool flight_advance(Flight *flight, float *logits) {
         alive |= !flight->chains[h].done;
     }
     return alive;
+}
+
+const int32_t *flight_tokens(const Flight *flight, size_t *ret_count) {
+    bool grows = flight->chains && flight->hypotheses == 1;
+    *ret_count = grows ? flight->chains[0].count - 1 : 0;
+    return grows ? flight->chains[0].history + 1 : NULL;
+}
+
+size_t flight_keys(const Flight *flight) {
+    size_t past;
+    history_of(flight, 0, &past);
+    return flight->row_count * (flight->tokens + past);
 }
 
 Status flight_answer(Flight *flight, Error *err) {

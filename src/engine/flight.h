@@ -8,6 +8,7 @@
 #include "engine/beam_guess.h"
 #include "engine/chain.h"
 #include "engine/lookup.h"
+#include "engine/scheduler.h"
 
 // What the engine can do for a greedy sequence.
 typedef struct FlightSettings {
@@ -26,6 +27,10 @@ typedef struct Pick {
 } Pick;
 
 typedef struct Flight {
+    Ticket ticket;
+    AnswerTimes times;
+    bool cancelled;
+    size_t told; // tokens that the engine's watcher has heard of
     Arena arena; // of this request; its newest chunk stays for the next one
     Request request;
     Rules rules;
@@ -88,6 +93,12 @@ void flight_work(Flight *flight, size_t row, const Kernels *kernels, float *logi
 
 // Ends the step after all its rows were worked on; `logits` is its first row. False: the answer is complete.
 bool flight_advance(Flight *flight, float *logits);
+
+// What it has so far, where it is one sequence that only grows (greedy, or one sample); else nothing.
+const int32_t *flight_tokens(const Flight *flight, size_t *ret_count);
+
+// K/V pairs its rows of the step in progress see: source and past.
+size_t flight_keys(const Flight *flight);
 
 // Fills flight->sequences, or fails where the options left nothing to draw.
 MUST_CHECK Status flight_answer(Flight *flight, Error *err);

@@ -9,13 +9,24 @@
 #include "exec/engine_cache.h"
 #include "op/packed.h"
 
-// Pages of a source: first those of its cross-attention K/V, then those its decoder slots come from.
-struct Source {
+// Pages that grow to what their longest use needed and stay.
+typedef struct PageList {
     int32_t *pages;
-    size_t page_capacity;
-    size_t cross_pages, self_pages;
-    size_t keys;       // tokens its cross-attention sees; 0 until encoded
-    size_t slots_used; // of self_pages * 16
+    size_t count, capacity;
+} PageList;
+
+struct Encoded {
+    PageList list;
+    size_t keys; // tokens that cross-attention sees; 0 until encoded
+    size_t owners;
+    Encoded *next_free;
+};
+
+// The decoder's side of a source: pages that its slots come from.
+struct Source {
+    PageList list;
+    Encoded *encoded;
+    size_t slots_used; // of list.count * 16
     Source *next_free;
 };
 
@@ -35,6 +46,7 @@ struct Session {
     int32_t *free_pages; // a stack
     size_t free_page_count;
     Source *free_sources;
+    Encoded *free_encoded;
     SourceSpan *source_spans;
     DecodeSpan *decode_spans;
 };
@@ -164,66 +176,137 @@ void session_free(Session *session) {
         return;
     for (Source *source = session->free_sources, *next; source; source = next) {
         next = source->next_free;
-        memory_free(source->pages);
+        memory_free(source->list.pages);
         memory_free(source);
+    }
+    for (Encoded *encoded = session->free_encoded, *next; encoded; encoded = next) {
+        next = encoded->next_free;
+        memory_free(encoded->list.pages);
+        memory_free(encoded);
     }
     engine_cache_free(session->cache); // before the block that it may still be writing
     arena_done(&session->arena);
     memory_free(session);
 }
 
-// A Source with room for `pages` page numbers: a used one where possible, so that steady work allocates nothing.
+static Status list_room(PageList *list, size_t pages, Error *err) {
+    if (list->capacity >= pages)
+        return OK;
+    int32_t *grown = memory_resize(list->pages, pages, sizeof *grown, err);
+    TRY_NEW(grown);
+    *list = (PageList){.pages = grown, .capacity = pages};
+    return OK;
+}
+
+static void list_take(Session *session, PageList *list, size_t pages) {
+    for (list->count = 0; list->count < pages; list->count++)
+        list->pages[list->count] = session->free_pages[--session->free_page_count];
+}
+
+static void list_give(Session *session, PageList *list) {
+    while (list->count)
+        session->free_pages[session->free_page_count++] = list->pages[--list->count];
+}
+
+// Objects are used again where possible, so that steady work allocates nothing. One without room for its pages stays
+// first in its list.
 static Source *source_obtain(Session *session, size_t pages, Error *err) {
     Source *source = session->free_sources;
-    if (source)
-        session->free_sources = source->next_free;
-    else if (!(source = memory_new(1, sizeof *source, err)))
-        return NULL;
-    else
-        *source = (Source){0};
-    if (source->page_capacity < pages) {
-        int32_t *grown = memory_resize(source->pages, pages, sizeof *grown, err);
-        if (!grown) {
-            source->next_free = session->free_sources;
-            session->free_sources = source;
+    if (!source) {
+        if (!(source = memory_new(1, sizeof *source, err)))
             return NULL;
-        }
-        source->pages = grown;
-        source->page_capacity = pages;
+        *source = (Source){0};
+        session->free_sources = source;
     }
+    if (list_room(&source->list, pages, err) != OK)
+        return NULL;
+    session->free_sources = source->next_free;
     return source;
 }
 
-Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
-    size_t cross = pages_for(source_tokens), self = pages_for(most_slots);
-    if (cross + self > session->free_page_count)
-        return FAIL(err, ERR_LIMIT, "%zu pages of 16 tokens are needed and %zu are free", cross + self,
+static Encoded *encoded_obtain(Session *session, size_t pages, Error *err) {
+    Encoded *encoded = session->free_encoded;
+    if (!encoded) {
+        if (!(encoded = memory_new(1, sizeof *encoded, err)))
+            return NULL;
+        *encoded = (Encoded){0};
+        session->free_encoded = encoded;
+    }
+    if (list_room(&encoded->list, pages, err) != OK)
+        return NULL;
+    session->free_encoded = encoded->next_free;
+    encoded->owners = 1;
+    encoded->keys = 0;
+    return encoded;
+}
+
+static Status pages_check(const Session *session, size_t pages, Error *err) {
+    if (pages > session->free_page_count)
+        return FAIL(err, ERR_LIMIT, "%zu pages of 16 tokens are needed and %zu are free", pages,
                     session->free_page_count);
-    Source *source = source_obtain(session, cross + self, err);
+    return OK;
+}
+
+Status session_open_over(Session *session, Encoded *encoded, size_t most_slots, Source **ret_source, Error *err) {
+    size_t pages = pages_for(most_slots);
+    TRY(pages_check(session, pages, err));
+    Source *source = source_obtain(session, pages, err);
     TRY_NEW(source);
-    source->cross_pages = cross;
-    source->self_pages = self;
-    source->keys = source->slots_used = 0;
-    for (size_t i = 0; i < cross + self; i++)
-        source->pages[i] = session->free_pages[--session->free_page_count];
+    list_take(session, &source->list, pages);
+    source->slots_used = 0;
+    source->encoded = encoded;
+    encoded->owners++;
     *ret_source = source;
     return OK;
+}
+
+Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
+    TRY(pages_check(session, pages_for(source_tokens) + pages_for(most_slots), err));
+    Encoded *encoded = encoded_obtain(session, pages_for(source_tokens), err);
+    TRY_NEW(encoded);
+    list_take(session, &encoded->list, pages_for(source_tokens));
+    Status status = session_open_over(session, encoded, most_slots, ret_source, err);
+    encoded_release(session, encoded); // the source's alone now, or nobody's
+    return status;
+}
+
+Encoded *source_encoded(const Source *source) {
+    return source->encoded;
+}
+
+void encoded_hold(Encoded *encoded) {
+    encoded->owners++;
+}
+
+void encoded_release(Session *session, Encoded *encoded) {
+    if (--encoded->owners)
+        return;
+    list_give(session, &encoded->list);
+    encoded->next_free = session->free_encoded;
+    session->free_encoded = encoded;
+}
+
+size_t encoded_pages(const Encoded *encoded) {
+    return encoded->list.count;
+}
+
+bool encoded_is_shared(const Encoded *encoded) {
+    return encoded->owners > 1;
 }
 
 void session_close(Session *session, Source *source) {
     if (!source)
         return;
-    for (size_t i = source->cross_pages + source->self_pages; i--;)
-        session->free_pages[session->free_page_count++] = source->pages[i];
+    list_give(session, &source->list);
+    encoded_release(session, source->encoded);
     source->next_free = session->free_sources;
     session->free_sources = source;
 }
 
 int32_t source_take_slot(Source *source) {
-    assert(source->slots_used < source->self_pages * KV_BLOCK_TOKENS);
+    assert(source->slots_used < source->list.count * KV_BLOCK_TOKENS);
     size_t slot = source->slots_used++;
-    return source->pages[source->cross_pages + slot / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS +
-           (int32_t)(slot % KV_BLOCK_TOKENS);
+    return source->list.pages[slot / KV_BLOCK_TOKENS] * KV_BLOCK_TOKENS + (int32_t)(slot % KV_BLOCK_TOKENS);
 }
 
 static Status check_token(const Session *session, int64_t token, int64_t position, Error *err) {
@@ -241,7 +324,7 @@ static Status encode_item_write(Session *session, const EncodeItem *item, size_t
     int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1);
     if (!item->tokens || !item->keys || item->keys > item->tokens)
         return FAIL(err, ERR_USAGE, "a source needs at least one token that may be attended to");
-    assert(pages_for(item->keys) <= item->source->cross_pages);
+    assert(pages_for(item->keys) <= item->source->encoded->list.count);
     if (first_row + item->tokens > session->limits.most_source_tokens)
         return FAIL(err, ERR_LIMIT, "an encode step takes %zu tokens, found %zu", session->limits.most_source_tokens,
                     first_row + item->tokens);
@@ -251,7 +334,7 @@ static Status encode_item_write(Session *session, const EncodeItem *item, size_t
         ids[first_row + t] = item->ids[t];
         positions[first_row + t] = position;
     }
-    session->source_spans[index] = (SourceSpan){first_row, item->tokens, item->keys, item->source->pages};
+    session->source_spans[index] = (SourceSpan){first_row, item->tokens, item->keys, item->source->encoded->list.pages};
     return OK;
 }
 
@@ -265,7 +348,7 @@ Status session_encode_begin(Session *session, const EncodeItem *items, size_t co
         (StepContext){.sources = session->source_spans, .source_count = count, .kv = &session->kv};
     plan_bind(session->plans[SESSION_ENCODE], &rows);
     for (size_t i = 0; i < count; i++)
-        items[i].source->keys = items[i].keys;
+        items[i].source->encoded->keys = items[i].keys;
     return OK;
 }
 
@@ -277,11 +360,12 @@ Status session_decode_begin(Session *session, const DecodeRow *rows, size_t coun
     size_t dims[] = {count, 0};
     for (size_t r = 0; r < count; r++) {
         TRY(check_token(session, rows[r].token, rows[r].position, err));
-        assert(rows[r].source->keys && rows[r].past_count && rows[r].past_count <= session->model.most_positions);
+        const Encoded *encoded = rows[r].source->encoded;
+        assert(encoded->keys && rows[r].past_count && rows[r].past_count <= session->model.most_positions);
         ids[r] = rows[r].token;
         positions[r] = rows[r].position;
         session->decode_spans[r] =
-            (DecodeSpan){rows[r].past_slots, rows[r].past_count, rows[r].source->pages, rows[r].source->keys};
+            (DecodeSpan){rows[r].past_slots, rows[r].past_count, encoded->list.pages, encoded->keys};
         if (rows[r].wants_logits)
             picked[dims[1]++] = (int32_t)r;
     }
@@ -295,9 +379,13 @@ void session_run(Session *session, SessionStage stage, size_t first, size_t last
     plan_run_steps(session->plans[stage], first, last, &session->steps[stage]);
 }
 
-static void run_all(Session *session, SessionStage stage) {
+size_t session_step_count(const Session *session, SessionStage stage) {
     const PlanStep *steps;
-    session_run(session, stage, 0, plan_steps(session->plans[stage], &steps));
+    return plan_steps(session->plans[stage], &steps);
+}
+
+static void run_all(Session *session, SessionStage stage) {
+    session_run(session, stage, 0, session_step_count(session, stage));
 }
 
 Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {

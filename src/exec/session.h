@@ -16,6 +16,7 @@
 
 typedef struct Session Session;
 typedef struct Source Source;
+typedef struct Encoded Encoded;
 
 typedef struct SessionLimits {
     size_t most_rows;          // of a decode step
@@ -50,6 +51,17 @@ size_t session_page_bytes(const SessionModel *model, KvKind kind);
 void session_close(Session *session, Source *source);
 size_t session_free_pages(const Session *session);
 size_t session_pages_needed(const Session *session, size_t source_tokens, size_t most_slots);
+
+// The cross-attention K/V of a source: exact pages of its own, only read once encoded, and shared: by the source it was
+// opened with, by every other one opened over it, and by whoever holds it. The last of them gives the pages back.
+Encoded *source_encoded(const Source *source);
+void encoded_hold(Encoded *encoded);
+void encoded_release(Session *session, Encoded *encoded);
+size_t encoded_pages(const Encoded *encoded);
+bool encoded_is_shared(const Encoded *encoded); // by two or more
+// As session_open, over what another source has encoded or will have before the first decode step.
+MUST_CHECK Status session_open_over(Session *session, Encoded *encoded, size_t most_slots, Source **ret_source,
+                                    Error *err);
 
 // One source of an encode step. `positions` NULL: 0, 1, 2, ... Only the first `keys` tokens are attended to.
 typedef struct EncodeItem {
@@ -96,6 +108,7 @@ Plan *session_plan(const Session *session, SessionStage stage);
 MUST_CHECK Status session_encode_begin(Session *session, const EncodeItem *items, size_t count, Error *err);
 MUST_CHECK Status session_decode_begin(Session *session, const DecodeRow *rows, size_t count, Error *err);
 void session_run(Session *session, SessionStage stage, size_t first, size_t last);
+size_t session_step_count(const Session *session, SessionStage stage);
 
 // Constants of all three plans in another form (plan_variant_make); swapping puts it in, swapping again takes it out.
 typedef struct SessionVariant {

@@ -9,9 +9,15 @@
 
 enum { TABLE_VOCABULARY = 48, TABLE_POSITIONS = 64, TABLE_EOS = 2, TABLE_PAGE_TOKENS = 16 };
 
+struct Encoded {
+    uint64_t hash;
+    bool encoded;
+    size_t pages, owners;
+};
+
 struct Source {
     bool open;
-    uint64_t hash;
+    Encoded *encoded;
     size_t pages, most_slots, slots;
     int32_t tokens[4096], positions[4096]; // by slot
 };
@@ -29,13 +35,19 @@ struct Session {
     SessionLimits limits;
     size_t free_pages;
     Source sources[FAKE_MOST_SOURCES];
+    Encoded encoded[2 * FAKE_MOST_SOURCES];
+    struct {
+        Encoded *encoded;
+        uint64_t hash;
+    } batch[FAKE_MOST_SOURCES]; // written by the last step of encoding
+    size_t batch_count;
     FakeState *states;
     float *logits;
 };
 
 // What a test may look at or arrange.
 typedef struct Fake {
-    size_t encode_calls, decode_calls, most_rows_seen, open_sources;
+    size_t encode_calls, encode_slices, decode_calls, most_rows_seen, open_sources;
     int fail_encode_at, fail_decode_at, fail_open_at; // the n-th call from now; 0: none
     bool guesses;                                     // a slot may be written again for its position
 } Fake;
@@ -105,27 +117,64 @@ size_t session_free_pages(const Session *session) {
     return session->free_pages;
 }
 
-Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
+Encoded *source_encoded(const Source *source) {
+    return source->encoded;
+}
+
+void encoded_hold(Encoded *encoded) {
+    encoded->owners++;
+}
+
+void encoded_release(Session *session, Encoded *encoded) {
+    ck_assert_uint_gt(encoded->owners, 0);
+    if (--encoded->owners == 0)
+        session->free_pages += encoded->pages;
+}
+
+size_t encoded_pages(const Encoded *encoded) {
+    return encoded->pages;
+}
+
+bool encoded_is_shared(const Encoded *encoded) {
+    return encoded->owners > 1;
+}
+
+Status session_open_over(Session *session, Encoded *encoded, size_t most_slots, Source **ret_source, Error *err) {
     if (fake_strikes(&fake.fail_open_at))
         return FAIL(err, ERR_MEMORY, "no memory for a source");
-    size_t pages = session_pages_needed(session, source_tokens, most_slots);
+    size_t pages = session_pages_needed(session, 0, most_slots);
     ck_assert_uint_le(pages, session->free_pages);
     size_t i = 0;
     while (session->sources[i].open)
         ck_assert_uint_lt(++i, FAKE_MOST_SOURCES);
     Source *source = &session->sources[i];
-    *source = (Source){.open = true, .pages = pages, .most_slots = most_slots};
+    *source = (Source){.open = true, .pages = pages, .most_slots = most_slots, .encoded = encoded};
     ck_assert_uint_le(most_slots, ARRAY_COUNT(source->tokens));
     session->free_pages -= pages;
+    encoded->owners++;
     fake.open_sources++;
     *ret_source = source;
     return OK;
+}
+
+Status session_open(Session *session, size_t source_tokens, size_t most_slots, Source **ret_source, Error *err) {
+    size_t i = 0;
+    while (session->encoded[i].owners)
+        ck_assert_uint_lt(++i, 2 * FAKE_MOST_SOURCES);
+    Encoded *encoded = &session->encoded[i];
+    *encoded = (Encoded){.pages = session_pages_needed(session, source_tokens, 0), .owners = 1};
+    ck_assert_uint_le(encoded->pages, session->free_pages);
+    session->free_pages -= encoded->pages;
+    Status status = session_open_over(session, encoded, most_slots, ret_source, err);
+    encoded_release(session, encoded);
+    return status;
 }
 
 void session_close(Session *session, Source *source) {
     ck_assert(source->open);
     source->open = false;
     session->free_pages += source->pages;
+    encoded_release(session, source->encoded);
     fake.open_sources--;
 }
 
@@ -135,19 +184,39 @@ int32_t source_take_slot(Source *source) {
     return (int32_t)source->slots++;
 }
 
-Status session_encode(Session *session, const EncodeItem *items, size_t count, const float **ret_states, Error *err) {
+enum { FAKE_ENCODE_STEPS = 6 };
+
+size_t session_step_count(const Session *session, SessionStage stage) {
+    (void)session;
+    ck_assert_int_eq(stage, SESSION_ENCODE);
+    return FAKE_ENCODE_STEPS;
+}
+
+Status session_encode_begin(Session *session, const EncodeItem *items, size_t count, Error *err) {
     fake.encode_calls++;
-    ck_assert(ret_states == NULL);
     size_t tokens = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t hash = 7;
         for (size_t j = 0; j < items[i].keys; j++)
             hash = fake_fold(fake_fold(hash, items[i].positions ? items[i].positions[j] : (int64_t)j), items[i].ids[j]);
-        items[i].source->hash = hash;
+        ck_assert(!items[i].source->encoded->encoded);
+        session->batch[i].encoded = items[i].source->encoded;
+        session->batch[i].hash = hash;
         tokens += items[i].tokens;
     }
+    session->batch_count = count;
     ck_assert_uint_le(tokens, session->limits.most_source_tokens);
     return fake_strikes(&fake.fail_encode_at) ? FAIL(err, ERR_INTERNAL, "the encoder broke") : OK;
+}
+
+void session_run(Session *session, SessionStage stage, size_t first, size_t last) {
+    ck_assert(stage == SESSION_ENCODE && first < last && last <= FAKE_ENCODE_STEPS);
+    fake.encode_slices++;
+    for (size_t i = 0; i < session->batch_count && last == FAKE_ENCODE_STEPS; i++) {
+        ck_assert_uint_gt(session->batch[i].encoded->owners, 0); // nobody else got its pages meanwhile
+        session->batch[i].encoded->hash = session->batch[i].hash;
+        session->batch[i].encoded->encoded = true;
+    }
 }
 
 // A row's own token goes to its own slot first, then what it sees must be one sequence from position 0 to its own. A
@@ -160,7 +229,7 @@ Status session_decode_states(Session *session, const DecodeRow *rows, size_t cou
     for (size_t r = 0; r < count; r++) {
         Source *source = session->sources + (rows[r].source - session->sources);
         int32_t own = rows[r].past_slots[rows[r].past_count - 1];
-        ck_assert(source->open && rows[r].wants_logits);
+        ck_assert(source->open && source->encoded->encoded && rows[r].wants_logits);
         ck_assert(source->tokens[own] == -1 || (fake.guesses && source->positions[own] == rows[r].position));
         source->tokens[own] = rows[r].token;
         source->positions[own] = rows[r].position;
@@ -171,7 +240,7 @@ Status session_decode_states(Session *session, const DecodeRow *rows, size_t cou
             ck_assert_uint_eq((size_t)rows[r].source->positions[rows[r].past_slots[i]], i);
             before += i + 1 < rows[r].past_count ? rows[r].source->tokens[rows[r].past_slots[i]] : 0;
         }
-        session->states[r] = (FakeState){fake_fold(fake_fold(rows[r].source->hash, rows[r].token), before % 2),
+        session->states[r] = (FakeState){fake_fold(fake_fold(rows[r].source->encoded->hash, rows[r].token), before % 2),
                                          (uint32_t)rows[r].past_count};
     }
     *ret_states = (const float *)(const void *)session->states;

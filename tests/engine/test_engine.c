@@ -59,6 +59,20 @@ START_TEST(test_goldens_in_a_crowd) {
 }
 END_TEST
 
+// As a server runs it: the encoder in slices, batches that wait for more, sources kept for the next request.
+START_TEST(test_goldens_in_slices) {
+    EngineSettings settings = {.most_requests = 32,
+                               .most_running = 12,
+                               .most_rows = 30,
+                               .most_source_tokens = 64,
+                               .slices_encoder = true,
+                               .queue_delay_ns = 1000,
+                               .cached_sources = 5};
+    run_goldens(CPU_REF, 1, settings);
+    ck_assert_uint_gt(fake.encode_slices, fake.encode_calls);
+}
+END_TEST
+
 START_TEST(test_goldens_any_cpu) {
     for (CpuLevel level = CPU_REF; level <= cpu_detect(); level++)
         run_goldens(level, 2, (EngineSettings){.most_requests = 8});
@@ -419,8 +433,8 @@ START_TEST(test_nothing_left_to_sample) {
 }
 END_TEST
 
-TEST_MAIN("engine/engine", test_goldens_alone, test_goldens_together, test_goldens_in_a_crowd, test_goldens_any_cpu,
-          test_first_come_first_served, test_bad_requests_fail_alone, test_more_pages_than_there_are,
-          test_session_failures_reach_those_who_run, test_steps_do_not_allocate,
+TEST_MAIN("engine/engine", test_goldens_alone, test_goldens_together, test_goldens_in_a_crowd, test_goldens_in_slices,
+          test_goldens_any_cpu, test_first_come_first_served, test_bad_requests_fail_alone,
+          test_more_pages_than_there_are, test_session_failures_reach_those_who_run, test_steps_do_not_allocate,
           test_sampled_beams_have_the_references_distribution, test_samples_follow_the_model,
           test_samples_do_not_depend_on_neighbours, test_nothing_left_to_sample)
