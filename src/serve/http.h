@@ -12,8 +12,9 @@
 //
 //     begin     method, path, headers are known, the body is not read. May answer, and so refuse the body.
 //     request   the body is there too. Answers at once (exchange_answer, exchange_stream), or calls exchange_wait.
-//     resume    after exchange_wait, once for any number of exchange_wake calls since the last call. Answers, or waits on.
-//     left      the client is gone, or a deadline passed, before the answer was complete: work for it can stop. At most
+//     resume    after exchange_wait, once for any number of exchange_wake calls since the last call. Answers, or waits
+//     on. left      the client is gone, or a deadline passed, before the answer was complete: work for it can stop. At
+//     most
 //               once, from any thread, also while another callback of the exchange runs. Nothing need be answered.
 //     done      the last call, exactly once for each exchange that began: what hangs on it can go.
 #pragma once
@@ -95,7 +96,7 @@ HttpCounts http_counts(const HttpServer *http);
 // %XX of unreserved characters decoded; one with "%2F", "%00", "//", "." or ".." segments is refused before `begin`.
 const char *exchange_method(const Exchange *exchange);
 const char *exchange_path(const Exchange *exchange);
-const char *exchange_query(const Exchange *exchange, const char *name); // decoded; NULL: not there
+const char *exchange_query(const Exchange *exchange, const char *name);  // decoded; NULL: not there
 const char *exchange_header(const Exchange *exchange, const char *name); // any case; NULL: not there
 Bytes exchange_body(const Exchange *exchange);                           // NUL behind its end
 bool exchange_is_admin(const Exchange *exchange);

@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: Apache-2.0
+// The watch: an epoll set of its own over the listeners and over every connection, and a look at all of them each tick.
+//
+// A connection is in the set for one event at a time: that bytes begin to come while it is idle, and that its client
+// leaves. The event carries the connection's index and generation; the generation changes with each request, so an
+// event that is late speaks of nobody. Locks: the watch's own (slots, numbers of descriptors) and each connection's are
+// never held together.
+#include "serve/http_watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "serve/http_guard.h"
+
+enum { EVENTS = 64, ACCEPTS_A_TURN = 64, SPARE_SLOTS = 64, PAUSE_MS = 100, LINGER_MS = 2000, UNSTARTED_MS = 30000 };
+
+#define MS ((uint64_t)1000000)
+#define LISTENER ((uint64_t)1 << 63)
+#define BELL (LISTENER - 1)
+
+struct Watch {
+    WatchSettings settings;
+    int epoll, bell; // the bell wakes the thread
+    pthread_t thread;
+    bool runs;
+    pthread_mutex_t listening; // held while listeners are used
+    uint64_t paused_until_ns;  // no accepting: the system was short of something
+    pthread_mutex_t lock;      // of what follows
+    Conn *conns;               // slots; those below `used` are initialized for ever
+    size_t capacity, used;
+    uint32_t *vacant; // indices of free slots
+    size_t vacant_count;
+    uint32_t *slot_of; // by descriptor: 1 + index
+    size_t slot_of_count;
+    size_t connections; // served
+    _Atomic uint64_t total, refused, timed_out;
+    _Atomic size_t busy; // slots that are not free
+    _Atomic bool closing, ending;
+};
+
+void *watch_context(const Watch *watch) {
+    return watch->settings.context;
+}
+
+bool watch_is_closing(const Watch *watch) {
+    return atomic_load_explicit(&watch->closing, memory_order_relaxed);
+}
+
+// Slots.
+
+static Conn *slot_take(Watch *watch) {
+    if (!watch->vacant_count && watch->used == watch->capacity)
+        return NULL;
+    uint32_t index = watch->vacant_count ? watch->vacant[--watch->vacant_count] : (uint32_t)watch->used;
+    Conn *conn = &watch->conns[index];
+    if (index == watch->used) {
+        pthread_mutex_init(&conn->lock, NULL);
+        conn->watch = watch;
+        conn->index = index;
+        watch->used++;
+    }
+    atomic_fetch_add(&watch->busy, 1);
+    return conn;
+}
+
+// Makes room for a descriptor in the table.
+static bool slots_reach(Watch *watch, int fd) {
+    if ((size_t)fd < watch->slot_of_count)
+        return true;
+    size_t count = (size_t)fd * 2 + 64;
+    Error err;
+    uint32_t *grown = memory_resize(watch->slot_of, count, sizeof *grown, &err);
+    if (!grown)
+        return false;
+    memset(grown + watch->slot_of_count, 0, (count - watch->slot_of_count) * sizeof *grown);
+    watch->slot_of = grown;
+    watch->slot_of_count = count;
+    return true;
+}
+
+// The slot of a connection that is over: the caller holds its lock, which is released.
+static void slot_give(Conn *conn) {
+    Watch *watch = conn->watch;
+    conn->fd = -1;
+    conn->generation++;
+    atomic_store(&conn->phase, CONN_FREE);
+    pthread_mutex_unlock(&conn->lock);
+    pthread_mutex_lock(&watch->lock);
+    watch->vacant[watch->vacant_count++] = conn->index;
+    atomic_fetch_sub(&watch->busy, 1);
+    pthread_mutex_unlock(&watch->lock);
+}
+
+// Takes a served connection out of the count and its descriptor out of the table.
+static void slot_uncount(Watch *watch, uint32_t index, int fd) {
+    pthread_mutex_lock(&watch->lock);
+    watch->connections--;
+    if ((size_t)fd < watch->slot_of_count && watch->slot_of[fd] == index + 1)
+        watch->slot_of[fd] = 0;
+    pthread_mutex_unlock(&watch->lock);
+}
+
+// Events of one connection. The caller holds its lock.
+
+static void conn_arm(Conn *conn, int operation, uint32_t events) {
+    struct epoll_event event = {.events = events | EPOLLONESHOT,
+                                .data.u64 = (uint64_t)(conn->generation & 0x7fffffff) << 32 | conn->index};
+    epoll_ctl(conn->watch->epoll, operation, conn->fd, &event);
+}
+
+static uint32_t leaving_events(const Watch *watch) {
+    return watch->settings.half_close_is_leaving ? EPOLLRDHUP : 0;
+}
+
+static void conn_tell(Conn *conn, int status, const char *message) {
+    if (conn->encrypted)
+        return;
+    char text[GUARD_ANSWER_BYTES];
+    size_t bytes = guard_answer(status, message, text, sizeof text);
+    if (send(conn->fd, text, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        return; // it is being ended anyway
+}
+
+static void conn_drop(Conn *conn) {
+    conn->gone = conn->cut = true;
+    if (conn->fd >= 0 && conn->started)
+        shutdown(conn->fd, SHUT_RDWR);
+}
+
+// Marks the client as gone and tells the exchange. Releases the lock.
+static void conn_leave(Conn *conn) {
+    Watch *watch = conn->watch;
+    void *exchange = conn->exchange;
+    conn->gone = true;
+    if (exchange)
+        watch->settings.hold(exchange);
+    pthread_mutex_unlock(&conn->lock);
+    if (exchange)
+        watch->settings.leave(exchange);
+}
+
+// A deadline has passed. Releases the lock.
+static void conn_expire(Conn *conn, const char *message) {
+    atomic_fetch_add_explicit(&conn->watch->timed_out, 1, memory_order_relaxed);
+    if (message)
+        conn_tell(conn, 408, message);
+    conn_drop(conn);
+    conn_leave(conn);
+}
+
+// Reads and throws away; true when the connection is over.
+static bool conn_discard(Conn *conn) {
+    char waste[16384];
+    ssize_t got = recv(conn->fd, waste, sizeof waste, MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
+static void conn_shut(Conn *conn) {
+    close(conn->fd);
+    slot_give(conn);
+}
+
+static void conn_event(Watch *watch, uint64_t data, uint32_t events) {
+    Conn *conn = &watch->conns[(uint32_t)data];
+    pthread_mutex_lock(&conn->lock);
+    int phase = atomic_load(&conn->phase);
+    if (phase == CONN_FREE || (conn->generation & 0x7fffffff) != (uint32_t)(data >> 32)) {
+        pthread_mutex_unlock(&conn->lock);
+        return;
+    }
+    if (phase == CONN_LINGER) {
+        if (conn_discard(conn)) {
+            conn_shut(conn);
+            return;
+        }
+        conn_arm(conn, EPOLL_CTL_MOD, EPOLLIN);
+    } else if (events & (EPOLLHUP | EPOLLERR | leaving_events(watch))) {
+        conn_leave(conn);
+        return;
+    } else {
+        if (phase == CONN_IDLE && (events & EPOLLIN)) {
+            atomic_store(&conn->phase, CONN_HEAD);
+            conn->since_ns = clock_ns();
+        }
+        conn_arm(conn, EPOLL_CTL_MOD, leaving_events(watch));
+    }
+    pthread_mutex_unlock(&conn->lock);
+}
+
+// Deadlines.
+
+// Whether the client took nothing of what there is for it for too long.
+static bool conn_stalls(Conn *conn, uint64_t now_ns) {
+    int queued = 0;
+    uint64_t taken = atomic_load_explicit(&conn->taken, memory_order_relaxed);
+    if (ioctl(conn->fd, SIOCOUTQ, &queued) || !queued || queued != conn->queued_bytes || taken != conn->taken_seen) {
+        conn->queued_bytes = queued;
+        conn->taken_seen = taken;
+        conn->since_ns = now_ns;
+        return false;
+    }
+    return now_ns - conn->since_ns > conn->watch->settings.limits.write_ms * MS;
+}
+
+// The library took the connection and could not start serving it: it is closed, and nobody said so.
+static void conn_forget(Conn *conn) {
+    Watch *watch = conn->watch;
+    uint32_t index = conn->index;
+    int fd = conn->fd;
+    pthread_mutex_unlock(&conn->lock);
+    slot_uncount(watch, index, fd);
+    pthread_mutex_lock(&conn->lock);
+    slot_give(conn);
+}
+
+static void conn_look(Conn *conn, uint64_t now_ns) {
+    const HttpLimits *limits = &conn->watch->settings.limits;
+    pthread_mutex_lock(&conn->lock);
+    int phase = atomic_load(&conn->phase);
+    uint64_t age_ns = now_ns > conn->since_ns ? now_ns - conn->since_ns : 0;
+    if (phase == CONN_LINGER && age_ns > LINGER_MS * MS) {
+        conn_shut(conn);
+        return;
+    }
+    if (phase == CONN_FREE || phase == CONN_LINGER || conn->cut || !conn->started) {
+        if (phase != CONN_FREE && phase != CONN_LINGER && !conn->started && age_ns > UNSTARTED_MS * MS)
+            conn_forget(conn);
+        else
+            pthread_mutex_unlock(&conn->lock);
+        return;
+    }
+    if (phase == CONN_IDLE && age_ns > limits->idle_ms * MS)
+        conn_drop(conn);
+    if (phase == CONN_HEAD && age_ns > limits->header_ms * MS)
+        conn_expire(conn, "the request line and the headers did not come in time");
+    else if (phase == CONN_BODY && age_ns > limits->body_ms * MS)
+        conn_expire(conn, "the request's body did not come in time");
+    else if (phase == CONN_WRITE && conn_stalls(conn, now_ns))
+        conn_expire(conn, NULL);
+    else
+        pthread_mutex_unlock(&conn->lock);
+}
+
+static void look_at_all(Watch *watch) {
+    uint64_t now_ns = clock_ns();
+    pthread_mutex_lock(&watch->lock);
+    size_t used = watch->used;
+    pthread_mutex_unlock(&watch->lock);
+    for (size_t i = 0; i < used; i++)
+        if (atomic_load_explicit(&watch->conns[i].phase, memory_order_relaxed) != CONN_FREE)
+            conn_look(&watch->conns[i], now_ns);
+}
+
+// Accepting.
+
+static void address_read(Conn *conn, const struct sockaddr_storage *address) {
+    memset(conn->address, 0, sizeof conn->address);
+    conn->local = address->ss_family == AF_UNIX;
+    if (address->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+        memcpy(conn->address, &six->sin6_addr, 16);
+        inet_ntop(AF_INET6, &six->sin6_addr, conn->peer, sizeof conn->peer);
+    } else if (address->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+        memcpy(conn->address + 12, &four->sin_addr, 4);
+        inet_ntop(AF_INET, &four->sin_addr, conn->peer, sizeof conn->peer);
+    } else {
+        snprintf(conn->peer, sizeof conn->peer, "unix");
+    }
+}
+
+// Whether this connection's address has as many as it may. Reads what only this thread writes.
+static bool address_is_full(const Watch *watch, const Conn *conn) {
+    size_t most = watch->settings.limits.most_connections_per_address, count = 0;
+    if (!most || conn->local)
+        return false;
+    for (size_t i = 0; i < watch->used; i++) {
+        const Conn *other = &watch->conns[i];
+        int phase = atomic_load_explicit(&other->phase, memory_order_relaxed);
+        if (other != conn && phase != CONN_FREE && phase != CONN_LINGER && !other->local)
+            count += !memcmp(other->address, conn->address, sizeof conn->address);
+    }
+    return count >= most;
+}
+
+// One more than may be: it hears so.
+static void conn_refuse(Watch *watch, Conn *conn) {
+    atomic_fetch_add_explicit(&watch->refused, 1, memory_order_relaxed);
+    pthread_mutex_lock(&conn->lock);
+    conn_tell(conn, 503, "this server has as many connections as it takes");
+    shutdown(conn->fd, SHUT_WR);
+    conn->gone = true;
+    atomic_store(&conn->phase, CONN_LINGER);
+    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+static void conn_accept(Watch *watch, const Listener *listener, int fd, const struct sockaddr_storage *address,
+                        socklen_t address_bytes) {
+    atomic_fetch_add_explicit(&watch->total, 1, memory_order_relaxed);
+    pthread_mutex_lock(&watch->lock);
+    Conn *conn = slots_reach(watch, fd) ? slot_take(watch) : NULL;
+    bool full = watch->connections >= watch->settings.limits.most_connections;
+    pthread_mutex_unlock(&watch->lock);
+    if (!conn) {
+        atomic_fetch_add_explicit(&watch->refused, 1, memory_order_relaxed);
+        close(fd);
+        return;
+    }
+    pthread_mutex_lock(&conn->lock);
+    conn->fd = fd;
+    conn->started = conn->gone = conn->cut = conn->lingers = false;
+    conn->admin = listener->admin;
+    conn->encrypted = listener->encrypted;
+    conn->exchange = conn->extra = NULL;
+    conn->queued_bytes = 0;
+    conn->since_ns = clock_ns();
+    address_read(conn, address);
+    pthread_mutex_unlock(&conn->lock);
+    if (full || address_is_full(watch, conn)) {
+        conn_refuse(watch, conn);
+        return;
+    }
+    pthread_mutex_lock(&watch->lock);
+    watch->slot_of[fd] = conn->index + 1;
+    watch->connections++;
+    pthread_mutex_unlock(&watch->lock);
+    pthread_mutex_lock(&conn->lock);
+    atomic_store(&conn->phase, CONN_IDLE);
+    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN | leaving_events(watch));
+    pthread_mutex_unlock(&conn->lock);
+    if (!watch->settings.serve(watch->settings.context, conn, address, address_bytes)) {
+        pthread_mutex_lock(&conn->lock);
+        conn_forget(conn);
+    }
+}
+
+static void listeners_arm(Watch *watch, int operation) {
+    for (size_t i = 0; i < watch->settings.listener_count; i++)
+        if (watch->settings.listeners[i].fd >= 0) {
+            struct epoll_event event = {.events = EPOLLIN, .data.u64 = LISTENER | i};
+            epoll_ctl(watch->epoll, operation, watch->settings.listeners[i].fd, &event);
+        }
+}
+
+// Out of descriptors or memory: the waiting connection would be reported without end, so listeners rest for a while.
+static void listeners_pause(Watch *watch) {
+    watch->paused_until_ns = clock_ns() + PAUSE_MS * MS;
+    listeners_arm(watch, EPOLL_CTL_DEL);
+}
+
+static void listener_event(Watch *watch, size_t index) {
+    Listener *listener = &watch->settings.listeners[index];
+    pthread_mutex_lock(&watch->listening);
+    for (int i = 0; i < ACCEPTS_A_TURN && listener->fd >= 0; i++) {
+        struct sockaddr_storage address = {0};
+        socklen_t bytes = sizeof address;
+        int fd = accept4(listener->fd, (struct sockaddr *)&address, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            conn_accept(watch, listener, fd, &address, bytes);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            listeners_pause(watch);
+            break;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&watch->listening);
+}
+
+static void listeners_resume(Watch *watch) {
+    pthread_mutex_lock(&watch->listening);
+    if (watch->paused_until_ns && clock_ns() >= watch->paused_until_ns) {
+        watch->paused_until_ns = 0;
+        listeners_arm(watch, EPOLL_CTL_ADD);
+    }
+    pthread_mutex_unlock(&watch->listening);
+}
+
+// The thread.
+
+static uint64_t tick_ms(const HttpLimits *limits) {
+    uint64_t least = limits->header_ms < limits->body_ms ? limits->header_ms : limits->body_ms;
+    least = limits->write_ms < least ? limits->write_ms : least;
+    least = limits->idle_ms < least ? limits->idle_ms : least;
+    uint64_t tick = least / 8;
+    return tick < 10 ? 10 : tick > 500 ? 500 : tick;
+}
+
+static void *watch_run(void *context) {
+    Watch *watch = context;
+    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS;
+    while (!atomic_load(&watch->ending)) {
+        bool rests = !atomic_load(&watch->busy) && !watch->paused_until_ns;
+        struct epoll_event events[EVENTS];
+        int count = epoll_wait(watch->epoll, events, EVENTS, rests ? -1 : (int)tick);
+        for (int i = 0; i < count; i++) {
+            uint64_t data = events[i].data.u64, rung;
+            if (data == BELL) {
+                if (read(watch->bell, &rung, sizeof rung) < 0)
+                    continue; // rung twice, read once
+            } else if (data & LISTENER) {
+                listener_event(watch, (size_t)(data & ~LISTENER));
+            } else {
+                conn_event(watch, data, events[i].events);
+            }
+        }
+        if (watch->paused_until_ns)
+            listeners_resume(watch);
+        if (clock_ns() >= next_ns) {
+            look_at_all(watch);
+            next_ns = clock_ns() + tick * MS;
+        }
+    }
+    return NULL;
+}
+
+static void bell_ring(Watch *watch) {
+    uint64_t one = 1;
+    if (write(watch->bell, &one, sizeof one) < 0)
+        return; // it is ringing already
+}
+
+static Status watch_open(Watch *watch, Error *err) {
+    size_t most = watch->settings.limits.most_connections;
+    watch->epoll = epoll_create1(EPOLL_CLOEXEC);
+    watch->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = BELL};
+    if (watch->epoll < 0 || watch->bell < 0 || epoll_ctl(watch->epoll, EPOLL_CTL_ADD, watch->bell, &event))
+        return FAIL(err, ERR_IO, "cannot watch connections: %s", strerror(errno));
+    watch->capacity = most + most / 4 + SPARE_SLOTS;
+    TRY_NEW(watch->conns = memory_map_sparse(watch->capacity * sizeof *watch->conns, err));
+    TRY_NEW(watch->vacant = memory_new(watch->capacity, sizeof *watch->vacant, err));
+    return OK;
+}
+
+Status watch_new(const WatchSettings *settings, Watch **ret_watch, Error *err) {
+    Watch *watch;
+    if (settings->limits.most_connections > (size_t)1 << 24)
+        return FAIL(err, ERR_USAGE, "a server has at most 16777216 connections, not %zu",
+                    settings->limits.most_connections);
+    TRY_NEW(watch = memory_new(1, sizeof *watch, err));
+    *watch = (Watch){.settings = *settings, .epoll = -1, .bell = -1};
+    pthread_mutex_init(&watch->lock, NULL);
+    pthread_mutex_init(&watch->listening, NULL);
+    Status status = watch_open(watch, err);
+    if (status != OK) {
+        watch_free(watch);
+        return status;
+    }
+    listeners_arm(watch, EPOLL_CTL_ADD);
+    *ret_watch = watch;
+    return OK;
+}
+
+Status watch_start(Watch *watch, Error *err) {
+    int failed = pthread_create(&watch->thread, NULL, watch_run, watch);
+    if (failed)
+        return FAIL(err, ERR_IO, "cannot start a thread: %s", strerror(failed));
+    watch->runs = true;
+    return OK;
+}
+
+void watch_close_listeners(Watch *watch) {
+    atomic_store(&watch->closing, true);
+    pthread_mutex_lock(&watch->listening);
+    for (size_t i = 0; i < watch->settings.listener_count; i++)
+        listener_close(&watch->settings.listeners[i]);
+    pthread_mutex_unlock(&watch->listening);
+}
+
+void watch_stop(Watch *watch) {
+    watch_close_listeners(watch);
+    atomic_store(&watch->ending, true);
+    bell_ring(watch);
+    if (watch->runs)
+        pthread_join(watch->thread, NULL);
+    watch->runs = false;
+    for (size_t i = 0; i < watch->used; i++) {
+        Conn *conn = &watch->conns[i];
+        pthread_mutex_lock(&conn->lock);
+        int phase = atomic_load(&conn->phase);
+        if (phase == CONN_LINGER) {
+            conn_shut(conn);
+        } else if (phase == CONN_FREE) {
+            pthread_mutex_unlock(&conn->lock);
+        } else {
+            conn_drop(conn);
+            conn_leave(conn);
+        }
+    }
+}
+
+void watch_free(Watch *watch) {
+    if (!watch)
+        return;
+    for (size_t i = 0; i < watch->used; i++)
+        pthread_mutex_destroy(&watch->conns[i].lock);
+    memory_unmap(watch->conns, watch->capacity * sizeof *watch->conns);
+    memory_free(watch->vacant);
+    memory_free(watch->slot_of);
+    if (watch->epoll >= 0)
+        close(watch->epoll);
+    if (watch->bell >= 0)
+        close(watch->bell);
+    pthread_mutex_destroy(&watch->lock);
+    pthread_mutex_destroy(&watch->listening);
+    memory_free(watch);
+}
+
+WatchCounts watch_counts(Watch *watch) {
+    pthread_mutex_lock(&watch->lock);
+    WatchCounts counts = {.connections = watch->connections};
+    pthread_mutex_unlock(&watch->lock);
+    counts.connections_total = atomic_load_explicit(&watch->total, memory_order_relaxed);
+    counts.refused = atomic_load_explicit(&watch->refused, memory_order_relaxed);
+    counts.timed_out = atomic_load_explicit(&watch->timed_out, memory_order_relaxed);
+    return counts;
+}
+
+// What the library tells.
+
+Conn *conn_started(Watch *watch, int fd) {
+    pthread_mutex_lock(&watch->lock);
+    uint32_t slot = (size_t)fd < watch->slot_of_count ? watch->slot_of[fd] : 0;
+    pthread_mutex_unlock(&watch->lock);
+    if (!slot)
+        return NULL;
+    Conn *conn = &watch->conns[slot - 1];
+    pthread_mutex_lock(&conn->lock);
+    conn->started = true;
+    pthread_mutex_unlock(&conn->lock);
+    return conn;
+}
+
+// Whether the client may still be sending what nobody will read.
+static bool conn_should_linger(const Conn *conn) {
+    char byte;
+    int phase = atomic_load(&conn->phase);
+    if (conn->gone || atomic_load(&conn->watch->ending))
+        return false;
+    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got == 0 || (got < 0 && errno != EAGAIN))
+        return false;
+    return got > 0 || conn->lingers || phase == CONN_HEAD || phase == CONN_BODY;
+}
+
+void conn_closed(Conn *conn) {
+    Watch *watch = conn->watch;
+    watch->settings.closed(watch->settings.context, conn);
+    slot_uncount(watch, conn->index, conn->fd);
+    pthread_mutex_lock(&conn->lock);
+    bool lingers = conn_should_linger(conn);
+    epoll_ctl(watch->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
+    int copy = lingers ? fcntl(conn->fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (copy < 0) {
+        slot_give(conn);
+        return;
+    }
+    conn->fd = copy;
+    conn->generation++;
+    conn->since_ns = clock_ns();
+    shutdown(copy, SHUT_WR);
+    atomic_store(&conn->phase, CONN_LINGER);
+    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN);
+    pthread_mutex_unlock(&conn->lock);
+}
+
+bool conn_begin(Conn *conn, void *exchange, ConnPhase phase) {
+    pthread_mutex_lock(&conn->lock);
+    bool stays = !conn->gone;
+    if (stays) {
+        conn->exchange = exchange;
+        atomic_store(&conn->phase, (int)phase);
+        conn->since_ns = clock_ns();
+    }
+    pthread_mutex_unlock(&conn->lock);
+    return stays;
+}
+
+bool conn_enter(Conn *conn, ConnPhase phase) {
+    pthread_mutex_lock(&conn->lock);
+    bool stays = !conn->gone;
+    atomic_store(&conn->phase, (int)phase);
+    conn->since_ns = clock_ns();
+    pthread_mutex_unlock(&conn->lock);
+    return stays;
+}
+
+void conn_end(Conn *conn) {
+    pthread_mutex_lock(&conn->lock);
+    conn->exchange = NULL;
+    atomic_store(&conn->phase, CONN_IDLE);
+    conn->since_ns = clock_ns();
+    conn->generation++;
+    if (!conn->gone)
+        conn_arm(conn, EPOLL_CTL_MOD, EPOLLIN | leaving_events(conn->watch));
+    pthread_mutex_unlock(&conn->lock);
+}
+
+void conn_linger(Conn *conn) {
+    pthread_mutex_lock(&conn->lock);
+    conn->lingers = true;
+    pthread_mutex_unlock(&conn->lock);
+}
+
+void conn_cut(Conn *conn) {
+    pthread_mutex_lock(&conn->lock);
+    conn_drop(conn);
+    pthread_mutex_unlock(&conn->lock);
+}
