@@ -24,6 +24,9 @@ Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, js
         json_decref(value);
         return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
     }
+    if (!value && json_error_code(&error) == json_error_null_character)
+        return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): \\u0000 is not allowed here",
+                    name, error.line, error.column, error.position);
     if (!value)
         return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): %s", name, error.line,
                     error.column, error.position, error.text);
@@ -64,9 +67,10 @@ static int excerpt_add(const char *chunk, size_t bytes, void *context) {
     return bytes <= room ? 0 : -1;
 }
 
-static Status mistyped(const json_t *value, const char *name, const char *key, const char *expected, Error *err) {
+Status json_mistyped(const json_t *value, const char *name, const char *key, const char *expected, Error *err) {
     Excerpt found = {0};
-    bool whole = json_dump_callback(value, excerpt_add, &found, JSON_ENCODE_ANY | JSON_COMPACT) == 0;
+    bool whole =
+        json_dump_callback(value, excerpt_add, &found, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0;
     return FAIL(err, ERR_FORMAT, "%s: '%s' is %.*s%s, expected %s", name, key, (int)found.bytes, found.text,
                 whole ? "" : "...", expected);
 }
@@ -76,7 +80,7 @@ Status json_get_bool(const json_t *object, const char *name, const char *key, bo
     if (!value)
         return OK;
     if (!json_is_boolean(value))
-        return mistyped(value, name, key, "true or false", err);
+        return json_mistyped(value, name, key, "true or false", err);
     *ret = json_is_true(value);
     return OK;
 }
@@ -91,10 +95,10 @@ Status json_get_int(const json_t *object, const char *name, const char *key, int
     double real = json_number_value(value);
     bool whole = json_is_integer(value) || (json_is_real(value) && real == floor(real) && fabs(real) < 0x1p53);
     if (!whole)
-        return mistyped(value, name, key, expected, err);
+        return json_mistyped(value, name, key, expected, err);
     int64_t number = json_is_integer(value) ? json_integer_value(value) : (int64_t)real;
     if (number < low || number > high)
-        return mistyped(value, name, key, expected, err);
+        return json_mistyped(value, name, key, expected, err);
     *ret = number;
     return OK;
 }
@@ -108,7 +112,7 @@ Status json_get_real(const json_t *object, const char *name, const char *key, do
     char expected[96];
     snprintf(expected, sizeof expected, "a number from %g to %g", low, high);
     if (!json_is_number(value) || !(number >= low && number <= high))
-        return mistyped(value, name, key, expected, err);
+        return json_mistyped(value, name, key, expected, err);
     *ret = number;
     return OK;
 }
@@ -118,7 +122,7 @@ Status json_get_text(const json_t *object, const char *name, const char *key, co
     if (!value)
         return OK;
     if (!json_is_string(value))
-        return mistyped(value, name, key, "a string", err);
+        return json_mistyped(value, name, key, "a string", err);
     *ret = json_string_value(value);
     return OK;
 }
@@ -126,7 +130,7 @@ Status json_get_text(const json_t *object, const char *name, const char *key, co
 Status json_get_object(const json_t *object, const char *name, const char *key, const json_t **ret, Error *err) {
     const json_t *value = member(object, key);
     if (value && !json_is_object(value))
-        return mistyped(value, name, key, "an object", err);
+        return json_mistyped(value, name, key, "an object", err);
     *ret = value ? value : *ret;
     return OK;
 }
@@ -134,7 +138,7 @@ Status json_get_object(const json_t *object, const char *name, const char *key, 
 Status json_get_array(const json_t *object, const char *name, const char *key, const json_t **ret, Error *err) {
     const json_t *value = member(object, key);
     if (value && !json_is_array(value))
-        return mistyped(value, name, key, "an array", err);
+        return json_mistyped(value, name, key, "an array", err);
     *ret = value ? value : *ret;
     return OK;
 }

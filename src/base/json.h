@@ -37,6 +37,9 @@ MUST_CHECK Status json_get_object(const json_t *object, const char *name, const 
 MUST_CHECK Status json_get_array(const json_t *object, const char *name, const char *key, const json_t **ret,
                                  Error *err);
 
+// The failure that those end with: ERR_FORMAT "NAME: 'KEY' is VALUE, expected EXPECTED", a long value cut.
+Status json_mistyped(const json_t *value, const char *name, const char *key, const char *expected, Error *err);
+
 // Appends a value of any type, members in the order they were added; `flags` are jansson's (JSON_COMPACT, JSON_INDENT).
 // Reals have nine digits. A value that is NULL, or one that there is no memory for, fails the buffer (ERR_MEMORY).
 void json_print(const json_t *value, size_t flags, Buffer *out);

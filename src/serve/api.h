@@ -9,7 +9,8 @@
 #include "base/json.h"
 #include "model/generation.h"
 
-// Every shape a route speaks: it decides how bodies are read, and how answers, pieces of streams and errors are written.
+// Every shape a route speaks: it decides how bodies are read, and how answers, pieces of streams and errors are
+// written.
 typedef enum ApiShape {
     API_COMPLETION,      // OpenAI /v1/completions
     API_CHAT,            // OpenAI /v1/chat/completions
@@ -28,10 +29,12 @@ typedef struct ApiRoute {
     bool streams;       // always (generate_stream); other shapes by their field `stream`
     bool needs_key;     // where there are API keys
     const char *handle; // what serves it: "complete", "models", "live" ...
+    int object;         // of its body: an ApiObject of api_fields.h
+    const char *summary;
 } ApiRoute;
 
-// The route that serves a path; ret_model gets the {model} of the path ("" without), ret_known_path whether any method has
-// this path (405 instead of 404).
+// The route that serves a path; ret_model gets the {model} or {id} of the path ("" without), ret_known_path whether any
+// method has this path (405 instead of 404). HEAD is served where GET is. NULL: none.
 const ApiRoute *api_route(const char *method, const char *path, char *ret_model, size_t model_bytes,
                           bool *ret_known_path);
 
@@ -43,7 +46,15 @@ typedef struct ApiPrompt {
     size_t count;
 } ApiPrompt;
 
-typedef enum ApiTruncation { API_TRUNCATE_ERROR, API_TRUNCATE_END, API_TRUNCATE_START, API_TRUNCATE_CHUNK } ApiTruncation;
+// What is done with a source that is too long: refuse it, drop its end or its start, answer parts of it one by one.
+typedef enum ApiTruncation {
+    API_TRUNCATE_ERROR,
+    API_TRUNCATE_END,
+    API_TRUNCATE_START,
+    API_TRUNCATE_CHUNK
+} ApiTruncation;
+
+enum { API_MOST_PROMPTS = 32, API_MOST_SEQUENCES = 8, API_MOST_STOPS = 4, API_MOST_DEPTH = 32 };
 
 // What a body asked for. Everything lives in the arena it was read into.
 typedef struct ApiCall {
@@ -55,23 +66,33 @@ typedef struct ApiCall {
     bool stream, include_usage;
     bool hugging_face; // the answer is a list of {summary_text}
     ApiTruncation truncation;
-    const char *const *stops; // an answer ends before the first of these
+    size_t most_source_tokens; // of a source, where that is less than the model's positions; 0: nothing said
+    bool soft_lengths;         // the lengths are a wish (`length`): lower them to what the model has (api_fit)
+    const char *const *stops;  // an answer ends before the first of these
     size_t stop_count;
-    const char *id;       // KServe's id of the request; NULL
-    int priority;         // 0 most urgent .. 9; 5 where nothing is said
-    uint64_t timeout_ms;  // 0: none
-    bool details;         // TGI
-    bool skip_special;    // detokenize
-    bool add_special;     // tokenize
+    const char *id;      // KServe's id of the request; NULL
+    int priority;        // 0 most urgent .. 9; 5 where nothing is said
+    bool timeout_said;   // false: the server's own holds
+    uint64_t timeout_ms; // 0: none
+    bool details;        // TGI
+    bool skip_special;   // detokenize
+    bool add_special;    // tokenize
     const char *cache_salt;
 } ApiCall;
 
-// Reads and checks a body for a route. ERR_FORMAT and ERR_LIMIT with a sentence that names the field; ret_param, if
-// not NULL, gets the field's name (static or in the arena).
+// Reads and checks a body for a route. ERR_FORMAT with a sentence that names the field; ret_param, if not NULL, gets
+// the field's name (static), NULL where it is no single field. Else ERR_MEMORY and ERR_LIMIT of the arena.
 MUST_CHECK Status api_read(Arena *arena, const ApiRoute *route, Bytes body, const GenerationOptions *own, ApiCall *ret,
                            const char **ret_param, Error *err);
 
-typedef enum ApiFinish { API_STOP, API_LENGTH, API_CANCELLED } ApiFinish;
+// Lowers what `length` asked for to the positions of the model.
+void api_fit(ApiCall *call, size_t positions);
+
+// The HTTP status that a failed request is answered by: 400 for whatever the client can change.
+int api_status(Status status);
+
+// STOP: the model ended it; STOP_TEXT: it was cut before one of the call's stops.
+typedef enum ApiFinish { API_STOP, API_LENGTH, API_CANCELLED, API_STOP_TEXT } ApiFinish;
 
 typedef struct ApiSequence {
     const char *text;
@@ -105,9 +126,11 @@ typedef struct ApiMeta {
 void api_answer(const ApiCall *call, const ApiMeta *meta, const ApiResult *results, Buffer *out);
 
 // Appends events of a stream ("data: {...}\n\n"). A stream is: begin, piece by piece, end of each sequence, end of all.
+// `index`: of the sequence among all of the call, source by source. `position`, `token`: of the piece's last token
+// among the sequence's, from 1.
 void api_stream_begin(const ApiCall *call, const ApiMeta *meta, size_t index, Buffer *out);
-void api_stream_piece(const ApiCall *call, const ApiMeta *meta, size_t index, const char *text, size_t bytes,
-                      int32_t token, Buffer *out);
+void api_stream_piece(const ApiCall *call, const ApiMeta *meta, size_t index, size_t position, const char *text,
+                      size_t bytes, int32_t token, Buffer *out);
 void api_stream_finish(const ApiCall *call, const ApiMeta *meta, size_t index, const ApiResult *result, Buffer *out);
 void api_stream_end(const ApiCall *call, const ApiMeta *meta, const ApiResult *results, Buffer *out);
 
@@ -115,9 +138,13 @@ void api_stream_end(const ApiCall *call, const ApiMeta *meta, const ApiResult *r
 void api_error(const ApiRoute *route, int status, const char *message, const char *param, Buffer *out);
 void api_stream_error(const ApiRoute *route, int status, const char *message, Buffer *out);
 
+// The answers of /tokenize and /detokenize.
+void api_print_tokens(const int32_t *ids, size_t count, size_t positions, Buffer *out);
+void api_print_text(const char *text, size_t bytes, Buffer *out);
+
 // OpenAPI 3.1 of all routes; the fields of all routes as Markdown for docs/api.md.
 void api_print_openapi(const char *version, Buffer *out);
 void api_print_markdown(Buffer *out);
 
-// A dialogue of turns as the model's text: "Name: text" lines.
+// Appends a turn of a dialogue to the text that the model gets: lines "Name: text"; "text" where nobody is named.
 void api_join_turn(const char *speaker, const char *text, size_t bytes, Buffer *out);
