@@ -38,7 +38,7 @@ struct LabelSet {
     enum { COUNT_##set = (number_of) };                                                                                \
     static const char *const values_##set[] = {LABELS_##set(LABEL_VALUE)};                                             \
     static const LabelSet labels_##set = {label_name, values_##set, COUNT_##set, inner_set};
-LABEL_SET(FINISH, "finished_reason", FINISHES, NULL)
+LABEL_SET(ENDED, "finished_reason", ENDINGS, NULL)
 LABEL_SET(PHASE, "phase", PHASES, NULL)
 LABEL_SET(REJECTED, "reason", REJECTIONS, NULL)
 LABEL_SET(PART, "part", PARTS, NULL)

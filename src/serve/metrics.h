@@ -26,7 +26,7 @@ typedef enum MetricId {
 } MetricId;
 
 // The values of each label, in the order of their numbers. LABELS_x(V) is V(number, "value") for each.
-#define LABELS_FINISH(V) V(FINISH_STOP, "stop") V(FINISH_LENGTH, "length")
+#define LABELS_ENDED(V) V(ENDED_STOP, "stop") V(ENDED_LENGTH, "length")
 #define LABELS_PHASE(V) V(PHASE_QUEUED, "queued") V(PHASE_ENCODING, "encoding") V(PHASE_DECODING, "decoding")
 #define LABELS_REJECTED(V)                                                                                             \
     V(REJECTED_QUEUE_FULL, "queue_full")                                                                               \
@@ -54,7 +54,7 @@ typedef enum MetricId {
 #define LABELS_CODE(V) V(CODE_1XX, "1xx") V(CODE_2XX, "2xx") V(CODE_3XX, "3xx") V(CODE_4XX, "4xx") V(CODE_5XX, "5xx")
 
 #define LABEL_NUMBER(number, value) number,
-typedef enum MetricFinish { LABELS_FINISH(LABEL_NUMBER) FINISHES } MetricFinish;
+typedef enum MetricEnded { LABELS_ENDED(LABEL_NUMBER) ENDINGS } MetricEnded;
 typedef enum MetricPhase { LABELS_PHASE(LABEL_NUMBER) PHASES } MetricPhase;
 typedef enum MetricRejected { LABELS_REJECTED(LABEL_NUMBER) REJECTIONS } MetricRejected;
 typedef enum MetricPart { LABELS_PART(LABEL_NUMBER) PARTS } MetricPart;
