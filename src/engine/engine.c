@@ -305,6 +305,16 @@ bool engine_cancel(Engine *engine, const void *user) {
     return false;
 }
 
+void engine_cancel_all(Engine *engine) {
+    for (size_t i = 0; i < engine->settings.most_requests; i++) {
+        Flight *flight = &engine->flights[i];
+        if (flight->ticket.state == TICKET_NONE || flight->cancelled)
+            continue;
+        flight->cancelled = true;
+        engine->cancelled_count++;
+    }
+}
+
 void engine_watch(Engine *engine, EngineWatcher watcher) {
     engine->watcher = watcher;
 }
@@ -446,6 +456,7 @@ static void encode(Engine *engine, uint64_t budget_ns) {
         return;
     engine->load.encode_batches++;
     engine->load.encode_tokens += joining->tokens;
+    engine->load.padding_tokens += joining->item_count * joining->longest - joining->tokens;
     for (size_t i = 0; i < joining->count; i++)
         run_from_now(engine, joining->flights[i]);
     joining_end(joining);
@@ -583,6 +594,7 @@ EngineLoad engine_load(const Engine *engine) {
     load.cache_hits = engine->joining.hits;
     load.cache_misses = engine->joining.misses;
     load.cache_hit_tokens = engine->joining.hit_tokens;
+    load.head_ns = engine->head.spent_ns;
     load.predicted_ns = encoding->predicted_ns + decoding->predicted_ns;
     load.actual_ns = encoding->actual_ns + decoding->actual_ns;
     return load;

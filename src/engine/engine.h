@@ -88,6 +88,7 @@ bool engine_step(Engine *engine, void (*done)(void *context, const Answer *answe
 // The request with this `user` is answered with ERR_INTERRUPTED in the next step, wherever it is by then; its rows and
 // pages are free from then on. False: there is none.
 bool engine_cancel(Engine *engine, const void *user);
+void engine_cancel_all(Engine *engine);
 
 // Who wants to hear of requests on their way: when they join, and of each new token where an answer is one sequence
 // that only grows (greedy, or one sample): `ids` are all it has so far. Called from engine_step.
@@ -116,8 +117,9 @@ typedef struct EngineLoad {
     size_t pages, self_pages, cross_pages, cached_pages; // in all, and used so
     uint64_t cache_hits, cache_misses, cache_hit_tokens;
     uint64_t encode_batches, encode_tokens, decode_steps, decode_rows, new_tokens; // so far
-    uint64_t encode_ns, decode_ns, other_ns; // so far: other is all but the model's work in engine_step
-    double predicted_ns, actual_ns;          // of steps, by the scheduler's costs (engine/cost.h)
+    uint64_t padding_tokens; // that batches padded to their longest source would have encoded besides
+    uint64_t encode_ns, decode_ns, head_ns, other_ns; // so far; head: of decode; other: of engine_step beside the model
+    double predicted_ns, actual_ns;                   // of steps, by the scheduler's costs (engine/cost.h)
 } EngineLoad;
 EngineLoad engine_load(const Engine *engine);
 

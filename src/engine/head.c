@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 enum { SETTLE_ROWS = 16 }; // late states of one pass over the head
 
 Status head_make(Arena *arena, Head *head, Error *err) {
@@ -139,9 +141,8 @@ static void work_on_row(void *context, size_t index) {
     flight_work(work->flight, work->row, head->kernels, head->logits + index * head->vocabulary);
 }
 
-Status head_step(Head *head, const DecodeRow *rows, const RowWork *work, size_t count, float **ret_logits, Error *err) {
-    TRY(session_decode_states(head->session, rows, count, &head->states, err));
-    head->work = work;
+// From the states of a step to what its rows chose.
+static Status choose(Head *head, size_t count, float **ret_logits, Error *err) {
     TRY(screen_rows(head, count, err));
     for (size_t row = 0; row < count; row++)
         ret_logits[row] = NULL;
@@ -159,6 +160,15 @@ Status head_step(Head *head, const DecodeRow *rows, const RowWork *work, size_t 
     for (size_t i = 0; i < head->whole_count; i++)
         ret_logits[head->whole[i]] = head->logits + i * head->vocabulary;
     return OK;
+}
+
+Status head_step(Head *head, const DecodeRow *rows, const RowWork *work, size_t count, float **ret_logits, Error *err) {
+    TRY(session_decode_states(head->session, rows, count, &head->states, err));
+    head->work = work;
+    uint64_t begun = clock_ns();
+    Status status = choose(head, count, ret_logits, err);
+    head->spent_ns += clock_ns() - begun;
+    return status;
 }
 
 static void settle_row(void *context, size_t index) {

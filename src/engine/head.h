@@ -30,6 +30,7 @@ typedef struct Head {
     float *logits;                    // of `whole`, in order
     Flight *settling;                 // whose kept states are in `logits`
     size_t settling_first;
+    uint64_t spent_ns;                                   // so far, from states to what rows chose
     uint64_t screen_rows, screen_failures, screen_words; // so far; words: rescored
 } Head;
 

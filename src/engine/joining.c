@@ -21,7 +21,7 @@ static bool is_in_batch(const Joining *joining, const Encoded *encoded) {
 
 static void add_item(Joining *joining, Flight *flight) {
     if (!joining->item_count) {
-        joining->tokens = 0;
+        joining->tokens = joining->longest = 0;
         joining->squares = 0;
     }
     encoded_hold(joining->encoded[joining->item_count] = source_encoded(flight->source));
@@ -33,6 +33,7 @@ static void add_item(Joining *joining, Flight *flight) {
         .keys = flight->tokens,
     };
     joining->tokens += flight->tokens;
+    joining->longest = flight->tokens > joining->longest ? flight->tokens : joining->longest;
     joining->squares += (double)flight->tokens * (double)flight->tokens;
 }
 

@@ -16,7 +16,7 @@ typedef struct Joining {
     Encoded **encoded; // [most] of the items, held until the batch's end: requests may leave while it is written
     size_t item_count;
     size_t next_step, steps; // of the encoder's plan
-    size_t tokens;
+    size_t tokens, longest;
     double squares;        // the sum of squared lengths
     uint64_t hits, misses; // of the cache, so far
     uint64_t hit_tokens;

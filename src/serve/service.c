@@ -1,0 +1,603 @@
+// SPDX-License-Identifier: Apache-2.0
+// The engine's thread, its inbox, and the jobs.
+#include "serve/service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "serve/tally.h"
+
+enum {
+    USUAL_RUNNING = 64,
+    USUAL_QUEUED = 1024,
+    IDLE_BEAT_MS = 250,
+    ROWS_A_REQUEST = 2,
+    LEAST_ROWS = 64,
+    PROFILE_EVERY_NS = 1000000000
+};
+
+struct Job {
+    Service *service;
+    pthread_mutex_t lock; // of everything below that changes
+    JobSpec spec;
+    Arena arena; // ids and bad words
+    JobState state;
+    Error error;
+    int32_t *tokens; // [max new tokens]
+    size_t token_count;
+    Sequence *sequences;
+    size_t sequence_count;
+    AnswerTimes times;
+    uint64_t told_ns;     // its last token
+    size_t queued_tokens; // that it holds in the queue; 0 once it has joined
+    int owners;
+    bool cancelled;
+    Job *next;           // in the inbox
+    Job *next_cancelled; // in the list of those
+};
+
+struct Service {
+    Runtime *runtime;
+    Metrics *metrics;
+    ServiceSettings settings;
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; // of the inbox and what follows
+    pthread_cond_t wakes;
+    Job *first, *last; // the inbox
+    Job *cancelled;    // each counted as an owner
+    bool stops;
+    size_t most_running;
+    EngineLoad load;
+    uint64_t wait_ns;
+    ProfileRow profile[PROFILE_MOST_ROWS];
+    size_t profile_count;
+    uint64_t profiled_ns;
+    Encoder *encoders[64];
+    size_t encoder_count;
+    atomic_size_t queued, queued_tokens, pending;
+    atomic_uint_fast64_t heartbeat_ns;
+};
+
+static bool enter(atomic_size_t *counter, size_t amount, size_t most) {
+    size_t now = atomic_load(counter);
+    do {
+        if (amount > most || now > most - amount)
+            return false;
+    } while (!atomic_compare_exchange_weak(counter, &now, now + amount));
+    return true;
+}
+
+Status service_reserve(Service *service, size_t tokens, Error *err) {
+    const ServiceSettings *own = &service->settings;
+    if (!enter(&service->queued, 1, own->most_queued))
+        return FAIL(err, ERR_BUSY, "the queue is full: %zu requests wait, which is the limit", own->most_queued);
+    if (!enter(&service->queued_tokens, tokens, own->most_queued_tokens)) {
+        atomic_fetch_sub(&service->queued, 1);
+        return FAIL(err, ERR_BUSY, "the queue is full: %zu tokens wait and this request may have %zu, the limit is %zu",
+                    atomic_load(&service->queued_tokens), tokens, own->most_queued_tokens);
+    }
+    return OK;
+}
+
+void service_unreserve(Service *service, size_t tokens) {
+    atomic_fetch_sub(&service->queued, 1);
+    atomic_fetch_sub(&service->queued_tokens, tokens);
+}
+
+static void job_drop(Job *job) {
+    pthread_mutex_lock(&job->lock);
+    bool last = --job->owners == 0;
+    pthread_mutex_unlock(&job->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&job->lock);
+    arena_done(&job->arena);
+    memory_free(job);
+}
+
+void job_release(Job *job) {
+    if (job)
+        job_drop(job);
+}
+
+static Status words_copy(Arena *arena, BadWords *words, Error *err) {
+    if (!words->count)
+        return OK;
+    const int32_t **sequences = arena_array(arena, words->count, sizeof *sequences, err);
+    TRY_NEW(sequences);
+    size_t *lengths = arena_array(arena, words->count, sizeof *lengths, err);
+    TRY_NEW(lengths);
+    for (size_t i = 0; i < words->count; i++) {
+        int32_t *ids = arena_array(arena, words->lengths[i], sizeof *ids, err);
+        TRY_NEW(ids);
+        memcpy(ids, words->sequences[i], words->lengths[i] * sizeof *ids);
+        lengths[i] = words->lengths[i];
+        sequences[i] = ids;
+    }
+    *words = (BadWords){sequences, lengths, words->count};
+    return OK;
+}
+
+// Everything an answer will need is taken here, so that a job that began never fails for want of memory.
+static Status job_fill(Job *job, const JobSpec *spec, Error *err) {
+    Arena *arena = &job->arena;
+    size_t most_new = (size_t)generation_max_length(&spec->options) - 1;
+    size_t sequences = (size_t)spec->options.num_return_sequences;
+    job->spec = *spec;
+    int32_t *ids = arena_array(arena, spec->count, sizeof *ids, err);
+    TRY_NEW(ids);
+    memcpy(ids, spec->ids, spec->count * sizeof *ids);
+    job->spec.ids = ids;
+    TRY(words_copy(arena, &job->spec.options.bad_words, err));
+    TRY_NEW(job->tokens = arena_array(arena, most_new * sequences, sizeof *job->tokens, err));
+    TRY_NEW(job->sequences = arena_array(arena, sequences, sizeof *job->sequences, err));
+    return OK;
+}
+
+static Request job_request(Job *job) {
+    const JobSpec *spec = &job->spec;
+    return (Request){.ids = spec->ids,
+                     .count = spec->count,
+                     .options = spec->options,
+                     .user = job,
+                     .priority = spec->priority,
+                     .tenant = spec->tenant,
+                     .salt = spec->salt,
+                     .deadline_ns = spec->deadline_ns};
+}
+
+static Status job_make(Service *service, const JobSpec *spec, Job **ret_job, Error *err) {
+    Request request = {.ids = spec->ids, .count = spec->count, .options = spec->options};
+    const ModelInfo *info = service->runtime->info;
+    TRY(request_check(&request, info->most_positions, info->vocabulary, err));
+    Job *job = memory_new(1, sizeof *job, err);
+    TRY_NEW(job);
+    *job = (Job){.service = service, .owners = 2};
+    pthread_mutex_init(&job->lock, NULL);
+    arena_init(&job->arena, 0);
+    Status status = job_fill(job, spec, err);
+    if (status != OK) {
+        job->owners = 1;
+        job_drop(job);
+        return status;
+    }
+    *ret_job = job;
+    return OK;
+}
+
+Status service_submit(Service *service, const JobSpec *spec, Job **ret_job, Error *err) {
+    Job *job = NULL;
+    Status status = job_make(service, spec, &job, err);
+    if (spec->reserved_tokens)
+        service_unreserve(service, spec->reserved_tokens);
+    TRY(status);
+    size_t tokens = spec->count + (size_t)generation_max_length(&spec->options) - 1;
+    status = service_reserve(service, tokens, err);
+    if (status != OK) {
+        job->owners = 1;
+        job_drop(job);
+        return status;
+    }
+    job->queued_tokens = tokens;
+    atomic_fetch_add(&service->pending, 1);
+    *ret_job = job; // before anybody hears of it
+    pthread_mutex_lock(&service->lock);
+    if (service->last)
+        service->last->next = job;
+    else
+        service->first = job;
+    service->last = job;
+    pthread_cond_signal(&service->wakes);
+    pthread_mutex_unlock(&service->lock);
+    return OK;
+}
+
+void job_cancel(Job *job) {
+    Service *service = job->service;
+    pthread_mutex_lock(&job->lock);
+    bool begun = !job->cancelled && job->state <= JOB_RUNNING;
+    job->cancelled = true;
+    job->owners += begun;
+    pthread_mutex_unlock(&job->lock);
+    if (!begun)
+        return;
+    pthread_mutex_lock(&service->lock);
+    job->next_cancelled = service->cancelled;
+    service->cancelled = job;
+    pthread_cond_signal(&service->wakes);
+    pthread_mutex_unlock(&service->lock);
+}
+
+void job_view(Job *job, JobView *ret) {
+    pthread_mutex_lock(&job->lock);
+    *ret = (JobView){.state = job->state, .token_count = job->token_count, .times = job->times};
+    if (job->state == JOB_FAILED)
+        ret->error = job->error;
+    pthread_mutex_unlock(&job->lock);
+}
+
+size_t job_tokens(Job *job, size_t from, size_t most, int32_t *ret_ids) {
+    pthread_mutex_lock(&job->lock);
+    size_t count = from < job->token_count ? job->token_count - from : 0;
+    count = count < most ? count : most;
+    memcpy(ret_ids, job->tokens + from, count * sizeof *ret_ids);
+    pthread_mutex_unlock(&job->lock);
+    return count;
+}
+
+const Sequence *job_sequences(const Job *job, size_t *ret_count) {
+    *ret_count = job->sequence_count;
+    return job->sequences;
+}
+
+// It waits no longer.
+static void job_unqueue(Job *job) {
+    if (job->queued_tokens)
+        service_unreserve(job->service, job->queued_tokens);
+    job->queued_tokens = 0;
+}
+
+static void job_end(Job *job, JobState state, const Error *error) {
+    Service *service = job->service;
+    pthread_mutex_lock(&job->lock);
+    job->state = state;
+    if (error)
+        job->error = *error;
+    job_unqueue(job);
+    pthread_mutex_unlock(&job->lock);
+    atomic_fetch_sub(&service->pending, 1);
+    job->spec.changed(job->spec.context);
+    job_drop(job);
+}
+
+static void on_joined(void *context, void *user) {
+    (void)context;
+    Job *job = user;
+    pthread_mutex_lock(&job->lock);
+    job->state = JOB_RUNNING;
+    job->times.joined_ns = clock_ns();
+    job_unqueue(job);
+    pthread_mutex_unlock(&job->lock);
+}
+
+static void on_tokens(void *context, void *user, const int32_t *ids, size_t count) {
+    Service *service = context;
+    Job *job = user;
+    uint64_t now = clock_ns();
+    pthread_mutex_lock(&job->lock);
+    size_t before = job->token_count;
+    memcpy(job->tokens + before, ids + before, (count - before) * sizeof *ids);
+    job->token_count = count;
+    if (!job->times.first_token_ns)
+        job->times.first_token_ns = now;
+    pthread_mutex_unlock(&job->lock);
+    tally_tokens(service->metrics, &job->told_ns, now, job->times.submitted_ns, count - before);
+    if (job->spec.streams)
+        job->spec.changed(job->spec.context);
+}
+
+static void on_answer(void *context, const Answer *answer) {
+    Service *service = context;
+    Job *job = answer->user;
+    tally_answer(service->metrics, answer, job->spec.count, job->told_ns != 0);
+    pthread_mutex_lock(&job->lock);
+    job->times = answer->times;
+    int32_t *ids = job->tokens;
+    for (size_t i = 0; i < answer->sequence_count; i++) {
+        job->sequences[i] = answer->sequences[i];
+        job->sequences[i].ids = ids;
+        memcpy(ids, answer->sequences[i].ids, answer->sequences[i].count * sizeof *ids);
+        ids += answer->sequences[i].count;
+    }
+    job->sequence_count = answer->sequence_count;
+    pthread_mutex_unlock(&job->lock);
+    job_end(job, answer->error ? JOB_FAILED : JOB_DONE, answer->error);
+}
+
+// What came in since the last time goes to the engine; what it refuses ends here.
+static void take_in(Service *service, Job *first) {
+    for (Job *job = first, *next; job; job = next) {
+        next = job->next;
+        Error error;
+        Request request = job_request(job);
+        job->times.submitted_ns = clock_ns();
+        Status status = job->cancelled ? FAIL(&error, ERR_INTERRUPTED, "cancelled while it waited")
+                                       : engine_submit(service->runtime->engine, &request, &error);
+        if (status == OK)
+            continue;
+        Answer refused = {.user = job, .error = &error, .times = job->times};
+        refused.times.ended_ns = clock_ns();
+        on_answer(service, &refused);
+    }
+}
+
+static void cancel(Service *service, Job *cancelled) {
+    for (Job *job = cancelled, *next; job; job = next) {
+        next = job->next_cancelled;
+        engine_cancel(service->runtime->engine, job);
+        job_drop(job);
+    }
+}
+
+static void publish(Service *service, EngineLoad *before) {
+    uint64_t now = clock_ns();
+    const Engine *engine = service->runtime->engine;
+    EngineLoad load = engine_load(engine);
+    tally_load(service->metrics, before, &load);
+    metrics_set(service->metrics, METRIC_REQUESTS_QUEUED, 0, (double)atomic_load(&service->queued));
+    metrics_set(service->metrics, METRIC_TOKENS_QUEUED, 0, (double)atomic_load(&service->queued_tokens));
+    *before = load;
+    pthread_mutex_lock(&service->lock);
+    service->load = load;
+    service->wait_ns = engine_wait_ns(engine);
+    if (now - service->profiled_ns > PROFILE_EVERY_NS) {
+        service->profile_count = profile_collect(engine_session(service->runtime->engine), service->profile);
+        service->profiled_ns = now;
+    }
+    pthread_mutex_unlock(&service->lock);
+}
+
+static void sleep_until_wanted(Service *service) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += IDLE_BEAT_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    pthread_cond_timedwait(&service->wakes, &service->lock, &until);
+}
+
+// The engine's thread: what came in, what is not wanted any more, one step, again.
+static void *serve(void *context) {
+    Service *service = context;
+    Engine *engine = service->runtime->engine;
+    EngineLoad before = {0};
+    bool busy = false;
+    for (;;) {
+        pthread_mutex_lock(&service->lock);
+        if (!busy && !service->first && !service->cancelled && !service->stops)
+            sleep_until_wanted(service);
+        Job *first = service->first, *cancelled = service->cancelled;
+        service->first = service->last = service->cancelled = NULL;
+        bool stops = service->stops;
+        engine_set_most_running(engine, service->most_running);
+        pthread_mutex_unlock(&service->lock);
+        atomic_store(&service->heartbeat_ns, clock_ns());
+        take_in(service, first);
+        cancel(service, cancelled);
+        if (stops)
+            break;
+        busy = engine_step(engine, on_answer, service);
+        publish(service, &before);
+    }
+    engine_cancel_all(engine);
+    while (engine_step(engine, on_answer, service)) {
+    }
+    return NULL;
+}
+
+static EngineSettings engine_settings(const ServiceSettings *own, const RuntimeSettings *runtime) {
+    return (EngineSettings){
+        .most_requests = own->most_queued + own->most_running,
+        .most_running = own->most_running,
+        .most_rows = ROWS_A_REQUEST * own->most_running < LEAST_ROWS ? LEAST_ROWS : ROWS_A_REQUEST * own->most_running,
+        .most_source_tokens = own->most_source_tokens,
+        .slices_encoder = true,
+        .queue_delay_ns = own->queue_delay_ns,
+        .step_target_ns = own->step_target_ns,
+        .cached_sources = own->cached_sources,
+        .kv_kind = runtime->kv_kind,
+        .engine_cache = runtime->engine_cache,
+        .lm_head_screen = runtime->lm_head_screen,
+        .screen_greedy_only = runtime->screen_greedy_only,
+        .lookup_decoding = runtime->lookup_decoding,
+        .skips_scores = true,
+    };
+}
+
+// Makes the engine; where model and K/V together would pass the memory limit, once more with less K/V.
+static Status start_engine(Service *service, Error *err) {
+    Runtime *runtime = service->runtime;
+    const ServiceSettings *own = &service->settings;
+    EngineSettings settings = engine_settings(own, &runtime->settings);
+    TRY(runtime_start(runtime, &settings, err));
+    if (!own->memory_limit_bytes)
+        return OK;
+    SessionMemory memory = session_memory(engine_session(runtime->engine));
+    size_t fixed = own->memory_base_bytes + memory.packed_bytes + memory.activation_bytes;
+    if (fixed + memory.kv_bytes <= own->memory_limit_bytes)
+        return OK;
+    engine_free(runtime->engine);
+    runtime->engine = NULL;
+    settings.kv_bytes = fixed < own->memory_limit_bytes ? own->memory_limit_bytes - fixed : 1;
+    TRY(runtime_start(runtime, &settings, err));
+    memory = session_memory(engine_session(runtime->engine));
+    if (fixed + memory.kv_bytes > own->memory_limit_bytes)
+        return FAIL(
+            err, ERR_LIMIT,
+            "the memory limit is %zu MB, but serving '%s' takes at least %zu MB: weights %zu, activations %zu, K/V "
+            "%zu, connections and the rest %zu; raise --memory-limit or lower --max-batch-size",
+            own->memory_limit_bytes >> 20, runtime->info->path, (fixed + memory.kv_bytes) >> 20,
+            memory.packed_bytes >> 20, memory.activation_bytes >> 20, memory.kv_bytes >> 20,
+            own->memory_base_bytes >> 20);
+    return OK;
+}
+
+static void ignore_answer(void *context, const Answer *answer) {
+    Error *failed = context;
+    if (answer->error)
+        *failed = *answer->error;
+}
+
+// One request of a few tokens, so that the first client does not wait for pages and threads. A model whose own settings
+// allow no such request is none the worse for it.
+static Status warm_up(Service *service, Error *err) {
+    Engine *engine = service->runtime->engine;
+    int32_t ids[16];
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        ids[i] = (int32_t)(i % service->runtime->info->vocabulary);
+    Request request = {.ids = ids, .count = 4, .options = *model_generation(service->runtime->model)};
+    request.options.max_new_tokens = 4;
+    request.options.min_new_tokens = -1;
+    request.options.min_length = 0;
+    Error refused, failed = {.status = OK};
+    if (engine_submit(engine, &request, &refused) != OK)
+        return OK;
+    while (engine_step(engine, ignore_answer, &failed)) {
+    }
+    return failed.status == OK ? OK : (*err = failed, failed.status);
+}
+
+static Status fill(Service *service, const char *path, Error *err) {
+    const RuntimeSettings *asked = &service->settings.runtime;
+    TRY(runtime_open(path, asked->level, asked->threads, true, &service->runtime, err));
+    Runtime *runtime = service->runtime;
+    runtime->settings = runtime_follow(asked, &runtime->info->advice);
+    TRY(start_engine(service, err));
+    TRY(warm_up(service, err));
+    engine_watch(runtime->engine, (EngineWatcher){on_joined, on_tokens, service});
+    session_set_timing(engine_session(runtime->engine), true);
+    atomic_store(&service->heartbeat_ns, clock_ns());
+    if (pthread_create(&service->thread, NULL, serve, service) != 0)
+        return FAIL(err, ERR_MEMORY, "no thread for the engine: %s", strerror(errno));
+    service->started = true;
+    return OK;
+}
+
+static void settle(ServiceSettings *settings) {
+    if (!settings->most_running)
+        settings->most_running = USUAL_RUNNING;
+    if (!settings->most_queued)
+        settings->most_queued = USUAL_QUEUED;
+    if (!settings->most_queued_tokens)
+        settings->most_queued_tokens = SIZE_MAX;
+}
+
+Status service_new(const char *path, const ServiceSettings *settings, Metrics *metrics, Service **ret_service,
+                   Error *err) {
+    Service *service = memory_new(1, sizeof *service, err);
+    TRY_NEW(service);
+    *service = (Service){.metrics = metrics, .settings = *settings};
+    settle(&service->settings);
+    service->most_running = service->settings.most_running;
+    pthread_mutex_init(&service->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&service->wakes, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    Status status = fill(service, path, err);
+    if (status != OK) {
+        service_free(service);
+        return status;
+    }
+    metrics_add(metrics, METRIC_LOADS, 0, 1);
+    *ret_service = service;
+    return OK;
+}
+
+void service_free(Service *service) {
+    if (!service)
+        return;
+    if (service->started) {
+        pthread_mutex_lock(&service->lock);
+        service->stops = true;
+        pthread_cond_signal(&service->wakes);
+        pthread_mutex_unlock(&service->lock);
+        pthread_join(service->thread, NULL);
+    }
+    for (size_t i = 0; i < service->encoder_count; i++)
+        encoder_free(service->encoders[i]);
+    runtime_free(service->runtime);
+    pthread_cond_destroy(&service->wakes);
+    pthread_mutex_destroy(&service->lock);
+    memory_free(service);
+}
+
+const ModelInfo *service_info(const Service *service) {
+    return service->runtime->info;
+}
+
+const Model *service_model(const Service *service) {
+    return service->runtime->model;
+}
+
+const ServiceSettings *service_settings(const Service *service) {
+    return &service->settings;
+}
+
+const RuntimeSettings *service_runtime_settings(const Service *service) {
+    return &service->runtime->settings;
+}
+
+SessionMemory service_memory(const Service *service) {
+    return session_memory(engine_session(service->runtime->engine));
+}
+
+Encoder *service_encoder_take(Service *service, Error *err) {
+    Encoder *encoder = NULL;
+    pthread_mutex_lock(&service->lock);
+    if (service->encoder_count)
+        encoder = service->encoders[--service->encoder_count];
+    pthread_mutex_unlock(&service->lock);
+    const Tokenizer *tokenizer = model_tokenizer(service->runtime->model);
+    if (encoder)
+        return encoder;
+    if (!tokenizer) {
+        error_set(err, ERR_UNSUPPORTED, __FILE__, __LINE__,
+                  "the model has no tokenizer files: give ids instead of text");
+        return NULL;
+    }
+    return encoder_new(tokenizer, &encoder, err) == OK ? encoder : NULL;
+}
+
+void service_encoder_give(Service *service, Encoder *encoder) {
+    pthread_mutex_lock(&service->lock);
+    bool kept = service->encoder_count < sizeof service->encoders / sizeof *service->encoders;
+    if (kept)
+        service->encoders[service->encoder_count++] = encoder;
+    pthread_mutex_unlock(&service->lock);
+    if (!kept)
+        encoder_free(encoder);
+}
+
+uint64_t service_heartbeat_ns(const Service *service) {
+    return atomic_load(&service->heartbeat_ns);
+}
+
+EngineLoad service_load(Service *service) {
+    pthread_mutex_lock(&service->lock);
+    EngineLoad load = service->load;
+    pthread_mutex_unlock(&service->lock);
+    return load;
+}
+
+uint64_t service_wait_ns(Service *service) {
+    pthread_mutex_lock(&service->lock);
+    uint64_t wait = service->wait_ns;
+    pthread_mutex_unlock(&service->lock);
+    return wait;
+}
+
+size_t service_pending(const Service *service) {
+    return atomic_load(&service->pending);
+}
+
+void service_set_most_running(Service *service, size_t most) {
+    pthread_mutex_lock(&service->lock);
+    service->most_running = most;
+    pthread_mutex_unlock(&service->lock);
+}
+
+size_t service_profile(Service *service, ProfileRow ret_rows[PROFILE_MOST_ROWS]) {
+    pthread_mutex_lock(&service->lock);
+    size_t count = service->profile_count;
+    memcpy(ret_rows, service->profile, count * sizeof *ret_rows);
+    pthread_mutex_unlock(&service->lock);
+    return count;
+}
