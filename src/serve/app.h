@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// App: what the parts of the server share: the models, who is connected, and the request in hand. Inside the room only.
+#pragma once
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "serve/api.h"
+#include "serve/dashboard.h"
+#include "serve/keys.h"
+#include "serve/server.h"
+
+// A model as it was loaded once. A reload makes another; this one goes with its last request.
+typedef struct Instance {
+    Service *service;
+    Buffer card; // of the dashboard
+    atomic_int owners;
+} Instance;
+
+// A model being served, whatever is loaded of it.
+typedef struct Slot {
+    char name[256];
+    const char *path;
+    Metrics *metrics;
+    ServeHistory *history;
+    pthread_mutex_t lock; // of `instance`
+    Instance *instance;
+    int64_t created; // seconds since 1970
+} Slot;
+
+typedef struct Visit Visit;
+
+struct Server {
+    ServerSettings settings;
+    Slot *slots;
+    size_t slot_count;
+    Metrics *metrics;
+    Log *log;
+    Keys *keys; // NULL: none
+    HttpServer *http;
+    atomic_bool draining;
+    pthread_mutex_t lock; // of the visits
+    Visit *visits;        // those that generate
+    atomic_size_t generating;
+    uint64_t salt; // of ids, drawn at the start
+    atomic_uint_fast64_t visit_count;
+    Arena arena;
+};
+
+enum { REQUEST_ID_BYTES = 129 };
+
+// One exchange from its begin to its end.
+struct Visit {
+    Server *server;
+    Exchange *exchange;
+    const ApiRoute *route; // NULL: an asset of the dashboard, or nothing that is served
+    char name[256];        // {model} or {id} of the path
+    char request_id[REQUEST_ID_BYTES];
+    Key *key;         // NULL: none was needed
+    bool key_counted; // key_begin
+    MetricRoute kind;
+    int status;  // that was answered
+    Arena arena; // of the request
+    Slot *slot;
+    Instance *instance;
+    struct Completion *completion; // where it generates
+    Visit *next, *before;          // among the server's
+};
+
+// The instance that is served now; to be given back.
+Instance *slot_take(Slot *slot);
+void instance_drop(Instance *instance);
+MUST_CHECK Status instance_new(const Server *server, const Slot *slot, Instance **ret_instance, Error *err);
+
+// The slot of a name; NULL or "": the only one, or the first.
+Slot *server_slot(Server *server, const char *name);
+bool server_is_live(Server *server);  // every engine was seen within 10 s
+bool server_is_ready(Server *server); // and it takes requests
+int64_t seconds_now(void);
+
+// Answers in JSON; with an error in the shape of the visit's route. `retry_s`: 0, or for Retry-After.
+void visit_answer(Visit *visit, int status, Buffer *body);
+void visit_error(Visit *visit, int status, const char *param, unsigned retry_s, const Error *error);
+// The same for a failure of the service: 503 with Retry-After, 504, 4xx.
+void visit_refuse(Visit *visit, const Error *error, const char *param);
+void visit_log(const Visit *visit, const LogRequest *figures);
+
+// Routes that generate (complete.c), those that only tell (tell.c), and the dashboard's own (tell.c); false: not one.
+void complete_begin(Visit *visit);
+void complete_request(Visit *visit);
+void complete_resume(Visit *visit);
+void complete_left(Visit *visit);
+void complete_done(Visit *visit);
+// Cancels the visit with this id that `key` has begun; false: there is none.
+bool complete_cancel(Server *server, const char *request_id, const Key *key);
+void tell(Visit *visit);
+bool tell_dashboard(Visit *visit);
+
+// The handler of the transport.
+HttpHandler app_handler(Server *server);
