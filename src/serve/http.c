@@ -173,10 +173,32 @@ static enum MHD_Result request_body(Exchange *exchange, const char *data, size_t
     return exchange->body.failed == OK ? MHD_YES : break_off(exchange, 503, "this server is short of memory");
 }
 
+typedef struct Trailers {
+    const GuardHead *head;
+    size_t count;
+} Trailers;
+
+// Counts trailers. Where the line end behind the last chunk comes in two parts, the library takes the last header for
+// one.
+static enum MHD_Result trailer_count(void *context, enum MHD_ValueKind kind, const char *name, const char *value) {
+    (void)kind, (void)value;
+    Trailers *trailers = context;
+    const GuardHead *head = trailers->head;
+    trailers->count += name < head->method || name >= head->method + head->bytes;
+    return MHD_YES;
+}
+
+static bool has_trailers(const Exchange *exchange) {
+    Trailers trailers = {.head = &exchange->head};
+    if (exchange->shape.chunked)
+        MHD_get_connection_values(exchange->connection, MHD_FOOTER_KIND, trailer_count, &trailers);
+    return trailers.count > 0;
+}
+
 static enum MHD_Result request_ask(Exchange *exchange) {
     HttpServer *http = exchange->http;
     exchange->stage = EXCHANGE_ASKED;
-    if (exchange->shape.chunked && MHD_get_connection_values(exchange->connection, MHD_FOOTER_KIND, NULL, NULL) > 0)
+    if (has_trailers(exchange))
         return refuse(exchange, (GuardVerdict){400, true, "this server takes no trailers behind chunks"});
     if (!exchange->response && !exchange->failed) { // `begin` may have answered
         if (!conn_enter(exchange->conn, CONN_WORK))

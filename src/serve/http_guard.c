@@ -217,7 +217,7 @@ GuardVerdict guard_head(const GuardHead *head, const HttpLimits *limits, GuardBo
         return REFUSE(431, "the request has more headers than this server takes");
     bool old = !strcmp(head->version, "HTTP/1.0");
     if (!old && strcmp(head->version, "HTTP/1.1") != 0)
-        return AMBIGUOUS(505, "this server speaks HTTP/1.1 and HTTP/1.0");
+        return AMBIGUOUS(505, "this server speaks versions 1.1 and 1.0 of HTTP");
     GuardVerdict verdict = guard_method(head->method);
     if (!verdict.status)
         verdict = guard_target(head->target, head->target_bytes);

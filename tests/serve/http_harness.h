@@ -44,7 +44,7 @@ struct Harness {
     _Atomic size_t begun, asked, resumed, left, done, streamed;
 };
 
-static StreamState harness_read(void *context, Buffer *out) {
+static inline StreamState harness_read(void *context, Buffer *out) {
     Seen *seen = context;
     pthread_mutex_lock(&seen->harness->lock);
     StreamState state = STREAM_WAIT;
@@ -58,7 +58,7 @@ static StreamState harness_read(void *context, Buffer *out) {
     return state;
 }
 
-static void harness_begin(void *context, Exchange *exchange) {
+static inline void harness_begin(void *context, Exchange *exchange) {
     Harness *harness = context;
     atomic_fetch_add(&harness->begun, 1);
     pthread_mutex_lock(&harness->lock);
@@ -76,7 +76,7 @@ static void harness_begin(void *context, Exchange *exchange) {
     }
 }
 
-static void harness_request(void *context, Exchange *exchange) {
+static inline void harness_request(void *context, Exchange *exchange) {
     Harness *harness = context;
     const char *path = exchange_path(exchange);
     Seen *seen = exchange_user(exchange);
@@ -104,7 +104,7 @@ static void harness_request(void *context, Exchange *exchange) {
     }
 }
 
-static void harness_resume(void *context, Exchange *exchange) {
+static inline void harness_resume(void *context, Exchange *exchange) {
     Harness *harness = context;
     Seen *seen = exchange_user(exchange);
     atomic_fetch_add(&harness->resumed, 1);
@@ -121,7 +121,7 @@ static void harness_resume(void *context, Exchange *exchange) {
     exchange_answer(exchange, 200, "text/plain", &body);
 }
 
-static void harness_left(void *context, Exchange *exchange) {
+static inline void harness_left(void *context, Exchange *exchange) {
     Harness *harness = context;
     Seen *seen = exchange_user(exchange);
     ck_assert(exchange_has_left(exchange));
@@ -132,7 +132,7 @@ static void harness_left(void *context, Exchange *exchange) {
     pthread_mutex_unlock(&harness->lock);
 }
 
-static void harness_done(void *context, Exchange *exchange) {
+static inline void harness_done(void *context, Exchange *exchange) {
     Harness *harness = context;
     Seen *seen = exchange_user(exchange);
     pthread_mutex_lock(&harness->lock);
@@ -143,7 +143,7 @@ static void harness_done(void *context, Exchange *exchange) {
 }
 
 // Lets every exchange go on: one more piece of streams, or the end of all.
-static void harness_push(Harness *harness, bool ends) {
+static inline void harness_push(Harness *harness, bool ends) {
     pthread_mutex_lock(&harness->lock);
     for (size_t i = 0; i < HARNESS_MOST; i++)
         if (harness->seen[i].exchange) {
@@ -154,7 +154,7 @@ static void harness_push(Harness *harness, bool ends) {
     pthread_mutex_unlock(&harness->lock);
 }
 
-static Status harness_start(Harness *harness, const HttpSettings *settings, Error *err) {
+static inline Status harness_start(Harness *harness, const HttpSettings *settings, Error *err) {
     HttpHandler handler = {.context = harness,
                            .begin = harness_begin,
                            .request = harness_request,
@@ -166,7 +166,7 @@ static Status harness_start(Harness *harness, const HttpSettings *settings, Erro
 }
 
 // On one loopback port, with these limits.
-static Harness *harness_new(HttpLimits limits) {
+static inline Harness *harness_new(HttpLimits limits) {
     static Harness harness;
     static const HttpListener loopback = {.host = "127.0.0.1"};
     HttpSettings settings = {
@@ -177,20 +177,20 @@ static Harness *harness_new(HttpLimits limits) {
     return &harness;
 }
 
-static void harness_free(Harness *harness) {
+static inline void harness_free(Harness *harness) {
     http_free(harness->http);
     ck_assert_uint_eq(harness->begun, harness->done);
 }
 
 // Waits until the figure is at least `least`.
-static bool reaches(_Atomic size_t *figure, size_t least) {
+static inline bool reaches(_Atomic size_t *figure, size_t least) {
     for (uint64_t start = clock_ns(); clock_ns() - start < (uint64_t)PATIENCE_MS * 1000000; usleep(1000))
         if (atomic_load(figure) >= least)
             return true;
     return false;
 }
 
-static int client_connect(int port) {
+static inline int client_connect(int port) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -198,11 +198,11 @@ static int client_connect(int port) {
     return fd;
 }
 
-static int harness_connect(const Harness *harness) {
+static inline int harness_connect(const Harness *harness) {
     return client_connect(http_port(harness->http, 0));
 }
 
-static bool client_send(int fd, const char *data, size_t bytes) {
+static inline bool client_send(int fd, const char *data, size_t bytes) {
     for (size_t at = 0; at < bytes;) {
         ssize_t sent = send(fd, data + at, bytes - at, MSG_NOSIGNAL);
         if (sent <= 0)
@@ -212,12 +212,12 @@ static bool client_send(int fd, const char *data, size_t bytes) {
     return true;
 }
 
-static void client_say(int fd, const char *text) {
+static inline void client_say(int fd, const char *text) {
     client_send(fd, text, strlen(text));
 }
 
 // Reads what comes within `quiet_ms` of what came before; true when the server has ended the connection.
-static bool client_read(int fd, Buffer *into, int quiet_ms) {
+static inline bool client_read(int fd, Buffer *into, int quiet_ms) {
     char block[65536];
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     for (;;) {
@@ -232,7 +232,7 @@ static bool client_read(int fd, Buffer *into, int quiet_ms) {
 }
 
 // Reads until `text` has come; false when it does not.
-static bool client_expect(int fd, Buffer *into, const char *text) {
+static inline bool client_expect(int fd, Buffer *into, const char *text) {
     struct pollfd ready = {.fd = fd, .events = POLLIN};
     for (;;) {
         if (into->data && strstr(into->data, text))
@@ -248,6 +248,6 @@ static bool client_expect(int fd, Buffer *into, const char *text) {
 }
 
 // Reads to the end of the connection.
-static bool client_expect_end(int fd, Buffer *into) {
+static inline bool client_expect_end(int fd, Buffer *into) {
     return client_read(fd, into, PATIENCE_MS);
 }
