@@ -95,7 +95,7 @@ int api_status(Status status);
 typedef enum ApiFinish { API_STOP, API_LENGTH, API_CANCELLED, API_STOP_TEXT } ApiFinish;
 
 typedef struct ApiSequence {
-    const char *text;
+    const char *text; // NULL: the model has no tokenizer, and the answer has the ids
     size_t bytes;
     const int32_t *ids;
     size_t count;

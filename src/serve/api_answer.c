@@ -79,6 +79,14 @@ static void add_each(const ApiCall *call, const ApiResult *results, AddSequence 
     }
 }
 
+// Of models without a tokenizer, whose answers have no text.
+static void add_ids(const ApiSequence *sequence, Buffer *out) {
+    buffer_add_text(out, ",\"token_ids\":[");
+    for (size_t i = 0; i < sequence->count; i++)
+        buffer_format(out, i ? ",%d" : "%d", sequence->ids[i]);
+    buffer_add_char(out, ']');
+}
+
 static void add_choice(const ApiCall *call, const ApiResult *result, const ApiSequence *sequence, size_t index,
                        Buffer *out) {
     (void)result;
@@ -91,6 +99,8 @@ static void add_choice(const ApiCall *call, const ApiResult *result, const ApiSe
         buffer_add_text(out, "\"text\":");
         writing_text(sequence, out);
     }
+    if (!sequence->text)
+        add_ids(sequence, out);
     buffer_add_text(out, ",\"logprobs\":null,");
     add_finish(call, sequence, out);
     buffer_add_char(out, '}');
