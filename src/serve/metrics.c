@@ -155,6 +155,16 @@ const char *metrics_model(const Metrics *metrics) {
     return metrics->model;
 }
 
+size_t metric_labels(MetricId id) {
+    return rows[id].label_count;
+}
+
+const char *metric_label(MetricId id, size_t label) {
+    assert(label < rows[id].label_count);
+    const LabelSet *labels = rows[id].labels;
+    return labels->name && !labels->inner ? labels->values[label] : "";
+}
+
 // The first slot of a series.
 static size_t slot_of(const Metrics *metrics, MetricId id, size_t label) {
     const Row *row = &rows[id];

@@ -84,6 +84,10 @@ double metrics_value(const Metrics *metrics, MetricId id, size_t label); // of a
 double metrics_sum(const Metrics *metrics, MetricId id, size_t label);   // of a histogram
 double metrics_total(const Metrics *metrics, MetricId id);               // metrics_value over all labels
 
+// How many labels a metric has (1 for one without), and the value of one ("" for one without, or with two).
+size_t metric_labels(MetricId id);
+const char *metric_label(MetricId id, size_t label);
+
 // What a Metrics held at one moment.
 typedef struct MetricsMark MetricsMark;
 MUST_CHECK Status metrics_mark_new(MetricsMark **ret_mark, Error *err); // of a Metrics that has counted nothing

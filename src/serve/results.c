@@ -71,7 +71,7 @@ static Status sequence_make(const Making *making, size_t index, ApiSequence *ret
 }
 
 Status result_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, const ApiCall *call,
-                   const Source *source, const PartAnswer *answers, ApiResult *ret, Error *err) {
+                   const ApiSource *source, const PartAnswer *answers, ApiResult *ret, Error *err) {
     Making making = {
         .arena = arena, .encoder = encoder, .call = call, .answers = answers, .part_count = source->part_count};
     making.options = (DecodeOptions){.skip_special = true, .clean_up = encoder && tokenizer_cleans_up(tokenizer)};

@@ -14,4 +14,4 @@ typedef struct PartAnswer {
 // The result of one source, in the arena: texts decoded, cut before the call's stops, those of several parts joined by
 // newlines. `answers`: as many as the source has parts. `encoder` NULL: no tokenizer, ids alone. Timings are zero.
 MUST_CHECK Status result_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, const ApiCall *call,
-                              const Source *source, const PartAnswer *answers, ApiResult *ret, Error *err);
+                              const ApiSource *source, const PartAnswer *answers, ApiResult *ret, Error *err);

@@ -123,7 +123,7 @@ static Status part_keep(Arena *arena, const int32_t *ids, size_t count, SourcePa
     return OK;
 }
 
-static Status cut_text(const Cutter *cutter, Source *source, Error *err) {
+static Status cut_text(const Cutter *cutter, ApiSource *source, Error *err) {
     TRY_NEW(source->parts = arena_array(cutter->arena, CHUNKS_MOST, sizeof *source->parts, err));
     size_t from = 0;
     while (from < cutter->bytes) {
@@ -146,7 +146,7 @@ static Status cut_text(const Cutter *cutter, Source *source, Error *err) {
     return OK;
 }
 
-static Status one_part(Arena *arena, const int32_t *ids, size_t count, Source *source, Error *err) {
+static Status one_part(Arena *arena, const int32_t *ids, size_t count, ApiSource *source, Error *err) {
     if (!count)
         return FAIL(err, ERR_USAGE, "the source is empty: it has no tokens");
     TRY_NEW(source->parts = arena_array(arena, 1, sizeof *source->parts, err));
@@ -162,7 +162,7 @@ static Status too_long(size_t count, size_t limit, Error *err) {
                 limit);
 }
 
-static Status text_source(Cutter *cutter, ApiTruncation truncation, Source *source, Error *err) {
+static Status text_source(Cutter *cutter, ApiTruncation truncation, ApiSource *source, Error *err) {
     if (!cutter->encoder)
         return FAIL(err, ERR_UNSUPPORTED, "the model has no tokenizer: give token ids instead of text");
     bool cuts = truncation == API_TRUNCATE_END || truncation == API_TRUNCATE_START;
@@ -184,7 +184,7 @@ static Status text_source(Cutter *cutter, ApiTruncation truncation, Source *sour
 }
 
 // Ids are used as they are; to be cut in parts at the ends of sentences they have to become a text first.
-static Status ids_source(Cutter *cutter, ApiTruncation truncation, const ApiPrompt *prompt, Source *source,
+static Status ids_source(Cutter *cutter, ApiTruncation truncation, const ApiPrompt *prompt, ApiSource *source,
                          Error *err) {
     size_t limit = cutter->limit, over = prompt->count > limit ? prompt->count - limit : 0;
     if (!over)
@@ -209,7 +209,7 @@ static Status ids_source(Cutter *cutter, ApiTruncation truncation, const ApiProm
 }
 
 Status source_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, const ApiCall *call,
-                   const ApiPrompt *prompt, size_t positions, Source *ret, Error *err) {
+                   const ApiPrompt *prompt, size_t positions, ApiSource *ret, Error *err) {
     size_t limit = call->most_source_tokens;
     Cutter cutter = {.arena = arena,
                      .tokenizer = tokenizer,
@@ -217,7 +217,7 @@ Status source_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, c
                      .text = prompt->text,
                      .bytes = prompt->bytes,
                      .limit = limit && limit < positions ? limit : positions};
-    Source source = {0};
+    ApiSource source = {0};
     if (prompt->text)
         TRY(text_source(&cutter, call->truncation, &source, err));
     else

@@ -13,15 +13,15 @@ typedef struct SourcePart {
     size_t count;
 } SourcePart;
 
-typedef struct Source {
+typedef struct ApiSource {
     SourcePart *parts; // one, or several with API_TRUNCATE_CHUNK
     size_t part_count;
     size_t tokens; // of all parts
     bool truncated;
-} Source;
+} ApiSource;
 
 // The source of a prompt for a model with so many positions; in the arena. `encoder` NULL: the model has no tokenizer.
 // ERR_LIMIT: longer than the positions where the call says error, or more than CHUNKS_MOST parts; ERR_USAGE: no tokens;
 // ERR_UNSUPPORTED: a text without a tokenizer.
 MUST_CHECK Status source_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, const ApiCall *call,
-                              const ApiPrompt *prompt, size_t positions, Source *ret, Error *err);
+                              const ApiPrompt *prompt, size_t positions, ApiSource *ret, Error *err);

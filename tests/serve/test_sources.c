@@ -28,14 +28,14 @@ static void fixture_done(Fixture *fixture) {
     arena_done(&fixture->arena);
 }
 
-static Status make(Fixture *fixture, const char *text, ApiTruncation truncation, size_t positions, Source *ret) {
+static Status make(Fixture *fixture, const char *text, ApiTruncation truncation, size_t positions, ApiSource *ret) {
     ApiCall call = {.truncation = truncation};
     ApiPrompt prompt = {.text = text, .bytes = strlen(text)};
     return source_make(&fixture->arena, fixture->tokenizer, fixture->encoder, &call, &prompt, positions, ret, &err);
 }
 
 // The parts' texts, joined by "|".
-static const char *parts_text(Fixture *fixture, const Source *source) {
+static const char *parts_text(Fixture *fixture, const ApiSource *source) {
     Buffer text = {0};
     for (size_t i = 0; i < source->part_count; i++) {
         buffer_add_text(&text, i ? "|" : "");
@@ -52,7 +52,7 @@ static const char dialogue[] = "anna: are you at the market?\nben: yes. the pric
 
 START_TEST(test_parts) {
     Fixture fixture = fixture_make();
-    Source source;
+    ApiSource source;
     CHECK_OK(make(&fixture, dialogue, API_TRUNCATE_CHUNK, 1000, &source));
     ck_assert_uint_eq(source.part_count, 1);
     ck_assert(!source.truncated);
@@ -86,7 +86,7 @@ START_TEST(test_nothing_is_lost) {
         for (uint32_t i = 0, count = 1 + random_below(&random, 60); i < count; i++)
             buffer_add_text(&text, words[random_below(&random, ARRAY_COUNT(words))]);
         buffer_add_text(&text, "end");
-        Source whole, parts;
+        ApiSource whole, parts;
         size_t limit = 8 + random_below(&random, 40);
         CHECK_OK(make(&fixture, text.data, API_TRUNCATE_CHUNK, 100000, &whole));
         CHECK_OK(make(&fixture, text.data, API_TRUNCATE_CHUNK, limit, &parts));
@@ -109,7 +109,7 @@ END_TEST
 
 START_TEST(test_truncation) {
     Fixture fixture = fixture_make();
-    Source source;
+    ApiSource source;
     CHECK_FAILS(make(&fixture, dialogue, API_TRUNCATE_ERROR, 30, &source), ERR_LIMIT, "the model has 30 positions");
     CHECK_OK(make(&fixture, "the price of rice is up again", API_TRUNCATE_END, 12, &source));
     ck_assert(source.truncated && source.part_count == 1 && source.tokens == 12);
@@ -141,7 +141,7 @@ END_TEST
 
 START_TEST(test_results) {
     Fixture fixture = fixture_make();
-    Source two;
+    ApiSource two;
     CHECK_OK(make(&fixture, "the price of rice.\nthe train leaves at 7.50 today.", API_TRUNCATE_CHUNK, 18, &two));
     ck_assert_uint_eq(two.part_count, 2);
     Sequence answers[2] = {{two.parts[0].ids, two.parts[0].count, -1, FINISH_STOP},
