@@ -135,7 +135,8 @@ static bool is_for_admins(const Visit *visit) {
 static void answer_unknown(Visit *visit, bool known_path) {
     Error error;
     error_set(&error, ERR_USAGE, __FILE__, __LINE__,
-              known_path ? "%s is not served at this path" : "%s: nothing is served at this path; GET /openapi.json tells what is",
+              known_path ? "%s is not served at this path"
+                         : "%s: nothing is served at this path; GET /openapi.json tells what is",
               exchange_method(visit->exchange));
     visit_error(visit, known_path ? 405 : 404, NULL, 0, &error);
 }
@@ -220,8 +221,10 @@ static void done(void *context, Exchange *exchange) {
         return;
     if (visit->kind == ROUTE_GENERATE)
         complete_done(visit);
-    else
+    else if (visit->kind != ROUTE_HEALTH && visit->kind != ROUTE_METRICS) // those come every second
         visit_log(visit, &(LogRequest){0});
+    if (visit->watches)
+        unwatch_beats(visit);
     if (visit->status)
         metrics_add(server->metrics, METRIC_HTTP_REQUESTS, metric_route_code(visit->kind, visit->status), 1);
     if (visit->key_counted)

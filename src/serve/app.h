@@ -42,7 +42,9 @@ struct Server {
     pthread_mutex_t lock; // of the visits
     Visit *visits;        // those that generate
     atomic_size_t generating;
-    uint64_t salt; // of ids, drawn at the start
+    Visit *watchers;            // of the dashboard's events
+    atomic_uint_fast64_t beats; // seconds that have passed
+    uint64_t salt;              // of ids, drawn at the start
     atomic_uint_fast64_t visit_count;
     Arena arena;
 };
@@ -65,6 +67,8 @@ struct Visit {
     Instance *instance;
     struct Completion *completion; // where it generates
     Visit *next, *before;          // among the server's
+    bool watches;                  // is one of the watchers
+    uint64_t beat;                 // the last one it told
 };
 
 // The instance that is served now; to be given back.
@@ -77,6 +81,11 @@ Slot *server_slot(Server *server, const char *name);
 bool server_is_live(Server *server);  // every engine was seen within 10 s
 bool server_is_ready(Server *server); // and it takes requests
 int64_t seconds_now(void);
+// Brings the figures of the process up to date: memory, connections, heartbeats.
+void server_count(Server *server);
+// A visit that is woken once a second from now on, until its end.
+void watch_beats(Visit *visit);
+void unwatch_beats(Visit *visit);
 
 // Answers in JSON; with an error in the shape of the visit's route. `retry_s`: 0, or for Retry-After.
 void visit_answer(Visit *visit, int status, Buffer *body);

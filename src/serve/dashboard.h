@@ -16,6 +16,7 @@
 #include "model/model.h"
 #include "serve/history.h"
 #include "serve/metrics.h"
+#include "serve/profile.h"
 
 // A file of the page. They are the same for everybody and hold nothing of the server: no API key is needed for them.
 typedef struct DashboardAsset {
@@ -32,13 +33,6 @@ typedef struct DashboardHeader {
     const char *name, *value;
 } DashboardHeader;
 extern const DashboardHeader dashboard_headers[]; // ends with {0}
-
-// Time spent in one kernel of one operator so far.
-typedef struct ProfileRow {
-    const char *op, *kernel;
-    double seconds;
-    uint64_t runs;
-} ProfileRow;
 
 // One option of the server as it is in effect.
 typedef struct DashboardSetting {

@@ -51,6 +51,10 @@ void detext_free(Detext *detext) {
     memory_free(detext);
 }
 
+void detext_lend(Detext *detext, Encoder *encoder) {
+    detext->encoder = encoder;
+}
+
 static size_t id_count(const Detext *detext) {
     return detext->ids.bytes / sizeof(int32_t);
 }

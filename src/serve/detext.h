@@ -16,9 +16,11 @@
 typedef struct Detext Detext;
 
 // Special tokens are left out, spaces cleaned up where the tokenizer asks for it: as runtime_decode. The encoder may be
-// used for other things in between; it and the tokenizer must outlive the detext.
+// used for other things in between, and another one of the tokenizer's lent for the calls that follow; the tokenizer
+// must outlive the detext.
 MUST_CHECK Status detext_new(const Tokenizer *tokenizer, Encoder *encoder, Detext **ret_detext, Error *err);
 void detext_free(Detext *detext);
+void detext_lend(Detext *detext, Encoder *encoder);
 
 MUST_CHECK Status detext_add(Detext *detext, int32_t id, Buffer *out, Error *err);
 MUST_CHECK Status detext_end(Detext *detext, Buffer *out, Error *err);

@@ -5,7 +5,8 @@
 //     # a comment
 //
 // SHA256 is that of the key in 64 hexadecimal digits (`printf %s KEY | sha256sum`), so that the file gives no key away.
-// `requests`: at once. `priority`: the most urgent class that the key's requests may name, and what they have by default.
+// `requests`: at once. `priority`: the most urgent class that the key's requests may name, and what they have by
+// default.
 #pragma once
 
 #include <stdbool.h>
@@ -25,8 +26,8 @@ void keys_free(Keys *keys);
 // failure all stays.
 MUST_CHECK Status keys_reload(Keys *keys, Error *err);
 
-// The key of "Authorization: Bearer KEY", or of X-Api-Key; NULL: none of them. Takes as long whoever it is. A key that is
-// found has to be given back.
+// The key of "Authorization: Bearer KEY", or of X-Api-Key; NULL: none of them. Takes as long whoever it is. A key that
+// is found has to be given back.
 Key *keys_find(Keys *keys, const char *authorization, const char *api_key);
 void key_release(Keys *keys, Key *key);
 

@@ -30,16 +30,16 @@ typedef struct ServerSettings {
     size_t model_count;
     ServiceSettings service; // of each
     HttpSettings http;
-    const char *keys;            // file (serve/keys.h); NULL: everybody may ask
-    const char *log;             // file; NULL: standard error
+    const char *keys; // file (serve/keys.h); NULL: everybody may ask
+    const char *log;  // file; NULL: standard error
     LogLevel log_level;
-    const char *history;         // SQLite file of the figures; NULL: they are not kept
-    const char *const *origins;  // of pages that browsers may ask from (CORS)
+    const char *history;        // SQLite file of the figures; NULL: they are not kept
+    const char *const *origins; // of pages that browsers may ask from (CORS)
     size_t origin_count;
-    uint64_t drain_ns;           // how long requests may go on once it is told to stop
-    uint64_t grace_ns;           // how long it goes on listening then, so that balancers notice
-    uint64_t request_ns;         // deadline of requests that name none; 0: none
-    bool admin_apart;            // metrics and dashboard are on admin listeners only
+    uint64_t drain_ns;   // how long requests may go on once it is told to stop
+    uint64_t grace_ns;   // how long it goes on listening then, so that balancers notice
+    uint64_t request_ns; // deadline of requests that name none; 0: none
+    bool admin_apart;    // metrics and dashboard are on admin listeners only
     const ServerOption *options;
     size_t option_count;
 } ServerSettings;

@@ -61,6 +61,7 @@ struct Service {
     Encoder *encoders[64];
     size_t encoder_count;
     atomic_size_t queued, queued_tokens, pending;
+    atomic_bool retired;
     atomic_uint_fast64_t heartbeat_ns;
 };
 
@@ -90,6 +91,10 @@ void service_unreserve(Service *service, size_t tokens) {
     atomic_fetch_sub(&service->queued_tokens, tokens);
 }
 
+bool service_is_full(const Service *service) {
+    return atomic_load(&service->queued) >= service->settings.most_queued;
+}
+
 static void job_drop(Job *job) {
     pthread_mutex_lock(&job->lock);
     bool last = --job->owners == 0;
@@ -102,8 +107,18 @@ static void job_drop(Job *job) {
 }
 
 void job_release(Job *job) {
-    if (job)
-        job_drop(job);
+    if (!job)
+        return;
+    pthread_mutex_lock(&job->lock);
+    job->spec.changed = NULL;
+    pthread_mutex_unlock(&job->lock);
+    job_drop(job);
+}
+
+// With the lock held: who has released the job is not told any more.
+static void tell(Job *job) {
+    if (job->spec.changed)
+        job->spec.changed(job->spec.context);
 }
 
 static Status words_copy(Arena *arena, BadWords *words, Error *err) {
@@ -250,9 +265,9 @@ static void job_end(Job *job, JobState state, const Error *error) {
     if (error)
         job->error = *error;
     job_unqueue(job);
+    tell(job);
     pthread_mutex_unlock(&job->lock);
     atomic_fetch_sub(&service->pending, 1);
-    job->spec.changed(job->spec.context);
     job_drop(job);
 }
 
@@ -276,10 +291,10 @@ static void on_tokens(void *context, void *user, const int32_t *ids, size_t coun
     job->token_count = count;
     if (!job->times.first_token_ns)
         job->times.first_token_ns = now;
+    if (job->spec.streams)
+        tell(job);
     pthread_mutex_unlock(&job->lock);
     tally_tokens(service->metrics, &job->told_ns, now, job->times.submitted_ns, count - before);
-    if (job->spec.streams)
-        job->spec.changed(job->spec.context);
 }
 
 static void on_answer(void *context, const Answer *answer) {
@@ -329,9 +344,12 @@ static void publish(Service *service, EngineLoad *before) {
     uint64_t now = clock_ns();
     const Engine *engine = service->runtime->engine;
     EngineLoad load = engine_load(engine);
-    tally_load(service->metrics, before, &load);
-    metrics_set(service->metrics, METRIC_REQUESTS_QUEUED, 0, (double)atomic_load(&service->queued));
-    metrics_set(service->metrics, METRIC_TOKENS_QUEUED, 0, (double)atomic_load(&service->queued_tokens));
+    bool retired = atomic_load(&service->retired);
+    tally_load(service->metrics, before, &load, retired);
+    if (!retired) {
+        metrics_set(service->metrics, METRIC_REQUESTS_QUEUED, 0, (double)atomic_load(&service->queued));
+        metrics_set(service->metrics, METRIC_TOKENS_QUEUED, 0, (double)atomic_load(&service->queued_tokens));
+    }
     *before = load;
     pthread_mutex_lock(&service->lock);
     service->load = load;
@@ -564,6 +582,10 @@ void service_encoder_give(Service *service, Encoder *encoder) {
     pthread_mutex_unlock(&service->lock);
     if (!kept)
         encoder_free(encoder);
+}
+
+void service_retire(Service *service) {
+    atomic_store(&service->retired, true);
 }
 
 uint64_t service_heartbeat_ns(const Service *service) {

@@ -42,7 +42,7 @@ typedef struct JobSpec {
     uint64_t deadline_ns;      // clock_ns; 0: none
     size_t reserved_tokens;    // of service_reserve; 0: nothing was reserved
     bool streams;              // `changed` is called for new tokens too, not for the end alone
-    // Called on the engine's thread, never before service_submit has returned the job. Must not block.
+    // Called on the engine's thread until job_release; it may not block, nor call any function of the job.
     void (*changed)(void *context);
     void *context;
 } JobSpec;
@@ -61,6 +61,9 @@ MUST_CHECK Status service_new(const char *path, const ServiceSettings *settings,
 void service_free(
     Service *service); // what is left is cancelled; no job may be released later than its service is freed
 
+// Another one takes its place: it ends what it has and leaves the gauges of the metrics alone.
+void service_retire(Service *service);
+
 const ModelInfo *service_info(const Service *service);
 const Model *service_model(const Service *service);
 const ServiceSettings *service_settings(const Service *service); // as it runs: defaults filled in
@@ -75,6 +78,7 @@ void service_encoder_give(Service *service, Encoder *encoder);
 // and does not become a job is given back by service_unreserve.
 MUST_CHECK Status service_reserve(Service *service, size_t tokens, Error *err);
 void service_unreserve(Service *service, size_t tokens);
+bool service_is_full(const Service *service); // no request would have room now
 
 // The caller owns one reference. Where it fails nothing is reserved any more. request_check's errors.
 MUST_CHECK Status service_submit(Service *service, const JobSpec *spec, Job **ret_job, Error *err);

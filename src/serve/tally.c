@@ -66,23 +66,33 @@ static void gauges(Metrics *metrics, const EngineLoad *load) {
     metrics_set(metrics, METRIC_KV_USAGE, 0, (double)(load->self_pages + load->cross_pages) / (double)load->pages);
 }
 
-void tally_load(Metrics *metrics, const EngineLoad *before, const EngineLoad *load) {
-    gauges(metrics, load);
+void tally_load(Metrics *metrics, const EngineLoad *before, const EngineLoad *load, bool retired) {
+    if (!retired)
+        gauges(metrics, load);
     size_t encoded = load->encode_tokens - before->encode_tokens, rows = load->decode_rows - before->decode_rows;
-    metrics_set(metrics, METRIC_ENCODE_STEPS, 0, (double)load->encode_batches);
-    metrics_set(metrics, METRIC_ENCODED_TOKENS, 0, (double)load->encode_tokens);
-    metrics_set(metrics, METRIC_PADDING_AVOIDED, 0, (double)load->padding_tokens);
-    metrics_set(metrics, METRIC_DECODE_STEPS, 0, (double)load->decode_steps);
     if (rows)
         metrics_observe(metrics, METRIC_STEP_ROWS, 0, (double)rows);
     if (encoded + rows)
         metrics_observe(metrics, METRIC_STEP_TOKENS, 0, (double)(encoded + rows));
-    metrics_set(metrics, METRIC_STEP_SECONDS, PART_ENCODE, (double)load->encode_ns / 1e9);
-    metrics_set(metrics, METRIC_STEP_SECONDS, PART_DECODE, (double)(load->decode_ns - load->head_ns) / 1e9);
-    metrics_set(metrics, METRIC_STEP_SECONDS, PART_HEAD, (double)load->head_ns / 1e9);
-    metrics_set(metrics, METRIC_STEP_SECONDS, PART_SCHEDULE, (double)load->other_ns / 1e9);
-    metrics_set(metrics, METRIC_STEP_PREDICTED_SECONDS, 0, load->predicted_ns / 1e9);
-    metrics_set(metrics, METRIC_STEP_ACTUAL_SECONDS, 0, load->actual_ns / 1e9);
-    metrics_set(metrics, METRIC_ENCODER_CACHE_HITS, 0, (double)load->cache_hits);
-    metrics_set(metrics, METRIC_ENCODER_CACHE_MISSES, 0, (double)load->cache_misses);
+    const struct {
+        MetricId id;
+        size_t label;
+        double before, now;
+    } counts[] = {
+        {METRIC_ENCODE_STEPS, 0, (double)before->encode_batches, (double)load->encode_batches},
+        {METRIC_ENCODED_TOKENS, 0, (double)before->encode_tokens, (double)load->encode_tokens},
+        {METRIC_PADDING_AVOIDED, 0, (double)before->padding_tokens, (double)load->padding_tokens},
+        {METRIC_DECODE_STEPS, 0, (double)before->decode_steps, (double)load->decode_steps},
+        {METRIC_STEP_SECONDS, PART_ENCODE, (double)before->encode_ns / 1e9, (double)load->encode_ns / 1e9},
+        {METRIC_STEP_SECONDS, PART_DECODE, (double)(before->decode_ns - before->head_ns) / 1e9,
+         (double)(load->decode_ns - load->head_ns) / 1e9},
+        {METRIC_STEP_SECONDS, PART_HEAD, (double)before->head_ns / 1e9, (double)load->head_ns / 1e9},
+        {METRIC_STEP_SECONDS, PART_SCHEDULE, (double)before->other_ns / 1e9, (double)load->other_ns / 1e9},
+        {METRIC_STEP_PREDICTED_SECONDS, 0, before->predicted_ns / 1e9, load->predicted_ns / 1e9},
+        {METRIC_STEP_ACTUAL_SECONDS, 0, before->actual_ns / 1e9, load->actual_ns / 1e9},
+        {METRIC_ENCODER_CACHE_HITS, 0, (double)before->cache_hits, (double)load->cache_hits},
+        {METRIC_ENCODER_CACHE_MISSES, 0, (double)before->cache_misses, (double)load->cache_misses},
+    };
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        metrics_add(metrics, counts[i].id, counts[i].label, counts[i].now - counts[i].before);
 }

@@ -12,5 +12,6 @@ void tally_tokens(Metrics *metrics, uint64_t *last_ns, uint64_t now, uint64_t su
 // A request that ended, however it did.
 void tally_answer(Metrics *metrics, const Answer *answer, size_t source_tokens, bool streamed);
 
-// The engine after a step; `before` is how it was after the last one.
-void tally_load(Metrics *metrics, const EngineLoad *before, const EngineLoad *load);
+// The engine after a step; `before` is how it was after the last one. Of one that is retired only what it still does
+// counts; how full it is, another one tells.
+void tally_load(Metrics *metrics, const EngineLoad *before, const EngineLoad *load, bool retired);
