@@ -73,5 +73,6 @@ void api_field_expected(const ApiField *field, Buffer *out);
 // Whether a value has one of the field's types, and is within its range and choices.
 bool api_field_accepts(const ApiField *field, const json_t *value);
 
-// A body that the route takes, with every member that has a fixed form: for the documentation, and as a seed.
-void api_print_example(const ApiRoute *route, Buffer *out);
+// A body that the route takes, with what is required, or with every member that it knows: for the documentation, and as
+// a seed of fuzzers.
+void api_print_example(const ApiRoute *route, bool full, Buffer *out);
