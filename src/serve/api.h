@@ -138,6 +138,25 @@ void api_stream_end(const ApiCall *call, const ApiMeta *meta, const ApiResult *r
 void api_error(const ApiRoute *route, int status, const char *message, const char *param, Buffer *out);
 void api_stream_error(const ApiRoute *route, int status, const char *message, Buffer *out);
 
+// What the routes without a body tell of a served model.
+typedef struct ApiModel {
+    const char *name;
+    int64_t created; // seconds since 1970
+    size_t positions, vocabulary;
+    bool ready;
+} ApiModel;
+
+void api_print_models(const ApiModel *models, size_t count, Buffer *out); // models
+void api_print_model(const ApiModel *model, Buffer *out);                 // model
+void api_print_server(const char *version, Buffer *out);                  // server
+void api_print_metadata(const ApiModel *model, Buffer *out);              // metadata
+void api_print_live(bool live, Buffer *out);                              // live
+void api_print_ready(bool ready, Buffer *out);                            // ready
+void api_print_model_ready(const ApiModel *model, Buffer *out);           // model_ready
+void api_print_info(const ApiModel *model, const char *version, size_t most_requests, size_t most_body_bytes,
+                    Buffer *out);                                          // info
+void api_print_cancelled(const char *request_id, bool found, Buffer *out); // cancel
+
 // The answers of /tokenize and /detokenize.
 void api_print_tokens(const int32_t *ids, size_t count, size_t positions, Buffer *out);
 void api_print_text(const char *text, size_t bytes, Buffer *out);

@@ -230,6 +230,44 @@ START_TEST(test_small_answers) {
 }
 END_TEST
 
+static void tell_line(const char *what, Buffer *text, Buffer *out) {
+    check_json(text->data, text->bytes);
+    buffer_format(out, "# %s\n%s\n", what, text->data);
+    buffer_clear(text);
+}
+
+START_TEST(test_plain_answers) {
+    Arena arena;
+    arena_init(&arena, 0);
+    Buffer text = {0}, out = {0};
+    ApiModel models[] = {{"tiny", 1700000000, 64, 100, true}, {"a \"b\"", 1700000001, 128, 200, false}};
+    api_print_models(models, 2, &text);
+    tell_line("models", &text, &out);
+    api_print_models(models, 0, &text);
+    tell_line("no models", &text, &out);
+    api_print_model(&models[1], &text);
+    tell_line("model", &text, &out);
+    api_print_server("1.2.3", &text);
+    tell_line("server", &text, &out);
+    api_print_metadata(&models[0], &text);
+    tell_line("metadata", &text, &out);
+    api_print_live(true, &text);
+    tell_line("live", &text, &out);
+    api_print_ready(false, &text);
+    tell_line("ready", &text, &out);
+    api_print_model_ready(&models[1], &text);
+    tell_line("model_ready", &text, &out);
+    api_print_info(&models[0], "1.2.3", 16, 8 << 20, &text);
+    tell_line("info", &text, &out);
+    api_print_cancelled("0f3a", true, &text);
+    tell_line("cancel", &text, &out);
+    golden_compare(&arena, serve_golden(&arena, "plain.txt"), &out);
+    buffer_done(&text);
+    buffer_done(&out);
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_fit) {
     ApiCall call = {.options = generation_defaults(), .soft_lengths = true};
     call.options.max_new_tokens = 128;
@@ -242,4 +280,4 @@ START_TEST(test_fit) {
 }
 END_TEST
 
-TEST_MAIN("api", test_calls, test_answers, test_small_answers, test_fit)
+TEST_MAIN("api", test_calls, test_answers, test_small_answers, test_plain_answers, test_fit)
