@@ -21,91 +21,77 @@ static void answer_not_found(Visit *visit) {
     visit_error(visit, 404, NULL, 0, &error);
 }
 
-static void add_text(Buffer *out, const char *text) {
-    buffer_add_json(out, text, strlen(text));
-}
-
-static void add_model(const Slot *slot, const ModelInfo *info, Buffer *out) {
-    buffer_add_text(out, "{\"id\":");
-    add_text(out, slot->name);
-    buffer_format(out, ",\"object\":\"model\",\"created\":%lld,\"owned_by\":\"hone\",\"max_model_len\":%zu}",
-                  (long long)slot->created, info->most_positions);
+static ApiModel model_of(const Slot *slot, const Instance *instance) {
+    const ModelInfo *info = service_info(instance->service);
+    return (ApiModel){.name = slot->name,
+                      .created = slot->created,
+                      .positions = info->most_positions,
+                      .vocabulary = info->vocabulary,
+                      .ready = true};
 }
 
 static void tell_models(Visit *visit) {
     Server *server = visit->server;
-    Buffer body = {0};
-    buffer_add_text(&body, "{\"object\":\"list\",\"data\":[");
+    Error error;
+    ApiModel *models = arena_array(&visit->arena, server->slot_count, sizeof *models, &error);
+    if (!models) {
+        visit_refuse(visit, &error, NULL);
+        return;
+    }
     for (size_t i = 0; i < server->slot_count; i++) {
         Instance *instance = slot_take(&server->slots[i]);
-        if (i)
-            buffer_add_char(&body, ',');
-        add_model(&server->slots[i], service_info(instance->service), &body);
+        models[i] = model_of(&server->slots[i], instance);
         instance_drop(instance);
     }
-    buffer_add_text(&body, "]}");
+    Buffer body = {0};
+    api_print_models(models, server->slot_count, &body);
     visit_answer(visit, 200, &body);
 }
 
-static bool take_named(Visit *visit) {
+// What is told of the model that the path names.
+static void tell_named(Visit *visit, void (*print)(const ApiModel *model, Buffer *out)) {
     visit->slot = server_slot(visit->server, visit->name);
     if (!visit->slot) {
         answer_not_found(visit);
-        return false;
+        return;
     }
     visit->instance = slot_take(visit->slot);
-    return true;
+    ApiModel model = model_of(visit->slot, visit->instance);
+    model.ready = server_is_ready(visit->server);
+    Buffer body = {0};
+    print(&model, &body);
+    visit_answer(visit, print == api_print_model_ready && !model.ready ? 503 : 200, &body);
 }
 
 static void tell_model(Visit *visit) {
-    if (!take_named(visit))
-        return;
-    Buffer body = {0};
-    add_model(visit->slot, service_info(visit->instance->service), &body);
-    visit_answer(visit, 200, &body);
+    tell_named(visit, api_print_model);
 }
 
 static void tell_metadata(Visit *visit) {
-    if (!take_named(visit))
-        return;
-    Buffer body = {0};
-    buffer_add_text(&body, "{\"name\":");
-    add_text(&body, visit->slot->name);
-    buffer_add_text(&body, ",\"versions\":[\"1\"],\"platform\":\"hone\",\"inputs\":["
-                           "{\"name\":\"text\",\"datatype\":\"BYTES\",\"shape\":[-1]},"
-                           "{\"name\":\"input_ids\",\"datatype\":\"INT64\",\"shape\":[-1,-1]}],"
-                           "\"outputs\":[{\"name\":\"text\",\"datatype\":\"BYTES\",\"shape\":[-1]}]}");
-    visit_answer(visit, 200, &body);
-}
-
-static void answer_health(Visit *visit, const char *word, bool good) {
-    Buffer body = {0};
-    buffer_format(&body, "{\"%s\":%s}", word, good ? "true" : "false");
-    visit_answer(visit, good ? 200 : 503, &body);
-}
-
-static void tell_live(Visit *visit) {
-    answer_health(visit, "live", server_is_live(visit->server));
-}
-
-static void tell_ready(Visit *visit) {
-    answer_health(visit, "ready", server_is_ready(visit->server));
+    tell_named(visit, api_print_metadata);
 }
 
 static void tell_model_ready(Visit *visit) {
-    if (!take_named(visit))
-        return;
+    tell_named(visit, api_print_model_ready);
+}
+
+static void tell_live(Visit *visit) {
+    bool live = server_is_live(visit->server);
+    Buffer body = {0};
+    api_print_live(live, &body);
+    visit_answer(visit, live ? 200 : 503, &body);
+}
+
+static void tell_ready(Visit *visit) {
     bool ready = server_is_ready(visit->server);
     Buffer body = {0};
-    buffer_add_text(&body, "{\"name\":");
-    add_text(&body, visit->slot->name);
-    buffer_format(&body, ",\"ready\":%s}", ready ? "true" : "false");
+    api_print_ready(ready, &body);
     visit_answer(visit, ready ? 200 : 503, &body);
 }
 
 static void tell_server(Visit *visit) {
     Buffer body = {0};
-    buffer_add_text(&body, "{\"name\":\"hone\",\"version\":\"" HONE_VERSION "\",\"extensions\":[\"generate\"]}");
+    api_print_server(HONE_VERSION, &body);
     visit_answer(visit, 200, &body);
 }
 
@@ -113,18 +99,10 @@ static void tell_info(Visit *visit) {
     visit->slot = &visit->server->slots[0];
     visit->instance = slot_take(visit->slot);
     const ServiceSettings *settings = service_settings(visit->instance->service);
-    const ModelInfo *info = service_info(visit->instance->service);
+    ApiModel model = model_of(visit->slot, visit->instance);
     Buffer body = {0};
-    buffer_add_text(&body, "{\"model_id\":");
-    add_text(&body, visit->slot->name);
-    buffer_format(
-        &body,
-        ",\"model_device_type\":\"cpu\",\"model_dtype\":\"%s\",\"max_input_tokens\":%zu,\"max_total_tokens\":%zu,"
-        "\"max_concurrent_requests\":%zu,\"max_client_batch_size\":%d,\"max_batch_size\":%zu,"
-        "\"max_best_of\":%d,\"max_stop_sequences\":%d,\"router\":\"hone\",\"version\":\"" HONE_VERSION "\"}",
-        info->quantization, info->most_positions, 2 * info->most_positions,
-        settings->most_queued + settings->most_running, API_MOST_PROMPTS, settings->most_running, API_MOST_SEQUENCES,
-        API_MOST_STOPS);
+    api_print_info(&model, HONE_VERSION, settings->most_queued + settings->most_running,
+                   visit->server->settings.http.limits.most_body_bytes, &body);
     visit_answer(visit, 200, &body);
 }
 
@@ -152,16 +130,10 @@ static void tell_metrics(Visit *visit) {
 }
 
 static void tell_cancel(Visit *visit) {
-    if (!complete_cancel(visit->server, visit->name, visit->key)) {
-        Error error;
-        error_set(&error, ERR_USAGE, __FILE__, __LINE__, "no request '%.120s' of yours is being worked on",
-                  visit->name);
-        visit_error(visit, 404, NULL, 0, &error);
-        return;
-    }
+    bool found = complete_cancel(visit->server, visit->name, visit->key);
     Buffer body = {0};
-    buffer_add_text(&body, "{\"cancelled\":true}");
-    visit_answer(visit, 200, &body);
+    api_print_cancelled(visit->name, found, &body);
+    visit_answer(visit, found ? 200 : 404, &body);
 }
 
 // The model that a body of /tokenize or /detokenize names, and an encoder of it.
