@@ -6,12 +6,14 @@
 #include "base/cache.h"
 #include "base/memory.h"
 #include "cli/bench_report.h"
+#include "cli/bench_serving.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
 
 typedef struct Settings {
     RuntimeFlags runtime;
     GenerationFlags generation;
+    ServingFlags serving;
     const char *workload, *sweep, *svg, *history;
     int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes;
     bool fill, no_history;
@@ -40,6 +42,7 @@ static const Option options[] = {
     {"history", 0, "FILE", "append to this history (default: the one in the user's cache)", OPTION_TEXT,
      offsetof(Settings, history)},
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
+    {.kind = OPTION_TABLE, .table = serving_options, .offset = offsetof(Settings, serving)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {0},
@@ -197,6 +200,9 @@ static Status keep(CommandRun *run, const BenchResult *results, size_t count, Er
 
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
+    if (serving_wanted(&settings->serving))
+        return bench_serving(run, &settings->serving, &settings->runtime, settings->workload, (size_t)settings->samples,
+                             (size_t)settings->batch, err);
     Sweep swept, *sweep = settings->sweep ? &swept : NULL;
     if (settings->svg && !sweep)
         return FAIL(err, ERR_USAGE, "--svg draws a sweep, and there is no --sweep");
@@ -230,9 +236,11 @@ const Command command_bench = {
         "is one batch, ids in to ids out; batches of more than one are sorted by length. Texts are made ids before\n"
         "the clock starts, by each model's own tokenizer. limit_ms is what this machine's read bandwidth and\n"
         "arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ... 128. What is measured is kept\n"
-        "in a history; 'hone history' lists it.\n",
+        "in a history; 'hone history' lists it.\n"
+        "With --outputs or --find-batch, requests of many lengths arrive and run together, as in hone serve.\n",
     .settings_bytes = sizeof(Settings),
-    .defaults = &(const Settings){.batch = 1, .warmup = 10, .runs = 100},
+    .defaults =
+        &(const Settings){.batch = 1, .warmup = 10, .runs = 100, .serving = {.requests = 400, .most_batch = 128}},
     .options = options,
     .json = true,
     .run = run,

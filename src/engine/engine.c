@@ -444,22 +444,47 @@ static void begin_joining(Engine *engine, const ScheduledStep *step, const Done 
         fail_joining(engine, &error, done);
 }
 
-static void encode(Engine *engine, uint64_t budget_ns) {
+// Runs the batch for that long; what it took. *ret_ended: it is done, and its requests run.
+static uint64_t encode(Engine *engine, uint64_t budget_ns, bool *ret_ended) {
     Joining *joining = &engine->joining;
     uint64_t begun = clock_ns();
-    bool ended = joining_run(joining, budget_ns);
+    *ret_ended = joining_run(joining, budget_ns);
     uint64_t spent = clock_ns() - begun;
-    scheduler_encoded(engine->scheduler, spent, ended, joining->tokens, joining->squares);
+    scheduler_encoded(engine->scheduler, spent, *ret_ended, joining->tokens, joining->squares);
     engine->load.encode_ns += spent;
     engine->model_ns += spent;
-    if (!ended)
-        return;
+    if (!*ret_ended)
+        return spent;
     engine->load.encode_batches++;
     engine->load.encode_tokens += joining->tokens;
     engine->load.padding_tokens += joining->item_count * joining->longest - joining->tokens;
     for (size_t i = 0; i < joining->count; i++)
         run_from_now(engine, joining->flights[i]);
     joining_end(joining);
+    return spent;
+}
+
+static size_t available_pages(const Engine *engine) {
+    size_t pages = session_free_pages(engine->session);
+    return engine->cache ? pages + source_cache_idle_pages(engine->cache) : pages;
+}
+
+// Lets requests join and encodes them, batch after batch, for as long as the scheduler allows before a decode step.
+static void join_and_encode(Engine *engine, const Done *done) {
+    ScheduledStep step;
+    bool ended = true;
+    for (uint64_t spent = 0; ended;) {
+        scheduler_next(engine->scheduler, clock_ns(), available_pages(engine), &step);
+        shed(engine, &step, done);
+        if (step.join_count)
+            begin_joining(engine, &step, done);
+        if (!engine->joining.count || (spent && spent >= step.encode_ns))
+            return;
+        bool whole = step.encode_ns == UINT64_MAX;
+        spent += encode(engine, whole ? step.encode_ns : step.encode_ns - spent, &ended);
+        if (whole)
+            return;
+    }
 }
 
 // Rows that no flight needs are there for guesses, first come first served.
@@ -555,16 +580,7 @@ bool engine_step(Engine *engine, void (*call)(void *context, const Answer *answe
     uint64_t begun = clock_ns();
     engine->model_ns = 0;
     end_unwanted(engine, begun, &done);
-    size_t free_pages = session_free_pages(engine->session);
-    if (engine->cache)
-        free_pages += source_cache_idle_pages(engine->cache);
-    ScheduledStep step;
-    scheduler_next(engine->scheduler, begun, free_pages, &step);
-    shed(engine, &step, &done);
-    if (step.join_count)
-        begin_joining(engine, &step, &done);
-    if (engine->joining.count)
-        encode(engine, step.encode_ns);
+    join_and_encode(engine, &done);
     if (engine->running_count)
         decode(engine, &done);
     engine->load.other_ns += clock_ns() - begun - engine->model_ns;

@@ -300,13 +300,13 @@ static size_t join(Scheduler *s, uint64_t now, size_t free_pages) {
     return count;
 }
 
-// The encoder's time for a decode step: what a full house needs, whose requests leave after so many steps and have to
-// be replaced.
+// The encoder's time for a decode step: what a full house would need, whose requests leave after so many steps and have
+// to be replaced. So a house that is not full fills up. Nobody waits: no more than a stream bears.
 static double encode_share(const Scheduler *s) {
-    double step = decode_ns(s, (double)s->rows);
-    if (step <= 0 || s->new_tokens <= 0)
+    double full = (double)running_bound(s), step = decode_ns(s, full);
+    if (step <= 0 || s->new_tokens <= 0 || !s->waiting)
         return least_share;
-    double leave = (double)s->running / s->new_tokens; // of a step
+    double leave = full / s->new_tokens; // of a step
     return fmin(fmax(1.25 * leave * encode_ns(s, s->source_tokens) / step, least_share), most_share);
 }
 

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: Apache-2.0
+// A clock, a queue of arrivals, and the engine.
+#include "measure/serving.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "measure/statistics.h"
+
+typedef struct Arrival {
+    uint64_t due_ns, first_ns, last_ns, ended_ns; // first, last: its tokens
+    size_t source, new_tokens, told;
+} Arrival;
+
+typedef struct Run {
+    Engine *engine;
+    const ServingWork *work;
+    Arrival *arrivals; // [requests]
+    size_t next, in_engine, ended;
+    size_t *batch; // [requests], of a static batch: those that wait, by length
+    double *gaps_ms;
+    size_t gap_count, gap_most;
+    Error failure;
+} Run;
+
+Status lengths_parse(const char *text, Lengths *ret, Error *err) {
+    Lengths lengths;
+    char end;
+    if (sscanf(text, "uniform:%zu:%zu%c", &lengths.low, &lengths.high, &end) == 2)
+        lengths.kind = LENGTHS_UNIFORM;
+    else if (sscanf(text, "geometric:%zu:%zu%c", &lengths.low, &lengths.high, &end) == 2)
+        lengths.kind = LENGTHS_GEOMETRIC;
+    else if (sscanf(text, "%zu%c", &lengths.low, &end) == 1)
+        lengths = (Lengths){LENGTHS_UNIFORM, lengths.low, lengths.low};
+    else
+        return FAIL(err, ERR_USAGE, "output lengths are '%s', expected N, uniform:LOW:HIGH or geometric:MEAN:MOST",
+                    text);
+    if (lengths.low < 1 || lengths.high < lengths.low || lengths.high > 1000000)
+        return FAIL(err, ERR_USAGE, "output lengths are '%s', expected 1 to 1000000, the first not above the second",
+                    text);
+    *ret = lengths;
+    return OK;
+}
+
+static double uniform(Random *random) {
+    return ((double)(random_next(random) >> 11) + 0.5) / 9007199254740992.0;
+}
+
+static size_t length_draw(const Lengths *lengths, Random *random) {
+    double u = uniform(random);
+    if (lengths->kind == LENGTHS_UNIFORM)
+        return lengths->low + (size_t)(u * (double)(lengths->high - lengths->low + 1));
+    size_t length = 1 + (size_t)(log(u) / log(1 - 1 / (double)lengths->low));
+    return length < lengths->high ? length : lengths->high;
+}
+
+static void arrivals_draw(Run *run, uint64_t begun) {
+    const ServingWork *work = run->work;
+    Random random = {work->seed};
+    double at = 0;
+    for (size_t i = 0; i < work->requests; i++) {
+        at += work->rate > 0 ? -log(uniform(&random)) / work->rate : 0;
+        run->arrivals[i] = (Arrival){.due_ns = begun + (uint64_t)(at * 1e9),
+                                     .source = (size_t)(uniform(&random) * (double)work->source_count),
+                                     .new_tokens = length_draw(&work->outputs, &random)};
+    }
+}
+
+static Status submit(Run *run, size_t index, Error *err) {
+    Arrival *arrival = &run->arrivals[index];
+    Request request = {.ids = run->work->sources[arrival->source],
+                       .count = run->work->source_lengths[arrival->source],
+                       .options = run->work->options,
+                       .user = arrival};
+    request.options.max_new_tokens = request.options.min_new_tokens = (int64_t)arrival->new_tokens;
+    TRY(engine_submit(run->engine, &request, err));
+    run->in_engine++;
+    return OK;
+}
+
+static void on_tokens(void *context, void *user, const int32_t *ids, size_t count) {
+    (void)ids;
+    Run *run = context;
+    Arrival *arrival = user;
+    uint64_t now = clock_ns();
+    if (!arrival->first_ns)
+        arrival->first_ns = now;
+    else
+        for (size_t i = arrival->told; i < count && run->gap_count < run->gap_most; i++)
+            run->gaps_ms[run->gap_count++] = (double)(now - arrival->last_ns) / 1e6 / (double)(count - arrival->told);
+    arrival->last_ns = now;
+    arrival->told = count;
+}
+
+static void on_answer(void *context, const Answer *answer) {
+    Run *run = context;
+    Arrival *arrival = answer->user;
+    arrival->ended_ns = clock_ns();
+    if (!arrival->first_ns)
+        arrival->first_ns = answer->times.first_token_ns;
+    if (answer->error)
+        run->failure = *answer->error;
+    run->in_engine--;
+    run->ended++;
+}
+
+static int shorter(const void *a, const void *b) {
+    return *(const size_t *)a < *(const size_t *)b ? -1 : *(const size_t *)a > *(const size_t *)b;
+}
+
+// The next batch of those that have arrived: sorted by source length, one run of neighbours, the one that holds who has
+// waited longest. Sorting keys: length, then place.
+static size_t static_batch(Run *run, uint64_t now) {
+    const ServingWork *work = run->work;
+    size_t count = 0, most = work->static_batch;
+    uint64_t oldest = 0;
+    for (size_t i = 0; i < work->requests && run->arrivals[i].due_ns <= now; i++) {
+        if (run->arrivals[i].told != SIZE_MAX)
+            continue;
+        run->batch[count] = work->source_lengths[run->arrivals[i].source] << 32 | i;
+        oldest = count ? oldest : run->batch[0];
+        count++;
+    }
+    qsort(run->batch, count, sizeof *run->batch, shorter);
+    size_t first = 0;
+    while (first < count && run->batch[first] != oldest)
+        first++;
+    first = first / most * most;
+    size_t taken = count - first < most ? count - first : most;
+    memmove(run->batch, run->batch + first, taken * sizeof *run->batch);
+    return taken;
+}
+
+static Status fill_static(Run *run, uint64_t now, Error *err) {
+    if (run->in_engine)
+        return OK;
+    size_t taken = static_batch(run, now);
+    for (size_t i = 0; i < taken; i++) {
+        size_t index = run->batch[i] & UINT32_MAX;
+        run->arrivals[index].told = 0;
+        TRY(submit(run, index, err));
+    }
+    run->next += taken;
+    return OK;
+}
+
+static Status fill(Run *run, uint64_t now, Error *err) {
+    const ServingWork *work = run->work;
+    if (work->static_batch)
+        return fill_static(run, now, err);
+    while (run->next < work->requests && run->arrivals[run->next].due_ns <= now && engine_has_room(run->engine) &&
+           (!work->in_flight || run->in_engine < work->in_flight)) {
+        if (work->in_flight)
+            run->arrivals[run->next].due_ns = now;
+        TRY(submit(run, run->next++, err));
+    }
+    return OK;
+}
+
+static void sleep_until_due(const Run *run, uint64_t now) {
+    uint64_t due = run->arrivals[run->next].due_ns;
+    if (due <= now)
+        return;
+    struct timespec wait = {.tv_sec = (time_t)((due - now) / 1000000000u),
+                            .tv_nsec = (long)((due - now) % 1000000000u)};
+    nanosleep(&wait, NULL);
+}
+
+static Status go(Run *run, void (*tell)(void *context, uint64_t done, uint64_t total), void *context, Error *err) {
+    while (run->ended < run->work->requests) {
+        uint64_t now = clock_ns();
+        TRY(fill(run, now, err));
+        if (!engine_step(run->engine, on_answer, run))
+            sleep_until_due(run, now);
+        if (run->failure.status != OK)
+            return *err = run->failure, err->status;
+        if (tell)
+            tell(context, run->ended, run->work->requests);
+    }
+    return OK;
+}
+
+static void summarize(double *values, size_t count, double ret[3]) {
+    statistics_sort(values, count);
+    static const double percents[] = {50, 95, 99};
+    for (int i = 0; i < 3; i++)
+        ret[i] = count ? statistics_percentile(values, count, percents[i]) : NAN;
+}
+
+static void figures_fill(Run *run, uint64_t begun, const EngineLoad *before, double *values, ServingFigures *ret) {
+    size_t count = run->work->requests, tokens = 0, paced = 0;
+    double seconds = (double)(clock_ns() - begun) / 1e9;
+    for (size_t i = 0; i < count; i++)
+        tokens += run->arrivals[i].new_tokens;
+    *ret = (ServingFigures){.seconds = seconds,
+                            .requests_per_s = (double)count / seconds,
+                            .tokens_per_s = (double)tokens / seconds,
+                            .load = engine_load(run->engine)};
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)(run->arrivals[i].first_ns - run->arrivals[i].due_ns) / 1e6;
+    summarize(values, count, ret->first_token_ms);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (double)(run->arrivals[i].ended_ns - run->arrivals[i].due_ns) / 1e6;
+    summarize(values, count, ret->request_ms);
+    for (size_t i = 0; i < count; i++) {
+        const Arrival *a = &run->arrivals[i];
+        if (a->new_tokens > 1 && a->last_ns > a->first_ns)
+            values[paced++] = (double)(a->last_ns - a->first_ns) / 1e6 / (double)(a->new_tokens - 1);
+    }
+    summarize(values, paced, ret->token_ms);
+    summarize(run->gaps_ms, run->gap_count, ret->gap_ms);
+    const EngineLoad *load = &ret->load;
+    size_t steps = load->decode_steps - before->decode_steps;
+    ret->rows_per_step = steps ? (double)(load->decode_rows - before->decode_rows) / (double)steps : 0;
+    ret->encode_share = (double)(load->encode_ns - before->encode_ns) / 1e9 / seconds;
+    ret->other_share = (double)(load->other_ns - before->other_ns) / 1e9 / seconds;
+}
+
+Status serving_run(Engine *engine, const ServingWork *work, void (*tell)(void *context, uint64_t done, uint64_t total),
+                   void *context, ServingFigures *ret, Error *err) {
+    Arena arena;
+    arena_init(&arena, 0);
+    Run run = {.engine = engine, .work = work, .gap_most = work->requests * work->outputs.high};
+    double *values = NULL;
+    Status status = OK;
+    if (!(run.arrivals = arena_array(&arena, work->requests, sizeof *run.arrivals, err)) ||
+        !(run.batch = arena_array(&arena, work->requests, sizeof *run.batch, err)) ||
+        !(run.gaps_ms = arena_array(&arena, run.gap_most, sizeof *run.gaps_ms, err)) ||
+        !(values = arena_array(&arena, work->requests, sizeof *values, err)))
+        status = err->status;
+    if (status == OK) {
+        uint64_t begun = clock_ns();
+        arrivals_draw(&run, begun);
+        for (size_t i = 0; i < work->requests && work->static_batch; i++)
+            run.arrivals[i].told = SIZE_MAX; // not taken yet
+        EngineLoad before = engine_load(engine);
+        engine_watch(engine, (EngineWatcher){.tokens = on_tokens, .context = &run});
+        status = go(&run, tell, context, err);
+        engine_watch(engine, (EngineWatcher){0});
+        if (status == OK)
+            figures_fill(&run, begun, &before, values, ret);
+    }
+    arena_done(&arena);
+    return status;
+}

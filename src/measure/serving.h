@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Serving: how an engine does under load, in this process and without a network: requests arrive, are answered, and
+// what they waited is written down. The same loop finds the batch size, compares ways of batching, and tunes a server.
+#pragma once
+
+#include "engine/runtime.h"
+
+// How long the outputs are, forced token by token so that random weights serve as well as trained ones.
+typedef enum LengthKind { LENGTHS_UNIFORM, LENGTHS_GEOMETRIC } LengthKind;
+typedef struct Lengths {
+    LengthKind kind;
+    size_t low, high; // uniform: low..high; geometric: mean low, at most high
+} Lengths;
+
+// "uniform:10:80", "geometric:45:200", "40". ERR_USAGE.
+MUST_CHECK Status lengths_parse(const char *text, Lengths *ret, Error *err);
+
+typedef struct ServingWork {
+    const int32_t *const *sources; // [source_count], drawn from at random
+    const size_t *source_lengths;
+    size_t source_count;
+    Lengths outputs;
+    GenerationOptions options; // of every request, its length aside
+    size_t requests;           // in all
+    double rate;               // arrivals a second (Poisson); 0: all of them wait from the start
+    size_t in_flight;          // 0: any number; else the next arrives when one of so many has ended
+    size_t static_batch; // 0: requests join and leave at every step; else batches of so many run to their end, each
+                         // taken from those that wait, sorted by source length
+    uint64_t seed;
+} ServingWork;
+
+typedef struct ServingFigures {
+    double seconds, requests_per_s, tokens_per_s;
+    // Milliseconds: from arrival to the first token, between tokens of a request on average, and to the end.
+    double first_token_ms[3], token_ms[3], request_ms[3]; // p50, p95, p99
+    double gap_ms[3];                                     // between two tokens of a request, every one of them
+    double rows_per_step, encode_share, other_share;      // shares of the time
+    EngineLoad load;
+} ServingFigures;
+
+// `engine` was made for these sources; ids must stay until the end. `tell` may be NULL. ERR_LIMIT, ERR_MEMORY.
+MUST_CHECK Status serving_run(Engine *engine, const ServingWork *work,
+                              void (*tell)(void *context, uint64_t done, uint64_t total), void *context,
+                              ServingFigures *ret, Error *err);
