@@ -156,6 +156,7 @@ export function buildCharts() {
     charts.push(chart);
     build(chart);
   }
+  drawCharts();
   document.addEventListener("themechange", drawCharts);
   document.addEventListener("visibilitychange", drawCharts);
 }

@@ -140,6 +140,16 @@ async function follow() {
   }
 }
 
+function showLoss() {
+  const locked = !at("key-form").hidden;
+  live(locked ? "locked" : "connection lost", "over");
+  say(at("verdict"), locked ? "This server shows its figures to those who have an API key."
+    : "The server cannot be reached; what is shown here is from before.");
+  say(at("advice"), locked ? "" : "The page tries again every few seconds.");
+}
+
+let tryNow = () => {};
+
 async function run() {
   for (let wait = 1000; ;) {
     try {
@@ -150,8 +160,11 @@ async function run() {
     } catch {
       wait = Math.min(wait * 2, 10000);
     }
-    live("connection lost", "over");
-    await new Promise(resolve => setTimeout(resolve, wait));
+    showLoss();
+    await new Promise(resolve => {
+      tryNow = resolve;
+      setTimeout(resolve, wait);
+    });
   }
 }
 
@@ -173,7 +186,7 @@ function listen() {
     setKey(at("key").value.trim());
     at("key").value = "";
     at("key-form").hidden = true;
-    readState().then(readHistory).catch(() => {});
+    tryNow();
   });
   setInterval(() => document.hidden || readState().catch(() => {}), REREAD_MS);
   setInterval(() => span === "24h" && readHistory().catch(() => {}), REREAD_MINUTES_MS);
