@@ -85,9 +85,27 @@ static bool head_read(Exchange *exchange, const char *method, const char *versio
     if (!list.fields || !path)
         return false;
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, field_add, &list);
-    head->fields = list.fields;
+    head->fields = exchange->fields = list.fields;
     head->field_count = list.count;
     exchange->path = path;
+    return true;
+}
+
+// Cuts the blanks behind values, which are none of theirs. False when there is no memory.
+static bool fields_trim(Exchange *exchange) {
+    Error err;
+    for (size_t i = 0; i < exchange->head.field_count; i++) {
+        GuardField *field = &exchange->fields[i];
+        size_t bytes = field->value_bytes;
+        while (bytes && (field->value[bytes - 1] == ' ' || field->value[bytes - 1] == '\t'))
+            bytes--;
+        if (bytes == field->value_bytes)
+            continue;
+        field->value = arena_copy_text(&exchange->arena, field->value, bytes, &err);
+        field->value_bytes = bytes;
+        if (!field->value)
+            return false;
+    }
     return true;
 }
 
@@ -130,12 +148,15 @@ static enum MHD_Result request_begin(Exchange *exchange, const char *method, con
     exchange->stage = EXCHANGE_BODY;
     if (!head_read(exchange, method, version)) {
         exchange->failed = true;
-        conn_linger(exchange->conn);
         return exchange_settle(exchange);
     }
     GuardVerdict verdict = head_judge(exchange);
     if (verdict.status)
         return refuse(exchange, verdict);
+    if (!fields_trim(exchange)) {
+        exchange->failed = true;
+        return exchange_settle(exchange);
+    }
     if (!conn_begin(exchange->conn, exchange, exchange->shape.present ? CONN_BODY : CONN_WORK) || !begin_call(exchange))
         return MHD_NO;
     if ((exchange->response || exchange->failed) && exchange->shape.present) {

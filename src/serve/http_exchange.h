@@ -47,6 +47,7 @@ struct Exchange {
     // The request. Texts of the head are the library's, which keeps them until its last notice.
     ExchangeStage stage;
     GuardHead head;
+    GuardField *fields; // of the head
     GuardBody shape;
     const char *target; // a copy: the library writes into its own
     const char *path;

@@ -444,6 +444,8 @@ static Status watch_open(Watch *watch, Error *err) {
     watch->capacity = most + most / 4 + SPARE_SLOTS;
     TRY_NEW(watch->conns = memory_map_sparse(watch->capacity * sizeof *watch->conns, err));
     TRY_NEW(watch->vacant = memory_new(watch->capacity, sizeof *watch->vacant, err));
+    if (!slots_reach(watch, (int)watch->capacity)) // mostly enough for ever
+        return FAIL(err, ERR_MEMORY, "no memory for %zu connections", watch->capacity);
     return OK;
 }
 

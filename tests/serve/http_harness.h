@@ -41,7 +41,7 @@ struct Harness {
     pthread_mutex_t lock;
     Seen seen[HARNESS_MOST];
     size_t bulk_bytes;
-    _Atomic size_t begun, asked, resumed, left, done, streamed;
+    _Atomic size_t begun, asked, resumed, left, done, streamed, dry;
 };
 
 static inline StreamState harness_read(void *context, Buffer *out) {
@@ -54,8 +54,23 @@ static inline StreamState harness_read(void *context, Buffer *out) {
     }
     if (seen->ends)
         state = STREAM_END;
+    atomic_fetch_add(&seen->harness->dry, state == STREAM_WAIT);
     pthread_mutex_unlock(&seen->harness->lock);
     return state;
+}
+
+static inline StreamState harness_flood(void *context, Buffer *out) {
+    (void)context;
+    void *to = buffer_extend(out, 16384);
+    if (to)
+        memset(to, 'x', 16384);
+    return STREAM_MORE;
+}
+
+static inline StreamState harness_break(void *context, Buffer *out) {
+    Seen *seen = context;
+    buffer_add_text(out, "part");
+    return seen->sent++ ? STREAM_ABORT : STREAM_MORE;
 }
 
 static inline void harness_begin(void *context, Exchange *exchange) {
@@ -91,6 +106,14 @@ static inline void harness_request(void *context, Exchange *exchange) {
         exchange_add_header(exchange, "Cache-Control", "no-store");
         exchange_stream(exchange, 200, "text/event-stream", harness_read, seen);
         atomic_fetch_add(&harness->streamed, 1);
+    } else if (!strcmp(path, "/flood") || !strcmp(path, "/break")) {
+        exchange_stream(exchange, 200, "text/plain", path[1] == 'f' ? harness_flood : harness_break, seen);
+        atomic_fetch_add(&harness->streamed, 1);
+    } else if (!strcmp(path, "/who")) {
+        const char *query = exchange_query(exchange, "q"), *header = exchange_header(exchange, "x-a");
+        buffer_format(&body, "admin=%d peer=%s q=%s a=%s age=%d", exchange_is_admin(exchange), exchange_peer(exchange),
+                      query ? query : "none", header ? header : "none", exchange_begun_ns(exchange) <= clock_ns());
+        exchange_answer(exchange, 200, "text/plain", &body);
     } else if (!strcmp(path, "/bulk")) {
         char *to = buffer_extend(&body, harness->bulk_bytes);
         if (to)
