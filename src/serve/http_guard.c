@@ -60,8 +60,13 @@ static bool value_is(const GuardField *field, const char *value) {
     return strlen(value) == field->value_bytes && !strncasecmp(field->value, value, field->value_bytes);
 }
 
+// Steps over a line end, two NULs; NULL where there is something else.
+static const char *line_end_skip(const char *at, const char *end) {
+    return end - at >= 2 && !at[0] && !at[1] ? at + 2 : NULL;
+}
+
 GuardVerdict guard_layout(const GuardHead *head) {
-    static const char line_end[] =
+    static const char lines[] =
         "line ends in a request's head have to be CR LF, and a header has to stand on one line, without NUL";
     static const char blanks[] = "a request line is a method, a target and a version with one blank between them";
     const char *end = head->method + head->bytes;
@@ -71,19 +76,19 @@ GuardVerdict guard_layout(const GuardHead *head) {
     at += head->target_bytes + 1;
     if (at != head->version)
         return AMBIGUOUS(400, blanks);
-    at += strlen("HTTP/1.1") + 2;
+    at = line_end_skip(at + strlen(head->version), end);
     for (size_t i = 0; i < head->field_count; i++) {
         const GuardField *field = &head->fields[i];
         if (at != field->name)
-            return AMBIGUOUS(400, line_end);
+            return AMBIGUOUS(400, lines);
         at += field->name_bytes + 1;
         while (at < end && (*at == ' ' || *at == '\t'))
             at++;
         if (at != field->value)
-            return AMBIGUOUS(400, line_end);
-        at += field->value_bytes + 2;
+            return AMBIGUOUS(400, lines);
+        at = line_end_skip(at + field->value_bytes, end);
     }
-    return at + 2 == end ? PASS : AMBIGUOUS(400, line_end);
+    return at && line_end_skip(at, end) == end ? PASS : AMBIGUOUS(400, lines);
 }
 
 static GuardVerdict guard_method(const char *method) {

@@ -194,6 +194,15 @@ static const RawRequest RAW_REQUESTS[] = {
     REFUSED(400, "a name with brackets", "GET / HTTP/1.1\r\n" H "A[]: b\r\n\r\n"),
     REFUSED(400, "a name with bytes above 127", "GET / HTTP/1.1\r\n" H "\xc3\xa9: b\r\n\r\n"),
 
+    REFUSED(400, "a head that ends in LF NUL and a control character", "GET / HTTP/1.1\r\nHost: x\n\0\022\n"),
+
+    // What cannot be told from CR LF behind the parser: NUL as a part of a line end. It ends a line for us, and nobody in front
+    // passes it on.
+    SERVED(1, "NUL LF for a line end", "GET / HTTP/1.1\r\nHost: x\0\n\r\n"),
+    SERVED(1, "NUL LF for the empty line", "GET / HTTP/1.1\r\nHost: x\r\n\0\n"),
+    SERVED(1, "LF NUL CR LF for the end of a head", "GET / HTTP/1.1\r\nHost: x\n\0\r\n"),
+    SERVED(1, "a line that begins with NUL before the request", "\0POST /evil HTTP/1.1\r\nGET / HTTP/1.1\r\n" H "\r\n"),
+
     // Who is asked.
     REFUSED(400, "no Host", "GET / HTTP/1.1\r\n\r\n"),
     REFUSED(400, "no Host among headers", "GET / HTTP/1.1\r\nA: b\r\n\r\n"),
