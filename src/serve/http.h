@@ -10,13 +10,23 @@
 //
 // An exchange is one request and its answer. Its life, each call on one of the HTTP threads unless said otherwise:
 //
-//     begin     method, path, headers are known, the body is not read. May answer, and so refuse the body.
+//     begin     method, path, headers are known, the body is not read. May answer: `request` is then not called, and
+//     where
+//               a body was coming, the connection ends.
 //     request   the body is there too. Answers at once (exchange_answer, exchange_stream), or calls exchange_wait.
 //     resume    after exchange_wait, once for any number of exchange_wake calls since the last call. Answers, or waits
 //     on. left      the client is gone, or a deadline passed, before the answer was complete: work for it can stop. At
 //     most
-//               once, from any thread, also while another callback of the exchange runs. Nothing need be answered.
-//     done      the last call, exactly once for each exchange that began: what hangs on it can go.
+//               once, from any thread, also while another callback of the exchange runs, but not before `begin` is
+//               back. Nothing need be answered, and neither `request` nor `resume` is called any more, nor a stream
+//               read.
+//     done      the last call, exactly once for each exchange that began, and after `left` is back: what hangs on it
+//     can
+//               go. exchange_wake may not come after it.
+//
+// No lock is held during a call. Answers are given from `begin`, `request` and `resume` only; a second one is dropped,
+// and where one of the latter two neither answers nor waits, the client gets a 500. Each exchange fails alone for want
+// of memory (503). Every answer of this room's own is {"error":{"message",...}} and ends the connection.
 #pragma once
 
 #include <stdbool.h>
@@ -67,7 +77,9 @@ typedef struct HttpSettings {
     const char *tls_certificate, *tls_key; // files in PEM; both or neither. Unix-domain sockets are never encrypted
     size_t threads;                        // that serve connections; at least 1
     HttpLimits limits;
-    bool half_close_is_leaving; // a client that ends its sending side counts as gone (the default of servers)
+    // A client that ends its sending side counts as gone (the default of servers). Without it, one that closes is
+    // noticed when something is sent to it.
+    bool half_close_is_leaving;
 } HttpSettings;
 
 // ERR_IO for an address that cannot be had (naming it), ERR_FORMAT for certificates and keys that are none.
@@ -121,7 +133,7 @@ void exchange_wait(Exchange *exchange);
 void exchange_wake(Exchange *exchange);
 
 // An answer in pieces of unknown number (chunked). `read` is called on an HTTP thread when the client can take more:
-// it appends what is ready, and says whether that was all. STREAM_WAIT with nothing appended: called again after
+// it appends what is ready, and says whether that was all. Nothing appended and no end: called again after
 // exchange_wake. STREAM_ABORT breaks the connection, so that the client sees that the answer is not complete.
 typedef enum StreamState { STREAM_MORE, STREAM_WAIT, STREAM_END, STREAM_ABORT } StreamState;
 void exchange_stream(Exchange *exchange, int status, const char *content_type,

@@ -8,10 +8,8 @@
 #include "serve/http_watch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -23,33 +21,12 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "serve/http_guard.h"
+#include "serve/http_conn.h"
 
 enum { EVENTS = 64, ACCEPTS_A_TURN = 64, SPARE_SLOTS = 64, PAUSE_MS = 100, LINGER_MS = 2000, UNSTARTED_MS = 30000 };
 
-#define MS ((uint64_t)1000000)
 #define LISTENER ((uint64_t)1 << 63)
 #define BELL (LISTENER - 1)
-
-struct Watch {
-    WatchSettings settings;
-    int epoll, bell; // the bell wakes the thread
-    pthread_t thread;
-    bool runs;
-    pthread_mutex_t listening; // held while listeners are used
-    uint64_t paused_until_ns;  // no accepting: the system was short of something
-    pthread_mutex_t lock;      // of what follows
-    Conn *conns;               // slots; those below `used` are initialized for ever
-    size_t capacity, used;
-    uint32_t *vacant; // indices of free slots
-    size_t vacant_count;
-    uint32_t *slot_of; // by descriptor: 1 + index
-    size_t slot_of_count;
-    size_t connections; // served
-    _Atomic uint64_t total, refused, timed_out;
-    _Atomic size_t busy; // slots that are not free
-    _Atomic bool closing, ending;
-};
 
 void *watch_context(const Watch *watch) {
     return watch->settings.context;
@@ -57,120 +34,6 @@ void *watch_context(const Watch *watch) {
 
 bool watch_is_closing(const Watch *watch) {
     return atomic_load_explicit(&watch->closing, memory_order_relaxed);
-}
-
-// Slots.
-
-static Conn *slot_take(Watch *watch) {
-    if (!watch->vacant_count && watch->used == watch->capacity)
-        return NULL;
-    uint32_t index = watch->vacant_count ? watch->vacant[--watch->vacant_count] : (uint32_t)watch->used;
-    Conn *conn = &watch->conns[index];
-    if (index == watch->used) {
-        pthread_mutex_init(&conn->lock, NULL);
-        conn->watch = watch;
-        conn->index = index;
-        watch->used++;
-    }
-    atomic_fetch_add(&watch->busy, 1);
-    return conn;
-}
-
-// Makes room for a descriptor in the table.
-static bool slots_reach(Watch *watch, int fd) {
-    if ((size_t)fd < watch->slot_of_count)
-        return true;
-    size_t count = (size_t)fd * 2 + 64;
-    Error err;
-    uint32_t *grown = memory_resize(watch->slot_of, count, sizeof *grown, &err);
-    if (!grown)
-        return false;
-    memset(grown + watch->slot_of_count, 0, (count - watch->slot_of_count) * sizeof *grown);
-    watch->slot_of = grown;
-    watch->slot_of_count = count;
-    return true;
-}
-
-// The slot of a connection that is over: the caller holds its lock, which is released.
-static void slot_give(Conn *conn) {
-    Watch *watch = conn->watch;
-    conn->fd = -1;
-    conn->generation++;
-    atomic_store(&conn->phase, CONN_FREE);
-    pthread_mutex_unlock(&conn->lock);
-    pthread_mutex_lock(&watch->lock);
-    watch->vacant[watch->vacant_count++] = conn->index;
-    atomic_fetch_sub(&watch->busy, 1);
-    pthread_mutex_unlock(&watch->lock);
-}
-
-// Takes a served connection out of the count and its descriptor out of the table.
-static void slot_uncount(Watch *watch, uint32_t index, int fd) {
-    pthread_mutex_lock(&watch->lock);
-    watch->connections--;
-    if ((size_t)fd < watch->slot_of_count && watch->slot_of[fd] == index + 1)
-        watch->slot_of[fd] = 0;
-    pthread_mutex_unlock(&watch->lock);
-}
-
-// Events of one connection. The caller holds its lock.
-
-static void conn_arm(Conn *conn, int operation, uint32_t events) {
-    struct epoll_event event = {.events = events | EPOLLONESHOT,
-                                .data.u64 = (uint64_t)(conn->generation & 0x7fffffff) << 32 | conn->index};
-    epoll_ctl(conn->watch->epoll, operation, conn->fd, &event);
-}
-
-static uint32_t leaving_events(const Watch *watch) {
-    return watch->settings.half_close_is_leaving ? EPOLLRDHUP : 0;
-}
-
-static void conn_tell(Conn *conn, int status, const char *message) {
-    if (conn->encrypted)
-        return;
-    char text[GUARD_ANSWER_BYTES];
-    size_t bytes = guard_answer(status, message, text, sizeof text);
-    if (send(conn->fd, text, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-        return; // it is being ended anyway
-}
-
-static void conn_drop(Conn *conn) {
-    conn->gone = conn->cut = true;
-    if (conn->fd >= 0 && conn->started)
-        shutdown(conn->fd, SHUT_RDWR);
-}
-
-// Marks the client as gone and tells the exchange. Releases the lock.
-static void conn_leave(Conn *conn) {
-    Watch *watch = conn->watch;
-    void *exchange = conn->exchange;
-    conn->gone = true;
-    if (exchange)
-        watch->settings.hold(exchange);
-    pthread_mutex_unlock(&conn->lock);
-    if (exchange)
-        watch->settings.leave(exchange);
-}
-
-// A deadline has passed. Releases the lock.
-static void conn_expire(Conn *conn, const char *message) {
-    atomic_fetch_add_explicit(&conn->watch->timed_out, 1, memory_order_relaxed);
-    if (message)
-        conn_tell(conn, 408, message);
-    conn_drop(conn);
-    conn_leave(conn);
-}
-
-// Reads and throws away; true when the connection is over.
-static bool conn_discard(Conn *conn) {
-    char waste[16384];
-    ssize_t got = recv(conn->fd, waste, sizeof waste, MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
-}
-
-static void conn_shut(Conn *conn) {
-    close(conn->fd);
-    slot_give(conn);
 }
 
 static void conn_event(Watch *watch, uint64_t data, uint32_t events) {
@@ -187,7 +50,7 @@ static void conn_event(Watch *watch, uint64_t data, uint32_t events) {
             return;
         }
         conn_arm(conn, EPOLL_CTL_MOD, EPOLLIN);
-    } else if (events & (EPOLLHUP | EPOLLERR | leaving_events(watch))) {
+    } else if (events & (EPOLLHUP | EPOLLERR | conn_leaving_events(watch))) {
         conn_leave(conn);
         return;
     } else {
@@ -195,7 +58,7 @@ static void conn_event(Watch *watch, uint64_t data, uint32_t events) {
             atomic_store(&conn->phase, CONN_HEAD);
             conn->since_ns = clock_ns();
         }
-        conn_arm(conn, EPOLL_CTL_MOD, leaving_events(watch));
+        conn_arm(conn, EPOLL_CTL_MOD, conn_leaving_events(watch));
     }
     pthread_mutex_unlock(&conn->lock);
 }
@@ -212,18 +75,7 @@ static bool conn_stalls(Conn *conn, uint64_t now_ns) {
         conn->since_ns = now_ns;
         return false;
     }
-    return now_ns - conn->since_ns > conn->watch->settings.limits.write_ms * MS;
-}
-
-// The library took the connection and could not start serving it: it is closed, and nobody said so.
-static void conn_forget(Conn *conn) {
-    Watch *watch = conn->watch;
-    uint32_t index = conn->index;
-    int fd = conn->fd;
-    pthread_mutex_unlock(&conn->lock);
-    slot_uncount(watch, index, fd);
-    pthread_mutex_lock(&conn->lock);
-    slot_give(conn);
+    return now_ns - conn->since_ns > conn->watch->settings.limits.write_ms * MS_NS;
 }
 
 static void conn_look(Conn *conn, uint64_t now_ns) {
@@ -231,22 +83,22 @@ static void conn_look(Conn *conn, uint64_t now_ns) {
     pthread_mutex_lock(&conn->lock);
     int phase = atomic_load(&conn->phase);
     uint64_t age_ns = now_ns > conn->since_ns ? now_ns - conn->since_ns : 0;
-    if (phase == CONN_LINGER && age_ns > LINGER_MS * MS) {
+    if (phase == CONN_LINGER && age_ns > LINGER_MS * MS_NS) {
         conn_shut(conn);
         return;
     }
     if (phase == CONN_FREE || phase == CONN_LINGER || conn->cut || !conn->started) {
-        if (phase != CONN_FREE && phase != CONN_LINGER && !conn->started && age_ns > UNSTARTED_MS * MS)
+        if (phase != CONN_FREE && phase != CONN_LINGER && !conn->started && age_ns > UNSTARTED_MS * MS_NS)
             conn_forget(conn);
         else
             pthread_mutex_unlock(&conn->lock);
         return;
     }
-    if (phase == CONN_IDLE && age_ns > limits->idle_ms * MS)
+    if (phase == CONN_IDLE && age_ns > limits->idle_ms * MS_NS)
         conn_drop(conn);
-    if (phase == CONN_HEAD && age_ns > limits->header_ms * MS)
+    if (phase == CONN_HEAD && age_ns > limits->header_ms * MS_NS)
         conn_expire(conn, "the request line and the headers did not come in time");
-    else if (phase == CONN_BODY && age_ns > limits->body_ms * MS)
+    else if (phase == CONN_BODY && age_ns > limits->body_ms * MS_NS)
         conn_expire(conn, "the request's body did not come in time");
     else if (phase == CONN_WRITE && conn_stalls(conn, now_ns))
         conn_expire(conn, NULL);
@@ -340,7 +192,7 @@ static void conn_accept(Watch *watch, const Listener *listener, int fd, const st
     pthread_mutex_unlock(&watch->lock);
     pthread_mutex_lock(&conn->lock);
     atomic_store(&conn->phase, CONN_IDLE);
-    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN | leaving_events(watch));
+    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN | conn_leaving_events(watch));
     pthread_mutex_unlock(&conn->lock);
     if (!watch->settings.serve(watch->settings.context, conn, address, address_bytes)) {
         pthread_mutex_lock(&conn->lock);
@@ -358,7 +210,7 @@ static void listeners_arm(Watch *watch, int operation) {
 
 // Out of descriptors or memory: the waiting connection would be reported without end, so listeners rest for a while.
 static void listeners_pause(Watch *watch) {
-    watch->paused_until_ns = clock_ns() + PAUSE_MS * MS;
+    watch->paused_until_ns = clock_ns() + PAUSE_MS * MS_NS;
     listeners_arm(watch, EPOLL_CTL_DEL);
 }
 
@@ -402,7 +254,7 @@ static uint64_t tick_ms(const HttpLimits *limits) {
 
 static void *watch_run(void *context) {
     Watch *watch = context;
-    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS;
+    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS_NS;
     while (!atomic_load(&watch->ending)) {
         bool rests = !atomic_load(&watch->busy) && !watch->paused_until_ns;
         struct epoll_event events[EVENTS];
@@ -422,7 +274,7 @@ static void *watch_run(void *context) {
             listeners_resume(watch);
         if (clock_ns() >= next_ns) {
             look_at_all(watch);
-            next_ns = clock_ns() + tick * MS;
+            next_ns = clock_ns() + tick * MS_NS;
         }
     }
     return NULL;
@@ -531,96 +383,4 @@ WatchCounts watch_counts(Watch *watch) {
     counts.refused = atomic_load_explicit(&watch->refused, memory_order_relaxed);
     counts.timed_out = atomic_load_explicit(&watch->timed_out, memory_order_relaxed);
     return counts;
-}
-
-// What the library tells.
-
-Conn *conn_started(Watch *watch, int fd) {
-    pthread_mutex_lock(&watch->lock);
-    uint32_t slot = (size_t)fd < watch->slot_of_count ? watch->slot_of[fd] : 0;
-    pthread_mutex_unlock(&watch->lock);
-    if (!slot)
-        return NULL;
-    Conn *conn = &watch->conns[slot - 1];
-    pthread_mutex_lock(&conn->lock);
-    conn->started = true;
-    pthread_mutex_unlock(&conn->lock);
-    return conn;
-}
-
-// Whether the client may still be sending what nobody will read.
-static bool conn_should_linger(const Conn *conn) {
-    char byte;
-    int phase = atomic_load(&conn->phase);
-    if (conn->gone || atomic_load(&conn->watch->ending))
-        return false;
-    ssize_t got = recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN))
-        return false;
-    return got > 0 || conn->lingers || phase == CONN_HEAD || phase == CONN_BODY;
-}
-
-void conn_closed(Conn *conn) {
-    Watch *watch = conn->watch;
-    watch->settings.closed(watch->settings.context, conn);
-    slot_uncount(watch, conn->index, conn->fd);
-    pthread_mutex_lock(&conn->lock);
-    bool lingers = conn_should_linger(conn);
-    epoll_ctl(watch->epoll, EPOLL_CTL_DEL, conn->fd, NULL);
-    int copy = lingers ? fcntl(conn->fd, F_DUPFD_CLOEXEC, 0) : -1;
-    if (copy < 0) {
-        slot_give(conn);
-        return;
-    }
-    conn->fd = copy;
-    conn->generation++;
-    conn->since_ns = clock_ns();
-    shutdown(copy, SHUT_WR);
-    atomic_store(&conn->phase, CONN_LINGER);
-    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN);
-    pthread_mutex_unlock(&conn->lock);
-}
-
-bool conn_begin(Conn *conn, void *exchange, ConnPhase phase) {
-    pthread_mutex_lock(&conn->lock);
-    bool stays = !conn->gone;
-    if (stays) {
-        conn->exchange = exchange;
-        atomic_store(&conn->phase, (int)phase);
-        conn->since_ns = clock_ns();
-    }
-    pthread_mutex_unlock(&conn->lock);
-    return stays;
-}
-
-bool conn_enter(Conn *conn, ConnPhase phase) {
-    pthread_mutex_lock(&conn->lock);
-    bool stays = !conn->gone;
-    atomic_store(&conn->phase, (int)phase);
-    conn->since_ns = clock_ns();
-    pthread_mutex_unlock(&conn->lock);
-    return stays;
-}
-
-void conn_end(Conn *conn) {
-    pthread_mutex_lock(&conn->lock);
-    conn->exchange = NULL;
-    atomic_store(&conn->phase, CONN_IDLE);
-    conn->since_ns = clock_ns();
-    conn->generation++;
-    if (!conn->gone)
-        conn_arm(conn, EPOLL_CTL_MOD, EPOLLIN | leaving_events(conn->watch));
-    pthread_mutex_unlock(&conn->lock);
-}
-
-void conn_linger(Conn *conn) {
-    pthread_mutex_lock(&conn->lock);
-    conn->lingers = true;
-    pthread_mutex_unlock(&conn->lock);
-}
-
-void conn_cut(Conn *conn) {
-    pthread_mutex_lock(&conn->lock);
-    conn_drop(conn);
-    pthread_mutex_unlock(&conn->lock);
 }

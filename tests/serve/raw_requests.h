@@ -173,6 +173,8 @@ static const RawRequest RAW_REQUESTS[] = {
     REFUSED(400, "NUL at a value's start", "GET / HTTP/1.1\r\n" H "A: \0b\r\n\r\n"),
     REFUSED(400, "NUL in a name", "GET / HTTP/1.1\r\n" H "A\0B: b\r\n\r\n"),
     REFUSED(400, "a line that begins with NUL", "GET / HTTP/1.1\r\n" H "\0A: b\r\n\r\n"),
+    REFUSED(400, "a line of NUL and a colon", "GET / HTTP/1.1\r\n" H "\0:\r\n" EVIL),
+    REFUSED(400, "a line of NUL, a colon and a value", "GET / HTTP/1.1\r\n" H "\0: b\r\n" EVIL),
     REFUSED(400, "a line of NUL, then a request", "GET / HTTP/1.1\r\n" H "\0\r\n" EVIL),
     REFUSED(400, "NUL in the target", "GET /\0a HTTP/1.1\r\n" H "\r\n"),
     REFUSED(400, "NUL behind the target", "GET /\0 HTTP/1.1\r\n" H "\r\n"),

@@ -361,7 +361,28 @@ START_TEST(short_memory_fails_one_exchange) {
 }
 END_TEST
 
+START_TEST(short_memory_starts_no_server) {
+    static Harness harness;
+    HttpListener loopback = {.host = "127.0.0.1"};
+    HttpSettings settings = {
+        .listeners = &loopback, .listener_count = 1, .threads = 2, .limits = http_default_limits()};
+    Error err;
+    for (uint64_t nth = 1;; nth++) {
+        harness = (Harness){0};
+        fault_arm(FAULT_ALLOCATION, nth);
+        Status status = harness_start(&harness, &settings, &err);
+        fault_arm(FAULT_ALLOCATION, 0);
+        if (status == OK) {
+            ck_assert_uint_ge(nth, 5);
+            break;
+        }
+        ck_assert_int_eq(status, ERR_MEMORY);
+    }
+    harness_free(&harness);
+}
+END_TEST
+
 TEST_MAIN("serve/http", requests_are_answered, answers_before_bodies, large_answers, waiting_and_streams,
           streams_for_old_clients, no_wake_is_lost_by_streams, no_wake_is_lost_by_waiting, clients_leave_while_waiting,
           clients_leave_streams, clients_leave_floods, clients_leave_amid_bodies, half_close, the_server_ends_first,
-          short_memory_fails_one_exchange)
+          short_memory_fails_one_exchange, short_memory_starts_no_server)
