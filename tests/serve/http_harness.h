@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A server under test and clients that speak raw bytes to it.
 //
-// What the handler does is the path's: /echo answers the body, /early answers in `begin`, /wait waits for wakes,
-// /stream sends pieces, one a wake, /bulk answers many bytes, /none forgets to answer.
+// What the handler does is the path's: /echo answers the body, /early answers in `begin`, /wait waits for wakes, /eager
+// does too and is woken before, /stream sends pieces, one a wake, /flood sends without end, /break breaks a stream off,
+// /bulk answers many bytes, /who says what is known of the client, /none forgets to answer.
 #pragma once
 
 #include <arpa/inet.h>
@@ -97,7 +98,9 @@ static inline void harness_request(void *context, Exchange *exchange) {
     Seen *seen = exchange_user(exchange);
     Buffer body = {0};
     atomic_fetch_add(&harness->asked, 1);
-    if (!strcmp(path, "/wait")) {
+    if (!strcmp(path, "/wait") || !strcmp(path, "/eager")) {
+        for (int i = 0; i < 3 && path[1] == 'e'; i++)
+            exchange_wake(exchange);
         exchange_wait(exchange);
     } else if (!strcmp(path, "/stream")) {
         pthread_mutex_lock(&harness->lock);

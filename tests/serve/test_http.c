@@ -125,6 +125,26 @@ START_TEST(waiting_and_streams) {
 }
 END_TEST
 
+START_TEST(wakes_before_waiting) {
+    Harness *harness = harness_new(http_default_limits());
+    int fd = harness_connect(harness);
+    Buffer got = {0};
+    client_say(fd, GET("/eager"));
+    ck_assert(reaches(&harness->resumed, 1)); // three wakes, one call
+    ck_assert(!client_read(fd, &got, 200));
+    ck_assert_uint_eq(harness->resumed, 1);
+    harness_push(harness, false);
+    ck_assert(reaches(&harness->resumed, 2));
+    ck_assert(!client_read(fd, &got, 100));
+    ck_assert_uint_eq(harness->resumed, 2);
+    harness_push(harness, true);
+    ck_assert(client_expect(fd, &got, "waited"));
+    close(fd);
+    buffer_done(&got);
+    harness_free(harness);
+}
+END_TEST
+
 START_TEST(streams_for_old_clients) {
     Harness *harness = harness_new(http_default_limits());
     int fd = harness_connect(harness);
@@ -383,6 +403,6 @@ START_TEST(short_memory_starts_no_server) {
 END_TEST
 
 TEST_MAIN("serve/http", requests_are_answered, answers_before_bodies, large_answers, waiting_and_streams,
-          streams_for_old_clients, no_wake_is_lost_by_streams, no_wake_is_lost_by_waiting, clients_leave_while_waiting,
-          clients_leave_streams, clients_leave_floods, clients_leave_amid_bodies, half_close, the_server_ends_first,
-          short_memory_fails_one_exchange, short_memory_starts_no_server)
+          wakes_before_waiting, streams_for_old_clients, no_wake_is_lost_by_streams, no_wake_is_lost_by_waiting,
+          clients_leave_while_waiting, clients_leave_streams, clients_leave_floods, clients_leave_amid_bodies,
+          half_close, the_server_ends_first, short_memory_fails_one_exchange, short_memory_starts_no_server)
