@@ -113,7 +113,7 @@ typedef struct ApiResult {
     size_t sequence_count;
     size_t source_tokens, chunks; // chunks: parts a long source was cut into; 1
     bool truncated;
-    ApiTimings timings;
+    ApiTimings timings; // total_ms NaN: not known, and not told
 } ApiResult;
 
 typedef struct ApiMeta {

@@ -36,6 +36,8 @@ void writing_usage(const ApiCall *call, const ApiResult *results, Buffer *out) {
 
 void writing_timings(const ApiResult *results, size_t count, Buffer *out) {
     ApiTimings most = {0};
+    if (count && isnan(results[0].timings.total_ms))
+        return;
     for (size_t i = 0; i < count; i++) {
         const ApiTimings *t = &results[i].timings;
         most.queue_ms = fmax(most.queue_ms, t->queue_ms);
@@ -45,7 +47,7 @@ void writing_timings(const ApiResult *results, size_t count, Buffer *out) {
         most.total_ms = fmax(most.total_ms, t->total_ms);
     }
     buffer_format(out,
-                  "\"timings\":{\"queue_ms\":%.3f,\"encode_ms\":%.3f,\"decode_ms\":%.3f,\"first_token_ms\":%.3f,"
+                  ",\"timings\":{\"queue_ms\":%.3f,\"encode_ms\":%.3f,\"decode_ms\":%.3f,\"first_token_ms\":%.3f,"
                   "\"total_ms\":%.3f}",
                   most.queue_ms, most.encode_ms, most.decode_ms, most.first_token_ms, most.total_ms);
 }
@@ -132,7 +134,6 @@ static void add_plain_text(const ApiCall *call, const ApiResult *result, const A
 
 static void add_tail(const ApiCall *call, const ApiResult *results, Buffer *out) {
     writing_usage(call, results, out);
-    buffer_add_char(out, ',');
     writing_timings(results, call->prompt_count, out);
 }
 

@@ -105,7 +105,6 @@ static void finish_openai(const ApiCall *call, const ApiMeta *meta, size_t index
     if (call->route->shape == API_SUMMARIZE)
         buffer_format(out, ",\"truncated\":%s,\"source_tokens\":%zu,\"chunks\":%zu",
                       result->truncated ? "true" : "false", result->source_tokens, result->chunks);
-    buffer_add_char(out, ',');
     writing_timings(result, 1, out);
     event_end(out);
 }
@@ -129,7 +128,6 @@ void api_stream_finish(const ApiCall *call, const ApiMeta *meta, size_t index, c
     }
     buffer_add_char(out, ',');
     writing_usage(call, result, out);
-    buffer_add_char(out, ',');
     writing_timings(result, 1, out);
     event_end(out);
 }
@@ -144,7 +142,6 @@ void api_stream_end(const ApiCall *call, const ApiMeta *meta, const ApiResult *r
             buffer_add_text(out, ",\"choices\":[]");
         buffer_add_char(out, ',');
         writing_usage(call, results, out);
-        buffer_add_char(out, ',');
         writing_timings(results, call->prompt_count, out);
         event_end(out);
     }

@@ -10,7 +10,7 @@ void writing_head(const ApiCall *call, const ApiMeta *meta, const char *object, 
 // "\"usage\":{...}" of all results together.
 void writing_usage(const ApiCall *call, const ApiResult *results, Buffer *out);
 
-// "\"timings\":{...}": of several results the longest of each.
+// ",\"timings\":{...}": of several results the longest of each. Nothing where they are not known.
 void writing_timings(const ApiResult *results, size_t count, Buffer *out);
 
 // A sequence's text as a JSON string.

@@ -86,6 +86,7 @@ Status result_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, c
                        .sequence_count = count,
                        .source_tokens = source->tokens,
                        .chunks = source->part_count,
-                       .truncated = source->truncated};
+                       .truncated = source->truncated,
+                       .timings.total_ms = NAN};
     return OK;
 }
