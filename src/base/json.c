@@ -11,19 +11,54 @@ static void value_free(void *object) {
     json_decref(object);
 }
 
+// At least as long as any token of the text: the longest stretch between two quotes.
+static size_t longest_token(Bytes text) {
+    size_t longest = 0, start = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] == '\\')
+            i++;
+        else if (text.data[i] == '"') {
+            longest = i - start > longest ? i - start : longest;
+            start = i;
+        }
+    }
+    return text.size - start > longest ? text.size - start : longest;
+}
+
+static json_t *load(Bytes text, size_t flags, json_error_t *error) {
+    const char *data = text.size ? (const char *)text.data : "";
+    json_t *value = json_loadb(data, text.size, flags, error);
+    // An integer beyond 64 bits (Hugging Face writes 1e30 for "no limit" that way) makes all numbers of the text reals.
+    if (!value && json_error_code(error) == json_error_numeric_overflow)
+        value = json_loadb(data, text.size, flags | JSON_DECODE_INT_AS_REAL, error);
+    return value;
+}
+
+// jansson reports lack of memory as bad syntax, or not at all: a value may lack characters then.
+static Status load_checked(const char *name, Bytes text, size_t flags, json_t **ret_value, json_error_t *error,
+                           Error *err) {
+    size_t bytes = 4 * longest_token(text) + 256;
+    void *reserve = memory_new(bytes, 1, err);
+    TRY_NEW(reserve);
+    uint64_t failures = memory_failures();
+    memory_json_reserve(reserve, bytes);
+    json_t *value = load(text, flags, error);
+    bool failed = memory_failures() != failures;
+    if (failed)
+        json_decref(value);
+    memory_json_reserve(NULL, 0);
+    memory_free(reserve);
+    if (failed)
+        return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
+    *ret_value = value;
+    return OK;
+}
+
 Status json_parse(Arena *arena, const char *name, Bytes text, bool allow_nul, json_t **ret_value, Error *err) {
     json_error_t error;
     size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | (allow_nul ? JSON_ALLOW_NUL : 0);
-    const char *data = text.size ? (const char *)text.data : "";
-    uint64_t failures = memory_failures(); // jansson reports lack of memory as bad syntax, or not at all
-    json_t *value = json_loadb(data, text.size, flags, &error);
-    // An integer beyond 64 bits (Hugging Face writes 1e30 for "no limit" that way) makes all numbers of the text reals.
-    if (!value && json_error_code(&error) == json_error_numeric_overflow)
-        value = json_loadb(data, text.size, flags | JSON_DECODE_INT_AS_REAL, &error);
-    if (memory_failures() != failures) { // even a value may lack characters then
-        json_decref(value);
-        return FAIL(err, ERR_MEMORY, "%s: no memory for a JSON text of %zu bytes", name, text.size);
-    }
+    json_t *value = NULL;
+    TRY(load_checked(name, text, flags, &value, &error, err));
     if (!value && json_error_code(&error) == json_error_null_character)
         return FAIL(err, ERR_FORMAT, "%s: not valid JSON at line %d, column %d (byte %d): \\u0000 is not allowed here",
                     name, error.line, error.column, error.position);

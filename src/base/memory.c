@@ -93,12 +93,36 @@ uint64_t memory_failures(void) {
     return atomic_load_explicit(&failures, memory_order_relaxed);
 }
 
+// Of the thread that parses.
+static _Thread_local struct {
+    char *block;
+    size_t bytes, used;
+} json_reserve;
+
+void memory_json_reserve(void *block, size_t bytes) {
+    json_reserve.block = block;
+    json_reserve.bytes = bytes;
+    json_reserve.used = 0;
+}
+
 static void *json_allocate(size_t bytes) {
-    return allocate(NULL, bytes);
+    void *block = allocate(NULL, bytes);
+    bool growing = bytes >= 32 && (bytes & (bytes - 1)) == 0;
+    if (block || !json_reserve.block || !growing || bytes > json_reserve.bytes - json_reserve.used)
+        return block;
+    block = json_reserve.block + json_reserve.used;
+    json_reserve.used += bytes;
+    return block;
+}
+
+static void json_free(void *block) {
+    uintptr_t at = (uintptr_t)block - (uintptr_t)json_reserve.block;
+    if (!json_reserve.block || at >= json_reserve.bytes)
+        free(block);
 }
 
 static void init_once(void) {
-    json_set_alloc_funcs(json_allocate, free);
+    json_set_alloc_funcs(json_allocate, json_free);
 }
 
 void memory_trim(void) {

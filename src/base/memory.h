@@ -37,6 +37,11 @@ uint64_t memory_allocations(void);
 // Allocations that failed so far, jansson's included.
 uint64_t memory_failures(void);
 
+// For base/json.c. jansson 2.14 writes past a block when the buffer that its current token grows in cannot grow. That
+// buffer's sizes double from 32 bytes on: where such an allocation of this thread fails, it is taken from this block,
+// and the failure counted all the same. NULL ends it; what was parsed must be gone by then.
+void memory_json_reserve(void *block, size_t bytes);
+
 // Sends jansson's allocations through this door. Called first thing in main and whenever the library opens a model; any
 // thread, and only the first call does anything.
 void memory_init(void);

@@ -179,5 +179,29 @@ START_TEST(files) {
 }
 END_TEST
 
+// jansson writes past a block when the buffer of a long token cannot grow; here it can.
+START_TEST(long_tokens_without_memory) {
+    Buffer text = {0};
+    buffer_add_text(&text, "{\"key\":\"");
+    for (int i = 0; i < 3000; i++)
+        buffer_add_text(&text, i % 3 ? "a" : "\\\"");
+    buffer_add_text(&text, "\",\"other\":[1,2,{\"third\":123456789012345678}]}");
+    for (uint64_t nth = 1;; nth++) {
+        Error err;
+        arena_init(&arena, 0);
+        json_t *value;
+        fault_arm(FAULT_ALLOCATION, nth);
+        Status status = json_parse(&arena, "x", (Bytes){(unsigned char *)text.data, text.bytes}, false, &value, &err);
+        bool struck = fault_seen(FAULT_ALLOCATION) >= nth;
+        fault_arm(FAULT_ALLOCATION, 0);
+        arena_done(&arena);
+        ck_assert_int_eq(status, struck ? ERR_MEMORY : OK);
+        if (!struck)
+            break;
+    }
+    buffer_done(&text);
+}
+END_TEST
+
 TEST_MAIN("json", only_rfc_8259, depth_is_limited, nul_only_where_allowed, members, integers_beyond_64_bits_are_reals,
-          every_failing_allocation_is_lack_of_memory, files)
+          every_failing_allocation_is_lack_of_memory, files, long_tokens_without_memory)
