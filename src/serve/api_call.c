@@ -177,30 +177,32 @@ static Status field_option(Reading *reading, const ApiField *field, json_t *valu
 }
 
 // Whether a value is among "0|\"auto\"".
-static bool value_is_among(const json_t *value, const char *among) {
+static Status value_is_among(const json_t *value, const char *among, bool *ret, Error *err) {
     char text[64];
     size_t bytes = json_dumpb(value, text, sizeof text, JSON_ENCODE_ANY | JSON_COMPACT);
-    for (const char *at = among; *at && bytes <= sizeof text;) {
+    if (!bytes) // no value is
+        return FAIL(err, ERR_MEMORY, "no memory to compare a value");
+    *ret = false;
+    for (const char *at = among; *at && !*ret;) {
         size_t length = strcspn(at, "|");
-        if (length == bytes && memcmp(at, text, bytes) == 0)
-            return true;
-        if (json_is_number(value) && length && strspn(at, "0123456789.") == length &&
-            strtod(at, NULL) == json_number_value(value))
-            return true;
+        bool number = json_is_number(value) && length && strspn(at, "0123456789.") == length;
+        *ret = number ? strtod(at, NULL) == json_number_value(value) : length == bytes && memcmp(at, text, bytes) == 0;
         at += length + (at[length] != '\0');
     }
-    return false;
+    return OK;
 }
 
-// What says nothing: false, and lists, objects and texts without anything in them.
+// Lists, objects and texts without anything in them say nothing.
 static bool value_is_nothing(const json_t *value) {
     return (json_is_array(value) && !json_array_size(value)) || (json_is_object(value) && !json_object_size(value)) ||
            (json_is_string(value) && !json_string_length(value));
 }
 
 static Status field_refuse(const ApiField *field, const json_t *value, const char *name, Error *err) {
-    if (value_is_nothing(value) || value_is_among(value, field->otherwise) ||
-        (json_is_false(value) && field->types & TYPE_INTEGER))
+    bool fine = value_is_nothing(value) || (json_is_false(value) && field->types & TYPE_INTEGER);
+    if (!fine)
+        TRY(value_is_among(value, field->otherwise, &fine, err));
+    if (fine)
         return OK;
     char first[64], expected[160];
     size_t length = strcspn(field->otherwise, "|");

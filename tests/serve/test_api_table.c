@@ -3,6 +3,7 @@
 // hundreds of wrong bodies, each of which has to be refused by a sentence that names what is wrong.
 #include <math.h>
 
+#include "base/fault.h"
 #include "serve/lines.h"
 
 static Error err;
@@ -269,5 +270,54 @@ START_TEST(test_depth) {
 }
 END_TEST
 
+static Status read_and_answer(const ApiRoute *route, const Buffer *body, Buffer *out) {
+    static const int32_t ids[] = {4};
+    static const ApiSequence sequences[8] = {{"a \"b\"", 5, ids, 1, 0, API_STOP}};
+    Arena arena;
+    arena_init(&arena, 0);
+    ApiCall call;
+    GenerationOptions own = generation_defaults();
+    Bytes text = {(unsigned char *)body->data, body->bytes};
+    Status status = api_read(&arena, route, text, &own, &call, NULL, &err);
+    ApiResult result = {.sequences = sequences, .sequence_count = 1};
+    ApiMeta meta = {"id", "model", 1};
+    if (status == OK) {
+        api_answer(&call, &meta, &result, out);
+        status = buffer_status(out, &err);
+    } else
+        api_error(route, api_status(status), err.message, NULL, out);
+    arena_done(&arena);
+    return status;
+}
+
+// Whichever allocation fails: memory is what is missing, and nothing is left behind.
+START_TEST(test_no_memory) {
+    size_t count;
+    const ApiRoute *routes = api_routes(&count);
+    for (size_t i = 0; i < count; i++) {
+        for (int full = 0; full < 3 && routes[i].object; full++) {
+            Buffer body = {0};
+            api_print_example(&routes[i], full, &body);
+            if (full == 2)
+                body.data[body.bytes - 1] = ',', buffer_add_text(&body, "\"n\":\"wrong\",\"parameters\":3}");
+            for (uint64_t nth = 1;; nth++) {
+                Buffer out = {0};
+                fault_arm(FAULT_ALLOCATION, nth);
+                Status status = read_and_answer(&routes[i], &body, &out);
+                bool struck = fault_seen(FAULT_ALLOCATION) >= nth;
+                fault_arm(FAULT_ALLOCATION, 0);
+                buffer_done(&out);
+                if (!struck)
+                    break;
+                ck_assert_msg(status == ERR_MEMORY || status == ERR_FORMAT, "%s: allocation %llu: %s", routes[i].path,
+                              (unsigned long long)nth, status_name(status));
+                ck_assert(full == 2 || status == ERR_MEMORY);
+            }
+            buffer_done(&body);
+        }
+    }
+}
+END_TEST
+
 TEST_MAIN("api_table", test_documentation, test_openapi, test_examples, test_wrong_fields, test_damaged_bodies,
-          test_depth)
+          test_depth, test_no_memory)
