@@ -12,6 +12,7 @@ typedef struct PartAnswer {
 } PartAnswer;
 
 // The result of one source, in the arena: texts decoded, cut before the call's stops, those of several parts joined by
-// newlines. `answers`: as many as the source has parts. `encoder` NULL: no tokenizer, ids alone. Timings are not known yet.
+// newlines. `answers`: as many as the source has parts. `encoder` NULL: no tokenizer, ids alone. Timings are not known
+// yet.
 MUST_CHECK Status result_make(Arena *arena, const Tokenizer *tokenizer, Encoder *encoder, const ApiCall *call,
                               const ApiSource *source, const PartAnswer *answers, ApiResult *ret, Error *err);
