@@ -192,6 +192,8 @@ static Status sources_make(Batch *b, Job *job, Error *err) {
     ApiCall *call = &job->line.call;
     size_t positions = b->runtime->info->most_positions;
     api_fit(call, positions);
+    if (!call->seed_said) // other lines draw otherwise, and every run alike
+        call->options.seed += job->number;
     TRY_NEW(job->sources = arena_array(&job->arena, call->prompt_count, sizeof *job->sources, err));
     for (size_t i = 0; i < call->prompt_count; i++) {
         TRY(source_make(&job->arena, model_tokenizer(b->runtime->model), b->runtime->encoder, call, &call->prompts[i],
@@ -360,6 +362,8 @@ static Status run_open(Batch *b, Error *err) {
         TRY(shard_parse(settings->shard, &b->shard, &b->shards, err));
     TRY(command_runtime(b->run, &settings->runtime, b->run->arguments[0], (size_t)settings->batch, &b->runtime, err));
     TRY(generation_choose(b->run->arena, &settings->generation, b->runtime, &b->generation, err));
+    if (b->generation.num_return_sequences != model_generation(b->runtime->model)->num_return_sequences)
+        return FAIL(err, ERR_USAGE, "--num-return-sequences is not for batches: 'n' of each line says it");
     TRY(work_open(b, err));
     TRY(batch_ids_new(&b->ids, err));
     TRY(stream_new(b->runtime->engine, 4 * (size_t)settings->batch, sink, b, &b->stream, err));
@@ -390,11 +394,11 @@ const Command command_batch = {
     .most = 3,
     .help = "Reads OpenAI's batch lines {\"custom_id\",\"method\",\"url\",\"body\"} of /v1/completions,\n"
             "/v1/chat/completions and /v1/summarize (docs/api.md) and answers each, in their order, by\n"
-            "{\"id\",\"custom_id\",\"response\":{\"status_code\",\"request_id\",\"body\"},\"error\"}. `stream` has no "
-            "effect,\n"
-            "`model` may say anything. Options given here hold where a body says nothing.\n\n"
+            "{\"id\",\"custom_id\",\"response\":{\"status_code\",\"request_id\",\"body\"},\"error\"}. Options given\n"
+            "here hold where a body says nothing. `stream`, `priority` and `timeout` have no effect, and `model`\n"
+            "may say anything.\n\n"
             "What is done lies in OUT.part until all of it becomes OUT, beside OUT.part.of, which tells what it\n"
-            "is of. A run that was ended goes on with --resume, with the same arguments; without it, an OUT.part\n"
+            "is of. A run that was ended goes on with --resume and the same arguments; without it, an OUT.part\n"
             "that is there is left alone and the run refused. --resume without an OUT.part begins anew.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.batch = 8},

@@ -67,6 +67,7 @@ typedef struct ApiCall {
     bool hugging_face; // the answer is a list of {summary_text}
     ApiTruncation truncation;
     size_t most_source_tokens; // of a source, where that is less than the model's positions; 0: nothing said
+    bool seed_said;            // false: whoever samples draws one, so that the same request may get other answers
     bool soft_lengths;         // the lengths are a wish (`length`): lower them to what the model has (api_fit)
     const char *const *stops;  // an answer ends before the first of these
     size_t stop_count;

@@ -352,6 +352,7 @@ static Status apply_options(Reading *reading, const json_t *body, Error *err) {
     if (status == ERR_UNSUPPORTED)
         return err->status = ERR_FORMAT;
     TRY(status);
+    call->seed_said = json_object_get(reading->options, "seed") != NULL;
     if (call->route->shape == API_SUMMARIZE)
         apply_length(call, reading->options, json_string_value(reading_member(body, "length")));
     TRY(apply_temperature(reading, err));

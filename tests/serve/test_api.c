@@ -72,6 +72,7 @@ static void tell_served(const ApiCall *call, Buffer *out) {
     if (call->truncation != API_TRUNCATE_ERROR)
         buffer_format(out, " truncation=%s", truncations[call->truncation]);
     tell_number("most_source_tokens", 0, (double)call->most_source_tokens, out);
+    tell_number("seed_said", 0, call->seed_said, out);
     tell_number("soft_lengths", 0, call->soft_lengths, out);
     tell_number("priority", 5, call->priority, out);
     if (call->timeout_said)

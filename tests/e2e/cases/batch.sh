@@ -53,3 +53,8 @@ rm killed.part.of
 "$HONE" batch "$model" missing killed.x 2>&1
 "$HONE" batch "$model" in . 2>&1
 ls
+"$HONE" batch "$model" in out --num-return-sequences 2 --num-beams 2 2>&1
+# Sampling without a seed: lines differ, runs do not.
+for name in a b c; do line $name /v1/completions '{"prompt":"Anna: See you at 7.","temperature":1.5,"max_tokens":12}'; done > in
+"$HONE" batch "$model" in once && "$HONE" batch "$model" in twice --threads 1 --batch 1 && cmp once twice &&
+    sed 's/.*"text":\(".*"\),"logprobs".*/\1/' once | sort -u | wc -l
