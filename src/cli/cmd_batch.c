@@ -322,14 +322,19 @@ static Status work_open(Batch *b, Error *err) {
     CommandRun *run = b->run;
     const char *input = run->arguments[1];
     char digest[SHA256_TEXT_BYTES], model[SHA256_TEXT_BYTES];
-    struct stat info;
+    struct stat info, other;
     TRY(file_map(run->arena, input, &b->input, err));
+    if (stat(input, &info) != 0)
+        return FAIL(err, ERR_IO, "file '%s' is gone", input);
+    if (stat(run->arguments[2], &other) == 0 && info.st_dev == other.st_dev && info.st_ino == other.st_ino)
+        return FAIL(err, ERR_USAGE, "IN and OUT are the same file, '%s': the answers would take the place of the lines",
+                    run->arguments[2]);
     Sha256 hash;
     sha256_init(&hash);
     sha256_add(&hash, b->input.data, b->input.size);
     sha256_text(&hash, digest);
     TRY_NEW(b->input_name = arena_copy_text(run->arena, digest, 8, err));
-    b->created = stat(input, &info) == 0 ? (int64_t)info.st_mtime : 0;
+    b->created = (int64_t)info.st_mtime;
     TRY(model_digest(run->arena, run->arguments[0], model, err));
     TRY(model_name(run->arena, run->arguments[0], &b->model, err));
     Buffer typed = {0};

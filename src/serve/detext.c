@@ -17,7 +17,7 @@ enum {
     WINDOW_MOST = 48,  // ids; then it moves
     WINDOW_LEAST = 24, // ids it keeps
     MARGIN = 16,       // bytes at its beginning that may be others than in the whole text
-    CLEANED = 16       // bytes at the end that cleaning up may still change
+    CLEANED = 8        // bytes at the end that cleaning up may still change: " do not" is the longest it looks for
 };
 
 struct Detext {

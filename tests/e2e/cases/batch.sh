@@ -52,6 +52,7 @@ rm killed.part.of
 "$HONE" batch "$model" in killed --resume 2>&1
 "$HONE" batch "$model" missing killed.x 2>&1
 "$HONE" batch "$model" in . 2>&1
+"$HONE" batch "$model" in ./in 2>&1
 ls
 "$HONE" batch "$model" in out --num-return-sequences 2 --num-beams 2 2>&1
 # Sampling without a seed: lines differ, runs do not.
