@@ -82,6 +82,7 @@ static void sleep_until_woken(Pool *pool, uint32_t *seen) {
 static void *worker_main(void *context) {
     Pool *pool = context;
     uint32_t seen = 0;
+    pthread_setname_np(pthread_self(), "hone-worker");
     for (int spins = 0, yields = 0; !atomic_load_explicit(&pool->ending, memory_order_relaxed);) {
         if (job_enter(pool, &seen)) {
             tiles_take(pool);

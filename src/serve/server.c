@@ -293,6 +293,7 @@ typedef struct Reloader {
 
 static void *reload_thread(void *context) {
     Reloader *reloader = context;
+    pthread_setname_np(pthread_self(), "hone-reload");
     reload(reloader->server);
     atomic_store(&reloader->running, false);
     return NULL;

@@ -376,6 +376,7 @@ static void *serve(void *context) {
     Engine *engine = service->runtime->engine;
     EngineLoad before = {0};
     bool busy = false;
+    pthread_setname_np(pthread_self(), "hone-engine");
     for (;;) {
         pthread_mutex_lock(&service->lock);
         if (!busy && !service->first && !service->cancelled && !service->stops)
