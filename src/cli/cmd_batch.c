@@ -41,7 +41,7 @@ struct Job {
     Job *next;
     size_t number; // of the line, from 1
     BatchLine line;
-    Source *sources;     // [prompts]
+    ApiSource *sources;     // [prompts]
     PartAnswer *answers; // [parts of all sources]
     size_t part_count, answered;
     Arena arena;
@@ -215,7 +215,7 @@ static Status job_push(Batch *b, Job *job, Error *err) {
         return stream_push_error(b->stream, &line->error, job, err);
     }
     size_t prompts = line->call.prompt_count;
-    const Source *sources = job->sources; // the job may end with its last part's push
+    const ApiSource *sources = job->sources; // the job may end with its last part's push
     const GenerationOptions generation = line->call.options;
     for (size_t i = 0; i < prompts; i++) {
         size_t parts = sources[i].part_count;

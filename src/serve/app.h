@@ -72,7 +72,7 @@ struct Visit {
 };
 
 // The instance that is served now; to be given back.
-Instance *slot_take(Slot *slot);
+Instance *slot_hold(Slot *slot);
 void instance_drop(Instance *instance);
 MUST_CHECK Status instance_new(const Server *server, const Slot *slot, Instance **ret_instance, Error *err);
 

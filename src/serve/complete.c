@@ -34,7 +34,7 @@ void complete_begin(Visit *visit) {
     if (server->slot_count > 1)
         return; // the body names the model
     visit->slot = &server->slots[0];
-    visit->instance = slot_take(visit->slot);
+    visit->instance = slot_hold(visit->slot);
     if (!service_is_full(visit->instance->service))
         return;
     error_set(&error, ERR_BUSY, __FILE__, __LINE__, "the queue is full: %zu requests wait, which is the limit",
@@ -88,7 +88,7 @@ static Status choose_model(Visit *visit, Completion *completion, int *ret_status
             if (visit->instance)
                 instance_drop(visit->instance);
             visit->slot = slot;
-            visit->instance = slot_take(slot);
+            visit->instance = slot_hold(slot);
         }
         const GenerationOptions *own = model_generation(service_model(visit->instance->service));
         TRY(api_read(&visit->arena, visit->route, body, own, call, ret_param, err));

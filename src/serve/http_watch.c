@@ -254,9 +254,8 @@ static uint64_t tick_ms(const HttpLimits *limits) {
 
 static void *watch_run(void *context) {
     Watch *watch = context;
-    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS_NS;
     pthread_setname_np(pthread_self(), "hone-watch");
-    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS;
+    uint64_t tick = tick_ms(&watch->settings.limits), next_ns = clock_ns() + tick * MS_NS;
     while (!atomic_load(&watch->ending)) {
         bool rests = !atomic_load(&watch->busy) && !watch->paused_until_ns;
         struct epoll_event events[EVENTS];

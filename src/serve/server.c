@@ -28,7 +28,7 @@ static double exact_seconds_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-Instance *slot_take(Slot *slot) {
+Instance *slot_hold(Slot *slot) {
     pthread_mutex_lock(&slot->lock);
     Instance *instance = slot->instance;
     atomic_fetch_add(&instance->owners, 1);
@@ -69,7 +69,7 @@ Slot *server_slot(Server *server, const char *name) {
 }
 
 static double heartbeat_age(Slot *slot) {
-    Instance *instance = slot_take(slot);
+    Instance *instance = slot_hold(slot);
     uint64_t seen = service_heartbeat_ns(instance->service), now = clock_ns();
     instance_drop(instance);
     return now > seen ? (double)(now - seen) / 1e9 : 0;

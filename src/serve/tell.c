@@ -39,7 +39,7 @@ static void tell_models(Visit *visit) {
         return;
     }
     for (size_t i = 0; i < server->slot_count; i++) {
-        Instance *instance = slot_take(&server->slots[i]);
+        Instance *instance = slot_hold(&server->slots[i]);
         models[i] = model_of(&server->slots[i], instance);
         instance_drop(instance);
     }
@@ -55,7 +55,7 @@ static void tell_named(Visit *visit, void (*print)(const ApiModel *model, Buffer
         answer_not_found(visit);
         return;
     }
-    visit->instance = slot_take(visit->slot);
+    visit->instance = slot_hold(visit->slot);
     ApiModel model = model_of(visit->slot, visit->instance);
     model.ready = server_is_ready(visit->server);
     Buffer body = {0};
@@ -97,7 +97,7 @@ static void tell_server(Visit *visit) {
 
 static void tell_info(Visit *visit) {
     visit->slot = &visit->server->slots[0];
-    visit->instance = slot_take(visit->slot);
+    visit->instance = slot_hold(visit->slot);
     const ServiceSettings *settings = service_settings(visit->instance->service);
     ApiModel model = model_of(visit->slot, visit->instance);
     Buffer body = {0};
@@ -146,7 +146,7 @@ static Status begin_tokens(Visit *visit, ApiCall *call, Encoder **ret_encoder, c
         return FAIL(err, ERR_USAGE, "no model '%.200s' is served here; GET /v1/models lists those that are",
                     call->model);
     }
-    visit->instance = slot_take(visit->slot);
+    visit->instance = slot_hold(visit->slot);
     TRY_NEW(*ret_encoder = service_encoder_take(visit->instance->service, err));
     return OK;
 }
@@ -233,7 +233,7 @@ static Status view_make(Visit *visit, View *ret, Error *err) {
     }
     for (size_t i = 0; i < server->slot_count; i++, rows += PROFILE_MOST_ROWS) {
         Slot *slot = &server->slots[i];
-        view.instances[i] = slot_take(slot);
+        view.instances[i] = slot_hold(slot);
         Service *service = view.instances[i]->service;
         const ServiceSettings *own = service_settings(service);
         view.models[i] = (DashboardModel){
