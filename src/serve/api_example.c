@@ -25,7 +25,9 @@ static const char *chosen_value(ApiObject object, const char *name) {
 }
 
 static void print_string(const ApiField *field, Buffer *out) {
-    const char *choices = field->choices ? field->choices : field->use == USE_CALL && field->low ? "name" : "A text.";
+    const char *choices = field->choices                             ? field->choices
+                          : field->use == USE_CALL && field->low > 0 ? "name"
+                                                                     : "A text.";
     buffer_add_json(out, choices, strcspn(choices, "|"));
 }
 

@@ -121,7 +121,7 @@ static void add_list(const ApiField *field, const char *items, Buffer *out) {
         buffer_format(out, "a list of %.0f %s", field->low, items);
     else if (field->high >= 2147483647.0)
         buffer_format(out, "a list of %s", items);
-    else if (field->low)
+    else if (field->low > 0)
         buffer_format(out, "a list of %.0f to %.0f %s", field->low, field->high, items);
     else
         buffer_format(out, "a list of at most %.0f %s", field->high, items);
@@ -139,7 +139,7 @@ static void add_string(const ApiField *field, Buffer *out) {
         }
     } else if (field->types & TYPE_LISTS || field->high >= 1e9)
         buffer_add_text(out, "a string");
-    else if (field->low)
+    else if (field->low > 0)
         buffer_format(out, "a string of %.0f to %.0f bytes", field->low, field->high);
     else
         buffer_format(out, "a string of at most %.0f bytes", field->high);
