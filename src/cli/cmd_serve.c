@@ -15,7 +15,7 @@ typedef struct Settings {
     int64_t port, admin_port, batch_size, batch_tokens, queue, queue_tokens, http_threads, connections, body_bytes;
     int64_t address_connections, cached_sources;
     double queue_delay_ms, drain_s, grace_s, request_s, target_ms, header_s, body_s, write_s, idle_s;
-    bool no_history, half_close;
+    bool no_history, half_close, tune;
 } Settings;
 
 #define AT(member) offsetof(Settings, member)
@@ -29,8 +29,8 @@ static const Option options[] = {
      AT(admin_port), .low = 0, .high = 65535},
     {"admin-host", 0, "HOST", "address of --admin-port (default: 127.0.0.1)", OPTION_TEXT, AT(admin_host)},
     {"admin-socket", 0, "PATH", "the same at a Unix-domain socket", OPTION_TEXT, AT(admin_socket)},
-    {"max-batch-size", 0, "N", "requests that run at once (default: 64)", OPTION_INT, AT(batch_size), .low = 1,
-     .high = 4096},
+    {"max-batch-size", 0, "N", "requests that run at once (default: 64; 128 with --tune)", OPTION_INT, AT(batch_size),
+     .low = 1, .high = 4096},
     {"max-batch-tokens", 0, "N", "source tokens that are encoded together (default: 4096)", OPTION_INT,
      AT(batch_tokens), .low = 1, .high = 1e6},
     {"max-queue-delay", 0, "MS", "how long a busy server waits to fill an encoder batch (default: 0)", OPTION_REAL,
@@ -41,6 +41,8 @@ static const Option options[] = {
      AT(queue_tokens), .low = 1, .high = 1e12},
     {"target-p99", 0, "MS", "run no more at once than keep the time per token below this", OPTION_REAL, AT(target_ms),
      .low = 0.01, .high = 1e6},
+    {"tune", 0, NULL, "measure at the start how many requests at once are best, up to --max-batch-size or 128",
+     OPTION_FLAG, AT(tune)},
     {"memory-limit", 0, "SIZE", "bytes that the server may take, as 900M or 2G", OPTION_TEXT, AT(memory_limit)},
     {"encoder-cache", 0, "N", "encoded sources kept for the next request with the same (default: 256)", OPTION_INT,
      AT(cached_sources), .low = 0, .high = 65536},
@@ -140,7 +142,10 @@ static size_t memory_base(const Settings *settings) {
 
 static Status service_settings_fill(CommandRun *run, const Settings *settings, ServiceSettings *ret, Error *err) {
     *ret = (ServiceSettings){.runtime = runtime_settings(run, &settings->runtime, 1),
-                             .most_running = (size_t)settings->batch_size,
+                             .most_running = (size_t)(settings->batch_size ? settings->batch_size
+                                                      : settings->tune     ? 128
+                                                                           : 64),
+                             .tunes = settings->tune,
                              .most_source_tokens = (size_t)settings->batch_tokens,
                              .queue_delay_ns = ns_of(settings->queue_delay_ms / 1e3),
                              .step_target_ns = ns_of(settings->target_ms / 1e3),
@@ -164,7 +169,9 @@ static Status options_list(CommandRun *run, const ServerOption **ret, size_t *re
         const unsigned char *now = (const unsigned char *)run->settings + option->offset;
         const unsigned char *usual = (const unsigned char *)command->defaults + option->offset;
         size_t bytes = option->kind == OPTION_FLAG ? sizeof(bool) : option->kind == OPTION_LIST ? sizeof(TextList) : 8;
-        if (option->kind == OPTION_INT)
+        bool usual_none = memcmp(now, usual, bytes) == 0 && option->kind == OPTION_INT &&
+                          *(const int64_t *)(const void *)now <= 0; // nothing was said, and nothing holds
+        if (option->kind == OPTION_INT && !usual_none)
             snprintf(text, sizeof text, "%lld", (long long)*(const int64_t *)(const void *)now);
         else if (option->kind == OPTION_REAL)
             snprintf(text, sizeof text, "%g", *(const double *)(const void *)now);
@@ -220,6 +227,19 @@ static Status server_settings_fill(CommandRun *run, const HttpListener *listener
     return OK;
 }
 
+static Status tell_curve(CommandRun *run, const BatchCurve *curve, Error *err) {
+    for (size_t i = 0; curve && i < curve->count; i++) {
+        const BatchPoint *p = &curve->points[i];
+        buffer_format(&run->out.text, "%4zu at once: %.0f tokens/s, token p50 %.1f p99 %.1f ms%s", p->batch,
+                      p->tokens_per_s, p->token_p50_ms, p->token_p99_ms,
+                      i == curve->best ? ", chosen"
+                      : p->within      ? ""
+                                       : ", above the target");
+        TRY(output_line(&run->out, err));
+    }
+    return OK;
+}
+
 static Status tell_start(CommandRun *run, const Server *server, const ServerSettings *settings, Error *err) {
     for (size_t i = 0; i < settings->http.listener_count; i++) {
         buffer_format(&run->out.text, "%slistening on %s", settings->http.listeners[i].admin ? "admin: " : "",
@@ -235,6 +255,7 @@ static Status tell_start(CommandRun *run, const Server *server, const ServerSett
             buffer_format(&run->out.text, ", connections and the rest up to %zu MB; limit %zu MB",
                           settings->service.memory_base_bytes >> 20, settings->service.memory_limit_bytes >> 20);
         TRY(output_line(&run->out, err));
+        TRY(tell_curve(run, server_curve(server, i), err));
     }
     return output_flush(&run->out, err);
 }
@@ -269,7 +290,6 @@ const Command command_serve = {
                                   .port = 8080,
                                   .admin_host = "127.0.0.1",
                                   .admin_port = -1,
-                                  .batch_size = 64,
                                   .queue = 1024,
                                   .http_threads = 1,
                                   .connections = 4096,

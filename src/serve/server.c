@@ -251,6 +251,10 @@ SessionMemory server_memory(const Server *server, size_t model) {
     return service_memory(server->slots[model].instance->service);
 }
 
+const BatchCurve *server_curve(const Server *server, size_t model) {
+    return service_curve(server->slots[model].instance->service);
+}
+
 static void reload_slot(Server *server, Slot *slot) {
     Instance *instance;
     Error error;

@@ -51,6 +51,7 @@ void server_free(Server *server);
 const char *server_address(const Server *server, size_t listener);
 const char *server_model_name(const Server *server, size_t model);
 SessionMemory server_memory(const Server *server, size_t model);
+const BatchCurve *server_curve(const Server *server, size_t model); // service_curve's
 
 // Returns when everything has been answered or the drain's time is over; false: requests were cut off.
 bool server_run(Server *server);

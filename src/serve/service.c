@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "serve/tally.h"
 
 enum {
@@ -58,6 +59,7 @@ struct Service {
     ProfileRow profile[PROFILE_MOST_ROWS];
     size_t profile_count;
     uint64_t profiled_ns;
+    BatchCurve curve; // count 0: it was not measured
     Encoder *encoders[64];
     size_t encoder_count;
     atomic_size_t queued, queued_tokens, pending;
@@ -472,6 +474,47 @@ static Status warm_up(Service *service, Error *err) {
     return failed.status == OK ? OK : (*err = failed, failed.status);
 }
 
+enum { TUNE_SOURCES = 64, TUNE_SOURCE_TOKENS = 200 };
+
+// Measures how many requests at once are best, with sources of random ids and outputs of 10 to 80 tokens, as summaries
+// of dialogues have them.
+static Status tune(Service *service, Error *err) {
+    const ModelInfo *info = service->runtime->info;
+    size_t most = info->most_positions;
+    Arena arena;
+    arena_init(&arena, 0);
+    const int32_t *sources[TUNE_SOURCES];
+    size_t lengths[TUNE_SOURCES];
+    Random random = {1};
+    Status status = OK;
+    for (size_t i = 0; i < TUNE_SOURCES && status == OK; i++) {
+        lengths[i] = TUNE_SOURCE_TOKENS / 2 + random_next(&random) % TUNE_SOURCE_TOKENS;
+        lengths[i] = lengths[i] < most ? lengths[i] : most;
+        int32_t *ids = arena_array(&arena, lengths[i], sizeof *ids, err);
+        status = ids ? OK : err->status;
+        for (size_t k = 0; ids && k < lengths[i]; k++)
+            ids[k] = (int32_t)(random_next(&random) % info->vocabulary);
+        sources[i] = ids;
+    }
+    BatchSearch search = {.work = {.sources = sources,
+                                   .source_lengths = lengths,
+                                   .source_count = TUNE_SOURCES,
+                                   .outputs = {LENGTHS_UNIFORM, 10, most > 80 ? 80 : most},
+                                   .options = *model_generation(service->runtime->model)},
+                          .most_batch = service->settings.most_running,
+                          .target_ms = (double)service->settings.step_target_ns / 1e6,
+                          .point_s = 0.3};
+    search.work.options.num_beams = search.work.options.num_return_sequences = 1;
+    search.work.options.do_sample = false;
+    search.work.options.min_length = 0;
+    if (status == OK)
+        status = find_batch(service->runtime->engine, &search, &service->curve, err);
+    arena_done(&arena);
+    if (status == OK)
+        service->most_running = service->curve.points[service->curve.best].batch;
+    return status;
+}
+
 static Status fill(Service *service, const char *path, Error *err) {
     const RuntimeSettings *asked = &service->settings.runtime;
     TRY(runtime_open(path, asked->level, asked->threads, true, &service->runtime, err));
@@ -479,6 +522,8 @@ static Status fill(Service *service, const char *path, Error *err) {
     runtime->settings = runtime_follow(asked, &runtime->info->advice);
     TRY(start_engine(service, err));
     TRY(warm_up(service, err));
+    if (service->settings.tunes)
+        TRY(tune(service, err));
     engine_watch(runtime->engine, (EngineWatcher){on_joined, on_tokens, service});
     session_set_timing(engine_session(runtime->engine), true);
     atomic_store(&service->heartbeat_ns, clock_ns());
@@ -552,6 +597,10 @@ const ServiceSettings *service_settings(const Service *service) {
 
 const RuntimeSettings *service_runtime_settings(const Service *service) {
     return &service->runtime->settings;
+}
+
+const BatchCurve *service_curve(const Service *service) {
+    return service->curve.count ? &service->curve : NULL;
 }
 
 SessionMemory service_memory(const Service *service) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "engine/runtime.h"
+#include "measure/find_batch.h"
 #include "serve/metrics.h"
 #include "serve/profile.h"
 
@@ -27,6 +28,7 @@ typedef struct ServiceSettings {
     size_t most_queued_tokens; // sources and outputs of those that wait; 0: any number
     size_t memory_limit_bytes; // of weights, activations and K/V together with `memory_base_bytes`; 0: none
     size_t memory_base_bytes;  // what the rest of the process may take
+    bool tunes;                // find most_running by measuring, up to what is given (--tune)
     size_t cached_sources;     // whose K/V may stay for another request with the same source
 } ServiceSettings;
 
@@ -69,6 +71,8 @@ const Model *service_model(const Service *service);
 const ServiceSettings *service_settings(const Service *service); // as it runs: defaults filled in
 const RuntimeSettings *service_runtime_settings(const Service *service);
 SessionMemory service_memory(const Service *service);
+// What was measured where the service tunes; NULL: nothing was.
+const BatchCurve *service_curve(const Service *service);
 
 // Encoders for the threads that make ids of texts: taken, used, given back. NULL: there is no tokenizer, or no memory.
 Encoder *service_encoder_take(Service *service, Error *err);

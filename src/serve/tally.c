@@ -58,6 +58,7 @@ void tally_answer(Metrics *metrics, const Answer *answer, size_t source_tokens, 
 
 static void gauges(Metrics *metrics, const EngineLoad *load) {
     metrics_set(metrics, METRIC_REQUESTS_RUNNING, 0, (double)(load->running + load->encoding));
+    metrics_set(metrics, METRIC_BATCH_LIMIT, 0, (double)load->most_running);
     metrics_set(metrics, METRIC_ROWS_RUNNING, 0, (double)load->rows);
     metrics_set(metrics, METRIC_KV_PAGES, 0, (double)load->pages);
     metrics_set(metrics, METRIC_KV_PAGES_USED, PAGES_SELF, (double)load->self_pages);
