@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.."
 hone=$PWD/build/hone
 shared=$PWD/../shared
-python=$(sh tools/oracle.sh) || exit 1
+python=$(sh tools/oracle.sh openai 'tritonclient[http]' huggingface_hub) || exit 1
 failed=0
 
 part() {
@@ -17,6 +17,7 @@ part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --l
 part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --beams 4 --no-repeat-ngram-size 3 --least-equal 497
 part "$python" tools/parity/quantized.py "$hone" demo/model
 part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
+part "$python" tools/parity/serving.py "$hone" demo/model demo/test.jsonl
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
     part "$python" tools/parity/text.py --hone "$hone"
