@@ -41,7 +41,7 @@ struct Job {
     Job *next;
     size_t number; // of the line, from 1
     BatchLine line;
-    ApiSource *sources;     // [prompts]
+    ApiSource *sources;  // [prompts]
     PartAnswer *answers; // [parts of all sources]
     size_t part_count, answered;
     Arena arena;

@@ -68,24 +68,6 @@ static Status place_room(Place *place, size_t ids, size_t sequences, Error *err)
     return OK;
 }
 
-static Status bad_words_copy(Arena *arena, BadWords *words, Error *err) {
-    if (!words->count)
-        return OK;
-    const int32_t **sequences = arena_array(arena, words->count, sizeof *sequences, err);
-    TRY_NEW(sequences);
-    size_t *lengths = arena_array(arena, words->count, sizeof *lengths, err);
-    TRY_NEW(lengths);
-    for (size_t i = 0; i < words->count; i++) {
-        lengths[i] = words->lengths[i];
-        int32_t *ids = arena_array(arena, lengths[i], sizeof *ids, err);
-        TRY_NEW(ids);
-        memcpy(ids, words->sequences[i], lengths[i] * sizeof *ids);
-        sequences[i] = ids;
-    }
-    *words = (BadWords){sequences, lengths, words->count};
-    return OK;
-}
-
 static Status answer_copy(Place *place, const Answer *answer, Error *err) {
     size_t total = 0, used = 0;
     for (size_t i = 0; i < answer->sequence_count; i++)

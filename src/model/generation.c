@@ -352,3 +352,21 @@ Status generation_check(const GenerationOptions *options, size_t vocabulary, Err
     }
     return OK;
 }
+
+Status bad_words_copy(Arena *arena, BadWords *words, Error *err) {
+    if (!words->count)
+        return OK;
+    const int32_t **sequences = arena_array(arena, words->count, sizeof *sequences, err);
+    TRY_NEW(sequences);
+    size_t *lengths = arena_array(arena, words->count, sizeof *lengths, err);
+    TRY_NEW(lengths);
+    for (size_t i = 0; i < words->count; i++) {
+        lengths[i] = words->lengths[i];
+        int32_t *ids = arena_array(arena, lengths[i], sizeof *ids, err);
+        TRY_NEW(ids);
+        memcpy(ids, words->sequences[i], lengths[i] * sizeof *ids);
+        sequences[i] = ids;
+    }
+    *words = (BadWords){sequences, lengths, words->count};
+    return OK;
+}

@@ -58,5 +58,8 @@ MUST_CHECK Status generation_check(const GenerationOptions *options, size_t voca
 int64_t generation_max_length(const GenerationOptions *options);
 int64_t generation_min_length(const GenerationOptions *options);
 
+// `words` points to copies in the arena afterwards.
+MUST_CHECK Status bad_words_copy(Arena *arena, BadWords *words, Error *err);
+
 // decoder_start_token_id, else bos_token_id; -1: neither is set.
 int32_t generation_start_token(const GenerationOptions *options);

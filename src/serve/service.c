@@ -10,8 +10,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
+#include "serve/job.h"
 #include "serve/tally.h"
+#include "serve/tune.h"
 
 enum {
     USUAL_RUNNING = 64,
@@ -20,26 +21,6 @@ enum {
     ROWS_A_REQUEST = 2,
     LEAST_ROWS = 64,
     PROFILE_EVERY_NS = 1000000000
-};
-
-struct Job {
-    Service *service;
-    pthread_mutex_t lock; // of everything below that changes
-    JobSpec spec;
-    Arena arena; // ids and bad words
-    JobState state;
-    Error error;
-    int32_t *tokens; // [max new tokens]
-    size_t token_count;
-    Sequence *sequences;
-    size_t sequence_count;
-    AnswerTimes times;
-    uint64_t told_ns;     // its last token
-    size_t queued_tokens; // that it holds in the queue; 0 once it has joined
-    int owners;
-    bool cancelled;
-    Job *next;           // in the inbox
-    Job *next_cancelled; // in the list of those
 };
 
 struct Service {
@@ -97,100 +78,9 @@ bool service_is_full(const Service *service) {
     return atomic_load(&service->queued) >= service->settings.most_queued;
 }
 
-static void job_drop(Job *job) {
-    pthread_mutex_lock(&job->lock);
-    bool last = --job->owners == 0;
-    pthread_mutex_unlock(&job->lock);
-    if (!last)
-        return;
-    pthread_mutex_destroy(&job->lock);
-    arena_done(&job->arena);
-    memory_free(job);
-}
-
-void job_release(Job *job) {
-    if (!job)
-        return;
-    pthread_mutex_lock(&job->lock);
-    job->spec.changed = NULL;
-    pthread_mutex_unlock(&job->lock);
-    job_drop(job);
-}
-
-// With the lock held: who has released the job is not told any more.
-static void tell(Job *job) {
-    if (job->spec.changed)
-        job->spec.changed(job->spec.context);
-}
-
-static Status words_copy(Arena *arena, BadWords *words, Error *err) {
-    if (!words->count)
-        return OK;
-    const int32_t **sequences = arena_array(arena, words->count, sizeof *sequences, err);
-    TRY_NEW(sequences);
-    size_t *lengths = arena_array(arena, words->count, sizeof *lengths, err);
-    TRY_NEW(lengths);
-    for (size_t i = 0; i < words->count; i++) {
-        int32_t *ids = arena_array(arena, words->lengths[i], sizeof *ids, err);
-        TRY_NEW(ids);
-        memcpy(ids, words->sequences[i], words->lengths[i] * sizeof *ids);
-        lengths[i] = words->lengths[i];
-        sequences[i] = ids;
-    }
-    *words = (BadWords){sequences, lengths, words->count};
-    return OK;
-}
-
-// Everything an answer will need is taken here, so that a job that began never fails for want of memory.
-static Status job_fill(Job *job, const JobSpec *spec, Error *err) {
-    Arena *arena = &job->arena;
-    size_t most_new = (size_t)generation_max_length(&spec->options) - 1;
-    size_t sequences = (size_t)spec->options.num_return_sequences;
-    job->spec = *spec;
-    int32_t *ids = arena_array(arena, spec->count, sizeof *ids, err);
-    TRY_NEW(ids);
-    memcpy(ids, spec->ids, spec->count * sizeof *ids);
-    job->spec.ids = ids;
-    TRY(words_copy(arena, &job->spec.options.bad_words, err));
-    TRY_NEW(job->tokens = arena_array(arena, most_new * sequences, sizeof *job->tokens, err));
-    TRY_NEW(job->sequences = arena_array(arena, sequences, sizeof *job->sequences, err));
-    return OK;
-}
-
-static Request job_request(Job *job) {
-    const JobSpec *spec = &job->spec;
-    return (Request){.ids = spec->ids,
-                     .count = spec->count,
-                     .options = spec->options,
-                     .user = job,
-                     .priority = spec->priority,
-                     .tenant = spec->tenant,
-                     .salt = spec->salt,
-                     .deadline_ns = spec->deadline_ns};
-}
-
-static Status job_make(Service *service, const JobSpec *spec, Job **ret_job, Error *err) {
-    Request request = {.ids = spec->ids, .count = spec->count, .options = spec->options};
-    const ModelInfo *info = service->runtime->info;
-    TRY(request_check(&request, info->most_positions, info->vocabulary, err));
-    Job *job = memory_new(1, sizeof *job, err);
-    TRY_NEW(job);
-    *job = (Job){.service = service, .owners = 2};
-    pthread_mutex_init(&job->lock, NULL);
-    arena_init(&job->arena, 0);
-    Status status = job_fill(job, spec, err);
-    if (status != OK) {
-        job->owners = 1;
-        job_drop(job);
-        return status;
-    }
-    *ret_job = job;
-    return OK;
-}
-
 Status service_submit(Service *service, const JobSpec *spec, Job **ret_job, Error *err) {
     Job *job = NULL;
-    Status status = job_make(service, spec, &job, err);
+    Status status = job_make(service, service->runtime->info, spec, &job, err);
     if (spec->reserved_tokens)
         service_unreserve(service, spec->reserved_tokens);
     TRY(status);
@@ -231,28 +121,6 @@ void job_cancel(Job *job) {
     pthread_mutex_unlock(&service->lock);
 }
 
-void job_view(Job *job, JobView *ret) {
-    pthread_mutex_lock(&job->lock);
-    *ret = (JobView){.state = job->state, .token_count = job->token_count, .times = job->times};
-    if (job->state == JOB_FAILED)
-        ret->error = job->error;
-    pthread_mutex_unlock(&job->lock);
-}
-
-size_t job_tokens(Job *job, size_t from, size_t most, int32_t *ret_ids) {
-    pthread_mutex_lock(&job->lock);
-    size_t count = from < job->token_count ? job->token_count - from : 0;
-    count = count < most ? count : most;
-    memcpy(ret_ids, job->tokens + from, count * sizeof *ret_ids);
-    pthread_mutex_unlock(&job->lock);
-    return count;
-}
-
-const Sequence *job_sequences(const Job *job, size_t *ret_count) {
-    *ret_count = job->sequence_count;
-    return job->sequences;
-}
-
 // It waits no longer.
 static void job_unqueue(Job *job) {
     if (job->queued_tokens)
@@ -267,7 +135,7 @@ static void job_end(Job *job, JobState state, const Error *error) {
     if (error)
         job->error = *error;
     job_unqueue(job);
-    tell(job);
+    job_tell(job);
     pthread_mutex_unlock(&job->lock);
     atomic_fetch_sub(&service->pending, 1);
     job_drop(job);
@@ -294,7 +162,7 @@ static void on_tokens(void *context, void *user, const int32_t *ids, size_t coun
     if (!job->times.first_token_ns)
         job->times.first_token_ns = now;
     if (job->spec.streams)
-        tell(job);
+        job_tell(job);
     pthread_mutex_unlock(&job->lock);
     tally_tokens(service->metrics, &job->told_ns, now, job->times.submitted_ns, count - before);
 }
@@ -474,47 +342,6 @@ static Status warm_up(Service *service, Error *err) {
     return failed.status == OK ? OK : (*err = failed, failed.status);
 }
 
-enum { TUNE_SOURCES = 64, TUNE_SOURCE_TOKENS = 200 };
-
-// Measures how many requests at once are best, with sources of random ids and outputs of 10 to 80 tokens, as summaries
-// of dialogues have them.
-static Status tune(Service *service, Error *err) {
-    const ModelInfo *info = service->runtime->info;
-    size_t most = info->most_positions;
-    Arena arena;
-    arena_init(&arena, 0);
-    const int32_t *sources[TUNE_SOURCES];
-    size_t lengths[TUNE_SOURCES];
-    Random random = {1};
-    Status status = OK;
-    for (size_t i = 0; i < TUNE_SOURCES && status == OK; i++) {
-        lengths[i] = TUNE_SOURCE_TOKENS / 2 + random_next(&random) % TUNE_SOURCE_TOKENS;
-        lengths[i] = lengths[i] < most ? lengths[i] : most;
-        int32_t *ids = arena_array(&arena, lengths[i], sizeof *ids, err);
-        status = ids ? OK : err->status;
-        for (size_t k = 0; ids && k < lengths[i]; k++)
-            ids[k] = (int32_t)(random_next(&random) % info->vocabulary);
-        sources[i] = ids;
-    }
-    BatchSearch search = {.work = {.sources = sources,
-                                   .source_lengths = lengths,
-                                   .source_count = TUNE_SOURCES,
-                                   .outputs = {LENGTHS_UNIFORM, 10, most > 80 ? 80 : most},
-                                   .options = *model_generation(service->runtime->model)},
-                          .most_batch = service->settings.most_running,
-                          .target_ms = (double)service->settings.step_target_ns / 1e6,
-                          .point_s = 0.3};
-    search.work.options.num_beams = search.work.options.num_return_sequences = 1;
-    search.work.options.do_sample = false;
-    search.work.options.min_length = 0;
-    if (status == OK)
-        status = find_batch(service->runtime->engine, &search, &service->curve, err);
-    arena_done(&arena);
-    if (status == OK)
-        service->most_running = service->curve.points[service->curve.best].batch;
-    return status;
-}
-
 static Status fill(Service *service, const char *path, Error *err) {
     const RuntimeSettings *asked = &service->settings.runtime;
     TRY(runtime_open(path, asked->level, asked->threads, true, &service->runtime, err));
@@ -522,8 +349,11 @@ static Status fill(Service *service, const char *path, Error *err) {
     runtime->settings = runtime_follow(asked, &runtime->info->advice);
     TRY(start_engine(service, err));
     TRY(warm_up(service, err));
-    if (service->settings.tunes)
-        TRY(tune(service, err));
+    if (service->settings.tunes) {
+        double target_ms = (double)service->settings.step_target_ns / 1e6;
+        TRY(tune_batch(runtime, service->settings.most_running, target_ms, &service->curve, err));
+        service->most_running = service->curve.points[service->curve.best].batch;
+    }
     engine_watch(runtime->engine, (EngineWatcher){on_joined, on_tokens, service});
     session_set_timing(engine_session(runtime->engine), true);
     atomic_store(&service->heartbeat_ns, clock_ns());

@@ -479,7 +479,7 @@ START_TEST(hostile_shapes_are_refused) {
         {"{\"encoder\":[{\"heads\":3}],\"decoder\":[{},{}]}", "shapes.encoder[0]: 'heads' is 3"},
         {"{\"encoder\":[{\"heads\":1.5}],\"decoder\":[{},{}]}", "shapes.encoder[0]: 'heads' is 1.5"},
         {"{\"encoder\":[{}],\"decoder\":[{},{\"cross_heads\":5}]}", "shapes.decoder[1]: 'cross_heads' is 5"},
-        {"{\"encoder\":[{\"ffn\":1e300}],\"decoder\":[{},{}]}", "shapes.encoder[0]: 'ffn' is 1.0"},
+        {"{\"encoder\":[{\"ffn\":1e300}],\"decoder\":[{},{}]}", "shapes.encoder[0]: 'ffn' is 1e300"},
         {"{\"encoder\":[{\"ffn\":9223372036854775807}],\"decoder\":[{},{}]}", "shapes.encoder[0]: 'ffn' is 92233"},
         {"{\"encoder\":[{\"ffn\":47}],\"decoder\":[{},{}]}", "hone.json' it must be [47,32]"},
         {"{\"encoder\":[{}],\"decoder\":[{\"cross_heads\":3},{}]}", "hone.json' it must be [24,32]"},
