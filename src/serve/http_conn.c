@@ -4,6 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -77,6 +80,20 @@ void conn_arm(Conn *conn, int operation, uint32_t events) {
 
 uint32_t conn_leaving_events(const Watch *watch) {
     return watch->settings.half_close_is_leaving ? EPOLLRDHUP : 0;
+}
+
+bool conn_received(const Conn *conn, uint64_t *ret_bytes) {
+    struct tcp_info info;
+    socklen_t bytes = sizeof info;
+    if (conn->local || getsockopt(conn->fd, IPPROTO_TCP, TCP_INFO, &info, &bytes) ||
+        bytes < offsetof(struct tcp_info, tcpi_bytes_received) + sizeof info.tcpi_bytes_received)
+        return false;
+    *ret_bytes = info.tcpi_bytes_received;
+    return true;
+}
+
+uint32_t conn_idle_events(const Conn *conn) {
+    return conn_leaving_events(conn->watch) | (conn->counts ? 0 : EPOLLIN);
 }
 
 void conn_tell(Conn *conn, int status, const char *message) {
@@ -211,10 +228,13 @@ void conn_end(Conn *conn) {
     pthread_mutex_lock(&conn->lock);
     conn->exchange = NULL;
     atomic_store(&conn->phase, CONN_IDLE);
-    conn->since_ns = clock_ns();
-    conn->generation++;
-    if (!conn->gone)
-        conn_arm(conn, EPOLL_CTL_MOD, EPOLLIN | conn_leaving_events(conn->watch));
+    conn->since_ns = conn->looked_ns = clock_ns();
+    if (conn->counts) {
+        conn_received(conn, &conn->received);
+    } else if (!conn->gone) {
+        conn->generation++;
+        conn_arm(conn, EPOLL_CTL_MOD, conn_idle_events(conn));
+    }
     pthread_mutex_unlock(&conn->lock);
 }
 

@@ -33,6 +33,8 @@ void slot_give(Conn *conn);             // of a connection that is over; its loc
 void slot_uncount(Watch *watch, uint32_t index, int fd); // out of the count and the table
 
 // Of one connection, whose lock the caller holds.
+bool conn_received(const Conn *conn, uint64_t *ret_bytes); // what has come so far; false: nobody counts
+uint32_t conn_idle_events(const Conn *conn);               // what to wait for while it is idle
 uint32_t conn_leaving_events(const Watch *watch);
 void conn_arm(Conn *conn, int operation, uint32_t events);   // one event, then none
 void conn_tell(Conn *conn, int status, const char *message); // an answer of this room's own, where it is not encrypted

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The watch: an epoll set of its own over the listeners and over every connection, and a look at all of them each tick.
 //
-// A connection is in the set for one event at a time: that bytes begin to come while it is idle, and that its client
-// leaves. The event carries the connection's index and generation; the generation changes with each request, so an
-// event that is late speaks of nobody. Locks: the watch's own (slots, numbers of descriptors) and each connection's are
-// never held together.
+// In the set, a connection waits for its client to leave. The event carries the connection's index and generation, so
+// one that is late speaks of nobody. That a head begins is found by looking, from what the system counts of TCP: an
+// event for bytes that the library has already read never comes. Nobody counts the bytes of a Unix-domain socket, so
+// there the event has to do; where it is missed, idle_ms ends what begins and does not go on. Locks: the watch's own
+// (slots, numbers of descriptors) and each connection's are never held together.
 #include "serve/http_watch.h"
 
 #include <errno.h>
@@ -78,6 +79,18 @@ static bool conn_stalls(Conn *conn, uint64_t now_ns) {
     return now_ns - conn->since_ns > conn->watch->settings.limits.write_ms * MS_NS;
 }
 
+// Whether bytes of a head have come since the connection became idle. Asked now and then: it is a system call.
+static void conn_look_for_head(Conn *conn, uint64_t now_ns) {
+    uint64_t received;
+    if (!conn->counts || now_ns - conn->looked_ns < conn->watch->settings.limits.header_ms * MS_NS / 8)
+        return;
+    conn->looked_ns = now_ns;
+    if (!conn_received(conn, &received) || received == conn->received)
+        return;
+    atomic_store(&conn->phase, CONN_HEAD);
+    conn->since_ns = now_ns;
+}
+
 static void conn_look(Conn *conn, uint64_t now_ns) {
     const HttpLimits *limits = &conn->watch->settings.limits;
     pthread_mutex_lock(&conn->lock);
@@ -96,6 +109,8 @@ static void conn_look(Conn *conn, uint64_t now_ns) {
     }
     if (phase == CONN_IDLE && age_ns > limits->idle_ms * MS_NS)
         conn_drop(conn);
+    else if (phase == CONN_IDLE)
+        conn_look_for_head(conn, now_ns);
     if (phase == CONN_HEAD && age_ns > limits->header_ms * MS_NS)
         conn_expire(conn, "the request line and the headers did not come in time");
     else if (phase == CONN_BODY && age_ns > limits->body_ms * MS_NS)
@@ -181,6 +196,9 @@ static void conn_accept(Watch *watch, const Listener *listener, int fd, const st
     conn->queued_bytes = 0;
     conn->since_ns = clock_ns();
     address_read(conn, address);
+    conn->looked_ns = conn->since_ns;
+    conn->counts = conn_received(conn, &conn->received);
+    conn->received = 0;
     pthread_mutex_unlock(&conn->lock);
     if (full || address_is_full(watch, conn)) {
         conn_refuse(watch, conn);
@@ -192,7 +210,7 @@ static void conn_accept(Watch *watch, const Listener *listener, int fd, const st
     pthread_mutex_unlock(&watch->lock);
     pthread_mutex_lock(&conn->lock);
     atomic_store(&conn->phase, CONN_IDLE);
-    conn_arm(conn, EPOLL_CTL_ADD, EPOLLIN | conn_leaving_events(watch));
+    conn_arm(conn, EPOLL_CTL_ADD, conn_idle_events(conn));
     pthread_mutex_unlock(&conn->lock);
     if (!watch->settings.serve(watch->settings.context, conn, address, address_bytes)) {
         pthread_mutex_lock(&conn->lock);

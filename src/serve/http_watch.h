@@ -36,6 +36,9 @@ typedef struct Conn {
     bool cut;     // the socket is shut down: the library will close it
     bool lingers; // when closed, for the client to read an answer that came before its request was read
     bool admin, encrypted, local;
+    bool counts;            // the system counts what has come (TCP)
+    uint64_t received;      // of which so much when it became idle
+    uint64_t looked_ns;     // when that was last asked
     uint64_t since_ns;      // this phase
     _Atomic uint64_t taken; // pieces of the answer that were taken to be sent
     uint64_t taken_seen;    // by the last look, with

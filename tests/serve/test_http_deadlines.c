@@ -37,14 +37,21 @@ START_TEST(heads_have_to_come_in_time) {
     drip(harness_connect(harness), "G", &got);
     ck_assert_ptr_nonnull(strstr(got.data, "HTTP/1.1 408"));
     buffer_clear(&got);
-    int fd = harness_connect(harness); // the second request of a connection has the same time
+    buffer_clear(&got);
+    int fd = harness_connect(harness); // a part of a head, and then nothing
+    client_say(fd, "GET / HT");
+    ck_assert(client_expect_end(fd, &got));
+    ck_assert_ptr_nonnull(strstr(got.data, "HTTP/1.1 408"));
+    close(fd);
+    buffer_clear(&got);
+    fd = harness_connect(harness); // the second request of a connection has the same time
     client_say(fd, GET("/a"));
     ck_assert(client_expect(fd, &got, "GET /a 0:"));
     usleep(2 * SHORT_MS * 1000); // between requests there is no hurry
     drip(fd, "GET / HTTP/1.1\r\nA: ", &got);
     ck_assert_ptr_nonnull(strstr(got.data, "HTTP/1.1 408"));
     buffer_done(&got);
-    ck_assert_uint_eq(http_counts(harness->http).timed_out_requests, 3);
+    ck_assert_uint_eq(http_counts(harness->http).timed_out_requests, 4);
     ck_assert_uint_eq(harness->begun, 1);
     harness_free(harness);
 }
