@@ -10,23 +10,22 @@
 //
 // An exchange is one request and its answer. Its life, each call on one of the HTTP threads unless said otherwise:
 //
-//     begin     method, path, headers are known, the body is not read. May answer: `request` is then not called, and
-//     where
-//               a body was coming, the connection ends.
+//     begin     method, path, headers are known, the body is not read. May answer: then `request` is not called, and
+//               where a body was coming, the connection ends.
 //     request   the body is there too. Answers at once (exchange_answer, exchange_stream), or calls exchange_wait.
 //     resume    after exchange_wait, once for any number of exchange_wake calls since the last call. Answers, or waits
-//     on. left      the client is gone, or a deadline passed, before the answer was complete: work for it can stop. At
-//     most
-//               once, from any thread, also while another callback of the exchange runs, but not before `begin` is
-//               back. Nothing need be answered, and neither `request` nor `resume` is called any more, nor a stream
-//               read.
+//               on.
+//     left      the client is gone, or a deadline passed, before the answer was complete: work for it can stop. At
+//               most once, from any thread, also while another callback of the exchange runs, but not before `begin`
+//               is back. Nothing need be answered; after it neither `request` nor `resume` nor a stream's `read` is
+//               called.
 //     done      the last call, exactly once for each exchange that began, and after `left` is back: what hangs on it
-//     can
-//               go. exchange_wake may not come after it.
+//               can go. exchange_wake may not come after it.
 //
-// No lock is held during a call. Answers are given from `begin`, `request` and `resume` only; a second one is dropped,
-// and where one of the latter two neither answers nor waits, the client gets a 500. Each exchange fails alone for want
-// of memory (503). Every answer of this room's own is {"error":{"message",...}} and ends the connection.
+// No lock is held during a call; none may block, `left` least of all: it may run on the one thread that watches.
+// Answers are given from `begin`, `request` and `resume` only; a second one is dropped, and where one of the latter two
+// neither answers nor waits, the client gets a 500. Each exchange fails alone for want of memory (503). Every answer of
+// this room's own is {"error":{"message",...}} and ends the connection.
 #pragma once
 
 #include <stdbool.h>

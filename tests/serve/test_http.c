@@ -243,6 +243,46 @@ START_TEST(no_wake_is_lost_by_waiting) {
 }
 END_TEST
 
+// Clients leave, or the server ends, while threads wake: everybody is done once, and nothing is woken that is gone.
+static void stress_end(bool server_ends) {
+    Harness *harness = harness_new(http_default_limits());
+    int fds[STREAMS];
+    for (int i = 0; i < STREAMS; i++) {
+        fds[i] = harness_connect(harness);
+        client_say(fds[i], i % 2 ? GET("/stream") : GET("/wait"));
+    }
+    ck_assert(reaches(&harness->asked, STREAMS));
+    pthread_t threads[WAKERS];
+    Waker wakers[WAKERS];
+    for (unsigned i = 0; i < WAKERS; i++) {
+        wakers[i] = (Waker){harness, i};
+        pthread_create(&threads[i], NULL, wake_streams, &wakers[i]);
+    }
+    if (server_ends)
+        http_free(harness->http);
+    for (int i = 0; i < STREAMS; i++)
+        close(fds[i]);
+    for (int i = 0; i < WAKERS; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert(reaches(&harness->done, STREAMS));
+    ck_assert_uint_le(harness->left, STREAMS);
+    if (!server_ends)
+        harness_free(harness);
+    ck_assert_uint_eq(harness->done, STREAMS);
+}
+
+START_TEST(clients_leave_while_woken) {
+    for (int i = 0; i < 5; i++)
+        stress_end(false);
+}
+END_TEST
+
+START_TEST(the_server_ends_while_waking) {
+    for (int i = 0; i < 5; i++)
+        stress_end(true);
+}
+END_TEST
+
 // Leaving.
 
 enum { CLIENTS = 100 };
@@ -404,5 +444,6 @@ END_TEST
 
 TEST_MAIN("serve/http", requests_are_answered, answers_before_bodies, large_answers, waiting_and_streams,
           wakes_before_waiting, streams_for_old_clients, no_wake_is_lost_by_streams, no_wake_is_lost_by_waiting,
-          clients_leave_while_waiting, clients_leave_streams, clients_leave_floods, clients_leave_amid_bodies,
-          half_close, the_server_ends_first, short_memory_fails_one_exchange, short_memory_starts_no_server)
+          clients_leave_while_woken, the_server_ends_while_waking, clients_leave_while_waiting, clients_leave_streams,
+          clients_leave_floods, clients_leave_amid_bodies, half_close, the_server_ends_first,
+          short_memory_fails_one_exchange, short_memory_starts_no_server)
