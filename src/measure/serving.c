@@ -17,6 +17,13 @@ typedef struct Arrival {
     size_t source, new_tokens, told;
 } Arrival;
 
+// How far a run was at a moment.
+typedef struct Mark {
+    uint64_t ns, tokens;
+    size_t ended;
+    EngineLoad load;
+} Mark;
+
 typedef struct Run {
     Engine *engine;
     const ServingWork *work;
@@ -25,6 +32,8 @@ typedef struct Run {
     size_t *batch; // [requests], of a static batch: those that wait, by length
     double *gaps_ms;
     size_t gap_count, gap_most;
+    uint64_t tokens; // so far
+    Mark begin, end; // of the middle
     Error failure;
 } Run;
 
@@ -93,6 +102,7 @@ static void on_tokens(void *context, void *user, const int32_t *ids, size_t coun
     else
         for (size_t i = arrival->told; i < count && run->gap_count < run->gap_most; i++)
             run->gaps_ms[run->gap_count++] = (double)(now - arrival->last_ns) / 1e6 / (double)(count - arrival->told);
+    run->tokens += count - arrival->told;
     arrival->last_ns = now;
     arrival->told = count;
 }
@@ -171,6 +181,10 @@ static void sleep_until_due(const Run *run, uint64_t now) {
     nanosleep(&wait, NULL);
 }
 
+static Mark mark(const Run *run) {
+    return (Mark){clock_ns(), run->tokens, run->ended, engine_load(run->engine)};
+}
+
 static Status go(Run *run, void (*tell)(void *context, uint64_t done, uint64_t total), void *context, Error *err) {
     while (run->ended < run->work->requests) {
         uint64_t now = clock_ns();
@@ -179,6 +193,10 @@ static Status go(Run *run, void (*tell)(void *context, uint64_t done, uint64_t t
             sleep_until_due(run, now);
         if (run->failure.status != OK)
             return *err = run->failure, err->status;
+        if (!run->begin.ns && run->ended >= run->work->requests / 5)
+            run->begin = mark(run);
+        if (!run->end.ns && run->ended >= run->work->requests - run->work->requests / 5)
+            run->end = mark(run);
         if (tell)
             tell(context, run->ended, run->work->requests);
     }
@@ -192,14 +210,13 @@ static void summarize(double *values, size_t count, double ret[3]) {
         ret[i] = count ? statistics_percentile(values, count, percents[i]) : NAN;
 }
 
-static void figures_fill(Run *run, uint64_t begun, const EngineLoad *before, double *values, ServingFigures *ret) {
-    size_t count = run->work->requests, tokens = 0, paced = 0;
-    double seconds = (double)(clock_ns() - begun) / 1e9;
-    for (size_t i = 0; i < count; i++)
-        tokens += run->arrivals[i].new_tokens;
-    *ret = (ServingFigures){.seconds = seconds,
-                            .requests_per_s = (double)count / seconds,
-                            .tokens_per_s = (double)tokens / seconds,
+static void figures_fill(Run *run, uint64_t begun, double *values, ServingFigures *ret) {
+    size_t count = run->work->requests, paced = 0;
+    const Mark *begin = &run->begin, *end = &run->end;
+    double middle = (double)(end->ns - begin->ns) / 1e9;
+    *ret = (ServingFigures){.seconds = (double)(clock_ns() - begun) / 1e9,
+                            .requests_per_s = (double)(end->ended - begin->ended) / middle,
+                            .tokens_per_s = (double)(end->tokens - begin->tokens) / middle,
                             .load = engine_load(run->engine)};
     for (size_t i = 0; i < count; i++)
         values[i] = (double)(run->arrivals[i].first_ns - run->arrivals[i].due_ns) / 1e6;
@@ -214,11 +231,10 @@ static void figures_fill(Run *run, uint64_t begun, const EngineLoad *before, dou
     }
     summarize(values, paced, ret->token_ms);
     summarize(run->gaps_ms, run->gap_count, ret->gap_ms);
-    const EngineLoad *load = &ret->load;
-    size_t steps = load->decode_steps - before->decode_steps;
-    ret->rows_per_step = steps ? (double)(load->decode_rows - before->decode_rows) / (double)steps : 0;
-    ret->encode_share = (double)(load->encode_ns - before->encode_ns) / 1e9 / seconds;
-    ret->other_share = (double)(load->other_ns - before->other_ns) / 1e9 / seconds;
+    size_t steps = end->load.decode_steps - begin->load.decode_steps;
+    ret->rows_per_step = steps ? (double)(end->load.decode_rows - begin->load.decode_rows) / (double)steps : 0;
+    ret->encode_share = (double)(end->load.encode_ns - begin->load.encode_ns) / 1e9 / middle;
+    ret->other_share = (double)(end->load.other_ns - begin->load.other_ns) / 1e9 / middle;
 }
 
 Status serving_run(Engine *engine, const ServingWork *work, void (*tell)(void *context, uint64_t done, uint64_t total),
@@ -238,12 +254,11 @@ Status serving_run(Engine *engine, const ServingWork *work, void (*tell)(void *c
         arrivals_draw(&run, begun);
         for (size_t i = 0; i < work->requests && work->static_batch; i++)
             run.arrivals[i].told = SIZE_MAX; // not taken yet
-        EngineLoad before = engine_load(engine);
         engine_watch(engine, (EngineWatcher){.tokens = on_tokens, .context = &run});
         status = go(&run, tell, context, err);
         engine_watch(engine, (EngineWatcher){0});
         if (status == OK)
-            figures_fill(&run, begun, &before, values, ret);
+            figures_fill(&run, begun, values, ret);
     }
     arena_done(&arena);
     return status;

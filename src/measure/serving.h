@@ -29,8 +29,10 @@ typedef struct ServingWork {
     uint64_t seed;
 } ServingWork;
 
+// Throughput and shares are of the middle: from the end of the first fifth of the requests to that of the fourth, so
+// that filling and emptying do not count. Latencies are of all.
 typedef struct ServingFigures {
-    double seconds, requests_per_s, tokens_per_s;
+    double seconds, requests_per_s, tokens_per_s; // seconds: of all
     // Milliseconds: from arrival to the first token, between tokens of a request on average, and to the end.
     double first_token_ms[3], token_ms[3], request_ms[3]; // p50, p95, p99
     double gap_ms[3];                                     // between two tokens of a request, every one of them
