@@ -37,7 +37,7 @@ static const Option options[] = {
      AT(queue_delay_ms), .low = 0, .high = 60000},
     {"max-queue", 0, "N", "requests that wait; more are refused (default: 1024)", OPTION_INT, AT(queue), .low = 1,
      .high = 65536},
-    {"max-queue-tokens", 0, "N", "source and output tokens of those that wait (default: any number)", OPTION_INT,
+    {"max-queue-tokens", 0, "N", "source and output tokens of those that wait (default: 1048576)", OPTION_INT,
      AT(queue_tokens), .low = 1, .high = 1e12},
     {"target-p99", 0, "MS", "run no more at once than keep the time per token below this", OPTION_REAL, AT(target_ms),
      .low = 0.01, .high = 1e6},
@@ -137,7 +137,9 @@ static HttpSettings http_settings(const Settings *settings, const HttpListener *
 
 // What connections, bodies, the tokenizer, threads and the program itself may take beside the models.
 static size_t memory_base(const Settings *settings) {
-    return ((size_t)96 << 20) + (size_t)settings->connections * (size_t)40960 / 4;
+    HttpLimits limits = http_default_limits();
+    size_t connection = 2 * limits.most_header_bytes + (8 << 10); // at their fullest, one in four is
+    return ((size_t)48 << 20) + limits.most_bodies_bytes + (size_t)settings->connections / 4 * connection;
 }
 
 static Status service_settings_fill(CommandRun *run, const Settings *settings, ServiceSettings *ret, Error *err) {
@@ -291,6 +293,7 @@ const Command command_serve = {
                                   .admin_host = "127.0.0.1",
                                   .admin_port = -1,
                                   .queue = 1024,
+                                  .queue_tokens = 1048576,
                                   .http_threads = 1,
                                   .connections = 4096,
                                   .body_bytes = 8388608,

@@ -1,216 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The engine: requests wait until the scheduler lets them join, are encoded, run step by step beside the others, and
 // leave when done. A request that was admitted can always be finished.
-#include "engine/engine.h"
+#include "engine/engine_work.h"
 
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "engine/head.h"
-#include "engine/joining.h"
-
-enum { PAGE_TOKENS = 16, USUAL_ROWS = 8, LEAST_ROWS = 64, USUAL_SOURCE_TOKENS = 4096 };
-static const size_t usual_kv_bytes = (size_t)1 << 30;
-
-// Encoding in slices goes better in small batches, which are as fast as large ones: 512 rows fill every kernel.
-enum { SLICED_TOKENS = 512 };
-
-struct Engine {
-    Arena arena;
-    Pool *pool;
-    Session *session;
-    SourceCache *cache;
-    Scheduler *scheduler;
-    Joining joining;
-    Head head;
-    EngineSettings settings;
-    FlightSettings flight_settings;
-    size_t total_pages;
-    Flight *flights; // [most_requests]
-    Flight **idle, **running;
-    size_t idle_count, running_count; // running: in the order in which they were encoded
-    size_t running_rows;              // of running
-    size_t cancelled_count;           // not answered yet
-    DecodeRow *rows;                  // [most_rows]
-    RowWork *work;                    // [most_rows]
-    size_t *first_rows;               // [most_running], where a running flight's rows begin in the step
-    bool *alive;                      // [most_running], of the running after a step
-    float **logits;                   // [most_rows], of the rows of the step in progress; NULL where none were needed
-    EngineCounts counts;              // but for the head's
-    EngineLoad load;                  // the counts of it
-    uint64_t model_ns;                // of the call of engine_step in progress
-    EngineWatcher watcher;
-    Error refusal; // of the screen
-};
-
-// Pages for the worst case of all requests, within the budget, but for one request of the usual number of rows at
-// least.
-static size_t choose_pages(const SessionModel *model, const EngineSettings *settings) {
-    size_t span = (settings->most_positions + PAGE_TOKENS - 1) / PAGE_TOKENS;
-    size_t rows = settings->most_rows < USUAL_ROWS ? settings->most_rows : USUAL_ROWS;
-    size_t page_bytes = session_page_bytes(model, settings->kv_kind);
-    size_t budget = page_bytes > 0 ? settings->kv_bytes / page_bytes : 0;
-    size_t least = (1 + rows) * span;
-    size_t most = (settings->most_running + settings->most_rows + settings->cached_sources) * span;
-    if (budget < least)
-        return least;
-    return budget < most ? budget : most;
-}
-
-static Status settle(const SessionModel *model, EngineSettings *settings, Error *err) {
-    if (settings->most_positions == 0)
-        settings->most_positions = model->most_positions;
-    if (settings->most_requests == 0 || settings->most_requests > 65536)
-        return FAIL(err, ERR_USAGE, "requests in flight are %zu, expected 1 to 65536", settings->most_requests);
-    if (settings->most_running == 0 || settings->most_running > settings->most_requests)
-        settings->most_running = settings->most_requests;
-    if (settings->most_rows == 0)
-        settings->most_rows =
-            settings->most_running * USUAL_ROWS > LEAST_ROWS ? settings->most_running * USUAL_ROWS : LEAST_ROWS;
-    if (settings->most_rows > (size_t)65536 * USUAL_ROWS)
-        return FAIL(err, ERR_USAGE, "rows of a step are %zu, expected at most %d", settings->most_rows,
-                    65536 * USUAL_ROWS);
-    size_t together; // of all requests that may join in one step
-    if (!size_multiply(settings->most_running, settings->most_positions, &together))
-        together = SIZE_MAX;
-    if (settings->most_source_tokens == 0)
-        settings->most_source_tokens = together < USUAL_SOURCE_TOKENS ? together : USUAL_SOURCE_TOKENS;
-    if (settings->most_source_tokens < settings->most_positions)
-        settings->most_source_tokens = settings->most_positions;
-    if (settings->kv_bytes == 0)
-        settings->kv_bytes = usual_kv_bytes;
-    return OK;
-}
-
-static Status make_lists(Engine *engine, Error *err) {
-    Arena *arena = &engine->arena;
-    size_t requests = engine->settings.most_requests, running = engine->settings.most_running;
-    TRY_NEW(engine->flights = arena_array(arena, requests, sizeof *engine->flights, err));
-    TRY_NEW(engine->idle = arena_array(arena, requests, sizeof(Flight *), err));
-    TRY_NEW(engine->running = arena_array(arena, running, sizeof(Flight *), err));
-    TRY_NEW(engine->first_rows = arena_array(arena, running, sizeof *engine->first_rows, err));
-    TRY_NEW(engine->alive = arena_array(arena, running, sizeof *engine->alive, err));
-    TRY_NEW(engine->rows = arena_array(arena, engine->settings.most_rows, sizeof *engine->rows, err));
-    TRY_NEW(engine->work = arena_array(arena, engine->settings.most_rows, sizeof *engine->work, err));
-    TRY_NEW(engine->logits = arena_array(arena, engine->settings.most_rows, sizeof *engine->logits, err));
-    for (size_t i = requests; i-- > 0;) {
-        arena_init(&engine->flights[i].arena, 0);
-        engine->idle[engine->idle_count++] = &engine->flights[i];
-    }
-    return OK;
-}
-
-static Flight *flight_of(const Ticket *ticket) {
-    return (Flight *)((char *)(uintptr_t)ticket - offsetof(Flight, ticket));
-}
-
-// Pages that joining would take now. A source that only the cache holds lies in pages that count as free until somebody
-// needs them.
-static size_t pages_of(void *context, const Ticket *ticket) {
-    const Engine *engine = context;
-    const Flight *flight = flight_of(ticket);
-    const Encoded *known = engine->cache && !flight->positions
-                               ? source_cache_find(engine->cache, flight->request.salt, flight->ids, flight->tokens)
-                               : NULL;
-    bool shared = known && encoded_is_shared(known);
-    return session_pages_needed(engine->session, shared ? 0 : flight->tokens, flight->most_slots);
-}
-
-static Status make_scheduler(Engine *engine, Error *err) {
-    const EngineSettings *own = &engine->settings;
-    size_t sliced = own->most_source_tokens < SLICED_TOKENS ? own->most_source_tokens : SLICED_TOKENS;
-    SchedulerSettings settings = {
-        .most_waiting = own->most_requests,
-        .most_waiting_tokens = own->most_waiting_tokens,
-        .most_running = own->most_running,
-        .most_rows = own->most_rows,
-        .encode_tokens = own->slices_encoder ? sliced : own->most_source_tokens,
-        .slices = own->slices_encoder,
-        .queue_delay_ns = own->queue_delay_ns,
-        .ageing_ns = own->ageing_ns,
-        .step_target_ns = own->step_target_ns,
-        .pages = pages_of,
-        .context = engine,
-    };
-    TRY(scheduler_make(&engine->arena, &settings, &engine->scheduler, err));
-    if (own->cached_sources)
-        TRY(source_cache_new(engine->session, own->cached_sources, &engine->cache, err));
-    engine->joining = (Joining){.session = engine->session, .cache = engine->cache};
-    return joining_make(&engine->arena, &engine->joining, own->most_running, err);
-}
-
-// A head that cannot be screened runs as it is.
-static Status make_head(Engine *engine, const SessionModel *model, const Kernels *kernels, Error *err) {
-    Head *head = &engine->head;
-    *head = (Head){
-        .session = engine->session,
-        .kernels = kernels,
-        .pool = engine->pool,
-        .vocabulary = model->vocabulary,
-        .width = model->width,
-        .most_rows = engine->settings.most_rows,
-    };
-    if (engine->settings.lm_head_screen) {
-        Status status = screen_make(&engine->arena, model->head, kernels, engine->pool, head->most_rows, &head->screen,
-                                    &engine->refusal);
-        if (status != OK && status != ERR_UNSUPPORTED)
-            return *err = engine->refusal, status;
-    }
-    engine->flight_settings = (FlightSettings){.vocabulary = model->vocabulary,
-                                               .width = model->width,
-                                               .screens = head->screen != NULL,
-                                               .screens_beams = head->screen && !engine->settings.screen_greedy_only,
-                                               .skips_scores = engine->settings.skips_scores,
-                                               .guesses = engine->settings.lookup_decoding};
-    return head_make(&engine->arena, head, err);
-}
-
-static Status engine_build(Engine *engine, const SessionModel *model, const Kernels *kernels, Error *err) {
-    TRY(settle(model, &engine->settings, err));
-    TRY(make_lists(engine, err));
-    SessionLimits limits = {
-        .most_rows = engine->settings.most_rows,
-        .most_source_tokens = engine->settings.most_source_tokens,
-        .pages = choose_pages(model, &engine->settings),
-        .kv_kind = engine->settings.kv_kind,
-        .engine_cache = engine->settings.engine_cache,
-    };
-    TRY(session_new(model, kernels, engine->pool, &limits, &engine->session, err));
-    engine->total_pages = session_free_pages(engine->session);
-    TRY(make_scheduler(engine, err));
-    return make_head(engine, model, kernels, err);
-}
-
-Status engine_new(const SessionModel *model, const Kernels *kernels, Pool *pool, const EngineSettings *settings,
-                  Engine **ret_engine, Error *err) {
-    Engine *engine = memory_new(1, sizeof *engine, err);
-    TRY_NEW(engine);
-    *engine = (Engine){.pool = pool, .settings = *settings};
-    arena_init(&engine->arena, 0);
-    Status status = engine_build(engine, model, kernels, err);
-    if (status != OK) {
-        engine_free(engine);
-        return status;
-    }
-    *ret_engine = engine;
-    return OK;
-}
-
-void engine_free(Engine *engine) {
-    if (!engine)
-        return;
-    joining_end(&engine->joining);
-    for (size_t i = 0; engine->flights && i < engine->settings.most_requests; i++)
-        if (engine->flights[i].ticket.state == TICKET_ENCODING || engine->flights[i].ticket.state == TICKET_RUNNING)
-            session_close(engine->session, engine->flights[i].source);
-    source_cache_free(engine->cache);
-    for (size_t i = 0; engine->flights && i < engine->settings.most_requests; i++)
-        arena_done(&engine->flights[i].arena);
-    session_free(engine->session);
-    arena_done(&engine->arena);
-    memory_free(engine);
-}
 
 bool engine_has_room(const Engine *engine) {
     return engine->idle_count > 0;
@@ -261,13 +57,35 @@ static Status check_request(const Engine *engine, const Request *request, Error 
     return OK;
 }
 
+// The memory of a flight: an arena that was warm before where there is one.
+static Status prepare(Engine *engine, Flight *flight, Error *err) {
+    if (engine->arena_count)
+        flight->arena = engine->arenas[--engine->arena_count];
+    else
+        arena_init(&flight->arena, 0);
+    return flight_prepare(flight, err);
+}
+
+static void unprepare(Engine *engine, Flight *flight) {
+    if (engine->arena_count < engine->settings.most_running && flight->arena.newest) {
+        arena_reset(&flight->arena);
+        engine->arenas[engine->arena_count++] = flight->arena;
+    } else
+        arena_done(&flight->arena);
+    arena_init(&flight->arena, 0);
+    flight->prepared = false;
+}
+
+// Only who may join at once is prepared now: those that wait take no memory.
 static Status submit(Engine *engine, Flight *flight, const Request *request, Error *err) {
-    TRY(flight_prepare(flight, request, &engine->flight_settings, err));
+    flight_measure(flight, request, &engine->flight_settings);
     size_t pages = session_pages_needed(engine->session, flight->tokens, flight->most_slots);
     if (pages > engine->total_pages)
         return FAIL(err, ERR_LIMIT,
                     "%zu source tokens and up to %zu decoder tokens need %zu K/V pages, but there are %zu",
                     flight->tokens, flight->most_slots, pages, engine->total_pages);
+    if (engine->settings.most_requests - engine->idle_count < engine->settings.most_running)
+        TRY(prepare(engine, flight, err));
     uint64_t now = clock_ns();
     flight->times.submitted_ns = now;
     flight->ticket = (Ticket){.source_tokens = flight->tokens,
@@ -286,7 +104,7 @@ Status engine_submit(Engine *engine, const Request *request, Error *err) {
     Flight *flight = engine->idle[engine->idle_count - 1];
     Status status = submit(engine, flight, request, err);
     if (status != OK) {
-        arena_reset(&flight->arena);
+        unprepare(engine, flight);
         return status;
     }
     engine->idle_count--;
@@ -349,7 +167,7 @@ static void answer(Engine *engine, Flight *flight, const Error *error, const Don
     }
     scheduler_leave(engine->scheduler, &flight->ticket, error ? 0 : flight->sequences[0].count);
     done->call(done->context, &result);
-    arena_reset(&flight->arena);
+    unprepare(engine, flight);
     engine->idle[engine->idle_count++] = flight;
 }
 
@@ -428,7 +246,10 @@ static void begin_joining(Engine *engine, const ScheduledStep *step, const Done 
         bool encoded = false;
         Error error;
         flight->times.joined_ns = now;
-        if (joining_add(&engine->joining, flight, &encoded, &error) != OK) {
+        Status status = flight->prepared ? OK : prepare(engine, flight, &error);
+        if (status == OK)
+            status = joining_add(&engine->joining, flight, &encoded, &error);
+        if (status != OK) {
             answer(engine, flight, &error, done);
             continue;
         }

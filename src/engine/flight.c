@@ -10,21 +10,27 @@
 #include "base/memory.h"
 // Hugging Face masks padding inside given ids, unless it also ends sequences. A masked token changes nothing but the
 // positions of those after it: so it is left out, and the others keep their positions.
+static size_t count_padding(const Flight *flight) {
+    const Request *request = &flight->request;
+    int32_t pad = request->options.pad_token_id;
+    size_t padding = 0;
+    for (size_t i = 0; i < request->count; i++)
+        padding += request->ids[i] == pad;
+    bool masked = pad >= 0 && padding < request->count && !rules_is_eos(&flight->rules, pad);
+    return masked ? padding : 0;
+}
+
 static Status drop_padding(Flight *flight, Error *err) {
     const Request *request = &flight->request;
     int32_t pad = request->options.pad_token_id;
     flight->ids = request->ids;
     flight->positions = NULL;
-    flight->tokens = request->count;
-    size_t padding = 0;
-    for (size_t i = 0; i < request->count; i++)
-        padding += request->ids[i] == pad;
-    if (pad < 0 || padding == 0 || padding == request->count || rules_is_eos(&flight->rules, pad))
+    if (!flight->padded)
         return OK;
     size_t count = 0;
-    int32_t *ids = arena_array(&flight->arena, request->count - padding, sizeof *ids, err);
+    int32_t *ids = arena_array(&flight->arena, flight->tokens, sizeof *ids, err);
     TRY_NEW(ids);
-    int32_t *positions = arena_array(&flight->arena, request->count - padding, sizeof *positions, err);
+    int32_t *positions = arena_array(&flight->arena, flight->tokens, sizeof *positions, err);
     TRY_NEW(positions);
     for (size_t i = 0; i < request->count; i++) {
         if (request->ids[i] == pad)
@@ -34,7 +40,6 @@ static Status drop_padding(Flight *flight, Error *err) {
     }
     flight->ids = ids;
     flight->positions = positions;
-    flight->tokens = count;
     return OK;
 }
 
@@ -73,12 +78,12 @@ static Status make_lists(Flight *flight, Error *err) {
     return OK;
 }
 
-Status flight_prepare(Flight *flight, const Request *request, const FlightSettings *settings, Error *err) {
+void flight_measure(Flight *flight, const Request *request, const FlightSettings *settings) {
     const GenerationOptions *options = &request->options;
     flight->request = *request;
     flight->source = NULL;
     flight->times = (AnswerTimes){0};
-    flight->cancelled = false;
+    flight->cancelled = flight->prepared = false;
     flight->told = 0;
     flight->started = false;
     flight->beam = NULL;
@@ -88,18 +93,26 @@ Status flight_prepare(Flight *flight, const Request *request, const FlightSettin
     flight->guess_most = 2;
     flight->slots_taken = flight->guessed = flight->guessed_right = flight->late_count = 0;
     rules_init(&flight->rules, options, request->ids, request->count, settings->vocabulary);
-    TRY(drop_padding(flight, err));
-    bool beams = options->num_beams > 1;
-    flight->hypotheses = (size_t)(beams ? options->num_beams : options->num_return_sequences);
+    size_t padding = count_padding(flight);
+    flight->padded = padding > 0;
+    flight->tokens = request->count - padding;
+    flight->hypotheses = (size_t)(options->num_beams > 1 ? options->num_beams : options->num_return_sequences);
     flight->most_slots = 1 + flight->hypotheses * (flight->rules.max_length - 2);
-    if (beams) {
+}
+
+Status flight_prepare(Flight *flight, Error *err) {
+    const GenerationOptions *options = &flight->request.options;
+    TRY(drop_padding(flight, err));
+    if (options->num_beams > 1) {
         Random seeds = {options->seed};
         flight->random.state = random_next(&seeds);
         TRY(beam_make(&flight->arena, &flight->rules, &flight->beam, err));
     } else {
         TRY(chains_make(&flight->arena, &flight->rules, flight->hypotheses, &flight->chains, err));
     }
-    return make_lists(flight, err);
+    TRY(make_lists(flight, err));
+    flight->prepared = true;
+    return OK;
 }
 
 static const int32_t *history_of(const Flight *flight, size_t hypothesis, size_t *ret_count) {

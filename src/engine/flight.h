@@ -2,7 +2,7 @@
 // Flight: one request from submission to answer: its rules, its search, and for each hypothesis the list of slots where
 // the session keeps the past. Beams that change parents copy lists of slots, never keys or values.
 //
-// All its memory is taken in flight_prepare; a step takes none.
+// All its memory is taken in flight_prepare; waiting takes none, and a step takes none.
 #pragma once
 
 #include "engine/beam_guess.h"
@@ -29,11 +29,12 @@ typedef struct Pick {
 typedef struct Flight {
     Ticket ticket;
     AnswerTimes times;
-    bool cancelled;
+    bool cancelled, prepared;
     size_t told; // tokens that the engine's watcher has heard of
-    Arena arena; // of this request; its newest chunk stays for the next one
+    Arena arena; // of this request, once prepared
     Request request;
     Rules rules;
+    bool padded;                    // tokens of the request are left out
     const int32_t *ids, *positions; // to encode, without padding; positions NULL: 0, 1, 2, ..
     size_t tokens;
     Source *source;    // NULL while waiting
@@ -64,8 +65,11 @@ typedef struct Flight {
     float *late_states;            // [max_length, width], NULL where nobody asks
 } Flight;
 
-// Readies a flight (arena initialised, empty) for a request whose options have been checked.
-MUST_CHECK Status flight_prepare(Flight *flight, const Request *request, const FlightSettings *settings, Error *err);
+// What is known of a request without memory for it: its tokens, rows and slots. Its options have been checked.
+void flight_measure(Flight *flight, const Request *request, const FlightSettings *settings);
+
+// Readies a measured flight; its arena is empty.
+MUST_CHECK Status flight_prepare(Flight *flight, Error *err);
 
 // Writes its rows of the next step, at most `hypotheses` and `spare` for guesses, and takes their slots.
 size_t flight_rows(Flight *flight, size_t spare, DecodeRow *rows);

@@ -18,6 +18,7 @@ HttpLimits http_default_limits(void) {
                         .most_header_bytes = 16384,
                         .most_headers = 100,
                         .most_body_bytes = (size_t)16 << 20,
+                        .most_bodies_bytes = (size_t)64 << 20,
                         .header_ms = 10000,
                         .body_ms = 60000,
                         .write_ms = 30000,
@@ -190,7 +191,17 @@ static enum MHD_Result request_body(Exchange *exchange, const char *data, size_t
         atomic_fetch_add_explicit(&exchange->http->refused_limits, 1, memory_order_relaxed);
         return break_off(exchange, verdict.status, verdict.message);
     }
+    HttpServer *http = exchange->http;
+    if (atomic_fetch_add_explicit(&http->body_bytes, bytes, memory_order_relaxed) + bytes >
+        http->limits.most_bodies_bytes) {
+        atomic_fetch_sub_explicit(&http->body_bytes, bytes, memory_order_relaxed);
+        atomic_fetch_add_explicit(&http->refused_limits, 1, memory_order_relaxed);
+        return break_off(exchange, 503,
+                         "the bodies of all requests together are more than this server holds: try again");
+    }
     buffer_add(&exchange->body, data, bytes);
+    if (exchange->body.failed != OK)
+        atomic_fetch_sub_explicit(&http->body_bytes, bytes, memory_order_relaxed);
     return exchange->body.failed == OK ? MHD_YES : break_off(exchange, 503, "this server is short of memory");
 }
 
@@ -267,6 +278,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
         return;
     if (!exchange->begun)
         conn_linger(exchange->conn); // refused, maybe by the library
+    atomic_fetch_sub_explicit(&exchange->http->body_bytes, exchange->body.bytes, memory_order_relaxed);
     exchange_finish(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
 }
 

@@ -63,6 +63,7 @@ typedef struct HttpLimits {
     size_t most_header_bytes;            // request line and headers together; beyond: 431
     size_t most_headers;                 // beyond: 431
     size_t most_body_bytes;              // beyond: 413
+    size_t most_bodies_bytes;            // of all requests together; beyond: 503
     uint32_t header_ms, body_ms;         // from the first byte of a request to its last header, from there to its end
     uint32_t write_ms;                   // a client that takes no byte of what there is for it for so long has left
     uint32_t idle_ms;                    // between requests

@@ -23,6 +23,7 @@ struct HttpServer {
     struct MHD_Daemon *plain, *secure;
     struct MHD_Response *no_memory; // an answer for when there is no memory for one
     _Atomic uint64_t refused_framing, refused_limits, left;
+    _Atomic size_t body_bytes; // held by all exchanges
 };
 
 typedef enum ExchangeStage {

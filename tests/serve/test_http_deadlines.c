@@ -74,6 +74,35 @@ START_TEST(bodies_have_to_come_in_time) {
 }
 END_TEST
 
+// What is held of all bodies together is bounded; room comes back when they end.
+START_TEST(bodies_are_bounded_together) {
+    HttpLimits limits = patient_limits();
+    limits.most_bodies_bytes = 30000;
+    Harness *harness = harness_new(limits);
+    static char part[20001];
+    memset(part, 'a', 20000);
+    Buffer got = {0};
+    for (int round = 0; round < 3; round++) {
+        int first = harness_connect(harness), second = harness_connect(harness);
+        client_say(first, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 25000\r\n\r\n");
+        client_say(first, part);
+        usleep(200000);
+        client_say(second, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 25000\r\n\r\n");
+        client_say(second, part);
+        buffer_clear(&got);
+        ck_assert(client_expect_end(second, &got));
+        ck_assert_ptr_nonnull(strstr(got.data, "HTTP/1.1 503"));
+        ck_assert_ptr_nonnull(strstr(got.data, "bodies of all requests together"));
+        close(second);
+        close(first);
+        ck_assert(reaches(&harness->done, 2 * ((size_t)round + 1)));
+    }
+    ck_assert_uint_eq(harness->asked, 0);
+    buffer_done(&got);
+    harness_free(harness);
+}
+END_TEST
+
 START_TEST(idle_connections_end) {
     HttpLimits limits = patient_limits();
     limits.idle_ms = SHORT_MS;
@@ -274,6 +303,7 @@ START_TEST(no_descriptors_left) {
 }
 END_TEST
 
-TEST_MAIN("serve/http_deadlines", heads_have_to_come_in_time, bodies_have_to_come_in_time, idle_connections_end,
-          clients_have_to_take_their_answers, slow_readers_stay, work_has_no_deadline_here, connections_are_counted,
-          connections_of_an_address_are_counted, listeners_close_and_work_goes_on, no_descriptors_left)
+TEST_MAIN("serve/http_deadlines", heads_have_to_come_in_time, bodies_have_to_come_in_time, bodies_are_bounded_together,
+          idle_connections_end, clients_have_to_take_their_answers, slow_readers_stay, work_has_no_deadline_here,
+          connections_are_counted, connections_of_an_address_are_counted, listeners_close_and_work_goes_on,
+          no_descriptors_left)
