@@ -9,26 +9,6 @@
 
 enum { MOST_SOURCES = 1 << 20, MOST_TOKENS = 1 << 20 };
 
-Status lengths_parse(const char *text, Lengths *ret, Error *err) {
-    double a = 0, b = 0;
-    int used = 0;
-    Lengths lengths;
-    if (sscanf(text, "geometric:%lf:%lf%n", &a, &b, &used) == 2 && !text[used])
-        lengths = (Lengths){LENGTHS_GEOMETRIC, a, b};
-    else if (sscanf(text, "%lf:%lf%n", &a, &b, &used) == 2 && !text[used])
-        lengths = (Lengths){LENGTHS_UNIFORM, a, b};
-    else if (sscanf(text, "%lf%n", &b, &used) == 1 && !text[used])
-        lengths = (Lengths){LENGTHS_FIXED, a = b, b};
-    else
-        return FAIL(err, ERR_USAGE, "the lengths are '%s', expected '40', '10:80' or 'geometric:45:200'", text);
-    bool whole = lengths.kind == LENGTHS_GEOMETRIC || a == floor(a);
-    if (!(a >= 1 && a <= b && b <= MOST_TOKENS) || b != floor(b) || !whole)
-        return FAIL(err, ERR_USAGE, "the lengths are '%s', expected whole numbers of tokens from 1 up, the lower first",
-                    text);
-    *ret = lengths;
-    return OK;
-}
-
 static Status source_read(Arena *arena, const char *name, const json_t *line, PlanSource *ret, Error *err) {
     const json_t *ids = NULL;
     const char *text = NULL;
@@ -88,23 +68,12 @@ Status plan_read(Arena *arena, const char *path, Plan *ret_plan, Error *err) {
     return status;
 }
 
-static uint32_t length_draw(const Lengths *lengths, Random *random) {
-    double unit = random_unit(random), tokens = lengths->high;
-    if (lengths->kind == LENGTHS_UNIFORM)
-        tokens = floor(lengths->low + unit * (lengths->high - lengths->low + 1));
-    else if (lengths->kind == LENGTHS_GEOMETRIC && lengths->low > 1)
-        tokens = 1 + floor(log1p(-unit) / log1p(-1 / lengths->low));
-    else if (lengths->kind == LENGTHS_GEOMETRIC)
-        tokens = 1;
-    return (uint32_t)(tokens < lengths->high ? tokens : lengths->high);
-}
-
 Planned plan_request(const Plan *plan, uint64_t index) {
     Random mix = {plan->seed};
     Random random = {random_next(&mix) + index};
     random.state = random_next(&random); // neighbours have nothing in common
     Planned planned = {.source = random_below(&random, (uint32_t)plan->source_count), .bad = -1};
-    planned.tokens = length_draw(&plan->lengths, &random);
+    planned.tokens = (uint32_t)lengths_draw(&plan->lengths, &random);
     bool bad = random_unit(&random) < plan->bad;
     planned.leaves = random_unit(&random) < plan->leave;
     planned.moment = random_unit(&random);

@@ -10,14 +10,7 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "base/status.h"
-
-typedef enum LengthKind { LENGTHS_FIXED, LENGTHS_UNIFORM, LENGTHS_GEOMETRIC } LengthKind;
-
-// How many tokens answers have.
-typedef struct Lengths {
-    LengthKind kind;
-    double low, high; // fixed: `high`; uniform: both included; geometric: mean and most
-} Lengths;
+#include "measure/lengths.h"
 
 typedef struct PlanSource {
     const char *json; // as a body's "prompt" has it: a list of ids or a text in quotes
@@ -42,9 +35,6 @@ typedef struct Planned {
 } Planned;
 
 enum { PLAN_BAD_WAYS = 5 };
-
-// "40", "10:80" (uniform), "geometric:45:200" (mean, at most).
-MUST_CHECK Status lengths_parse(const char *text, Lengths *ret, Error *err);
 
 // Reads JSON lines with `input_ids` or `text`.
 MUST_CHECK Status plan_read(Arena *arena, const char *path, Plan *ret_plan, Error *err);

@@ -10,13 +10,15 @@
 #define AT(member) offsetof(ServingFlags, member)
 
 const Option serving_options[] = {
-    {"outputs", 0, "SPEC", "measure under load: output lengths N, uniform:LOW:HIGH or geometric:MEAN:MOST", OPTION_TEXT,
+    {"outputs", 0, "SPEC", "measure under load: output lengths N, LOW:HIGH or geometric:MEAN:MOST", OPTION_TEXT,
      AT(outputs)},
     {"requests", 0, "N", "under load: requests in all (default: 400)", OPTION_INT, AT(requests), .low = 1, .high = 1e6},
     {"rate", 0, "R", "under load: arrivals a second, Poisson (default: all wait from the start)", OPTION_REAL, AT(rate),
      .low = 0, .high = 1e6},
     {"static-batch", 0, "N", "under load: batches of N, sorted by length, that end together", OPTION_INT,
      AT(static_batch), .low = 1, .high = 4096},
+    {"whole-batches", 0, NULL, "of --static-batch, compute every row until the batch's longest output ends",
+     OPTION_FLAG, AT(whole_batches)},
     {"find-batch", 0, NULL, "find the requests at once with the largest throughput", OPTION_FLAG, AT(find_batch)},
     {"max-batch", 0, "N", "the largest that --find-batch tries (default: 128)", OPTION_INT, AT(most_batch), .low = 1,
      .high = 4096},
@@ -80,10 +82,11 @@ static Status open(Load *load, const RuntimeFlags *flags, const char *workload, 
                                .requests = (size_t)load->flags->requests,
                                .rate = load->flags->rate,
                                .static_batch = (size_t)load->flags->static_batch,
+                               .static_whole = load->flags->whole_batches,
                                .seed = 1};
     load->work.options.num_beams = load->work.options.num_return_sequences = 1;
     load->work.options.do_sample = false;
-    return lengths_parse(load->flags->outputs ? load->flags->outputs : "uniform:10:80", &load->work.outputs, err);
+    return lengths_parse(load->flags->outputs ? load->flags->outputs : "10:80", &load->work.outputs, err);
 }
 
 static Status answer_json(CommandRun *run, json_t *object, Error *err) {
@@ -98,13 +101,19 @@ static json_t *percentiles(const double values[3]) {
     return json_pack("{s:f, s:f, s:f}", "p50", values[0], "p95", values[1], "p99", values[2]);
 }
 
+static const char *batching_name(const ServingFlags *flags) {
+    if (!flags->static_batch)
+        return "continuous";
+    return flags->whole_batches ? "whole static batches" : "static batches";
+}
+
 static Status answer_figures(Load *load, const ServingFigures *f, Error *err) {
     CommandRun *run = load->run;
     if (run->common.json)
         return answer_json(
             run,
             json_pack("{s:s, s:s, s:s, s:I, s:i, s:f, s:f, s:f, s:o, s:o, s:o, s:o, s:f, s:f, s:f}", "engine", "hone",
-                      "model", load->model, "batching", load->flags->static_batch ? "static" : "continuous", "batch",
+                      "model", load->model, "batching", batching_name(load->flags), "batch",
                       (json_int_t)(load->flags->static_batch ? load->flags->static_batch : (int64_t)load->batch),
                       "threads", run->common.threads, "seconds", f->seconds, "requests_per_s", f->requests_per_s,
                       "tokens_per_s", f->tokens_per_s, "first_token_ms", percentiles(f->first_token_ms), "token_ms",
@@ -115,7 +124,7 @@ static Status answer_figures(Load *load, const ServingFigures *f, Error *err) {
     buffer_format(&run->out.text,
                   "%s, %s, %zu at once: %.1f requests/s, %.0f tokens/s; token p50 %.1f p99 %.1f ms, gap p99 %.1f ms, "
                   "first token p50 %.0f p99 %.0f ms; %.1f rows a step, encoder %.0f %%, scheduling %.2f %% of the time",
-                  load->model, load->flags->static_batch ? "static batches" : "continuous",
+                  load->model, batching_name(load->flags),
                   load->flags->static_batch ? (size_t)load->flags->static_batch : load->batch, f->requests_per_s,
                   f->tokens_per_s, f->token_ms[0], f->token_ms[2], f->gap_ms[2], f->first_token_ms[0],
                   f->first_token_ms[2], f->rows_per_step, 100 * f->encode_share, 100 * f->other_share);

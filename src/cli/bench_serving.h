@@ -8,7 +8,7 @@ typedef struct ServingFlags {
     const char *outputs; // lengths (measure/serving.h); NULL: no load is wanted, unless find_batch
     int64_t requests, static_batch, most_batch;
     double rate, target_ms;
-    bool find_batch;
+    bool find_batch, whole_batches;
 } ServingFlags;
 
 extern const Option serving_options[];

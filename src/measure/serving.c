@@ -37,35 +37,8 @@ typedef struct Run {
     Error failure;
 } Run;
 
-Status lengths_parse(const char *text, Lengths *ret, Error *err) {
-    Lengths lengths;
-    char end;
-    if (sscanf(text, "uniform:%zu:%zu%c", &lengths.low, &lengths.high, &end) == 2)
-        lengths.kind = LENGTHS_UNIFORM;
-    else if (sscanf(text, "geometric:%zu:%zu%c", &lengths.low, &lengths.high, &end) == 2)
-        lengths.kind = LENGTHS_GEOMETRIC;
-    else if (sscanf(text, "%zu%c", &lengths.low, &end) == 1)
-        lengths = (Lengths){LENGTHS_UNIFORM, lengths.low, lengths.low};
-    else
-        return FAIL(err, ERR_USAGE, "output lengths are '%s', expected N, uniform:LOW:HIGH or geometric:MEAN:MOST",
-                    text);
-    if (lengths.low < 1 || lengths.high < lengths.low || lengths.high > 1000000)
-        return FAIL(err, ERR_USAGE, "output lengths are '%s', expected 1 to 1000000, the first not above the second",
-                    text);
-    *ret = lengths;
-    return OK;
-}
-
 static double uniform(Random *random) {
     return ((double)(random_next(random) >> 11) + 0.5) / 9007199254740992.0;
-}
-
-static size_t length_draw(const Lengths *lengths, Random *random) {
-    double u = uniform(random);
-    if (lengths->kind == LENGTHS_UNIFORM)
-        return lengths->low + (size_t)(u * (double)(lengths->high - lengths->low + 1));
-    size_t length = 1 + (size_t)(log(u) / log(1 - 1 / (double)lengths->low));
-    return length < lengths->high ? length : lengths->high;
 }
 
 static void arrivals_draw(Run *run, uint64_t begun) {
@@ -76,17 +49,17 @@ static void arrivals_draw(Run *run, uint64_t begun) {
         at += work->rate > 0 ? -log(uniform(&random)) / work->rate : 0;
         run->arrivals[i] = (Arrival){.due_ns = begun + (uint64_t)(at * 1e9),
                                      .source = (size_t)(uniform(&random) * (double)work->source_count),
-                                     .new_tokens = length_draw(&work->outputs, &random)};
+                                     .new_tokens = lengths_draw(&work->outputs, &random)};
     }
 }
 
-static Status submit(Run *run, size_t index, Error *err) {
+static Status submit(Run *run, size_t index, size_t new_tokens, Error *err) {
     Arrival *arrival = &run->arrivals[index];
     Request request = {.ids = run->work->sources[arrival->source],
                        .count = run->work->source_lengths[arrival->source],
                        .options = run->work->options,
                        .user = arrival};
-    request.options.max_new_tokens = request.options.min_new_tokens = (int64_t)arrival->new_tokens;
+    request.options.max_new_tokens = request.options.min_new_tokens = (int64_t)new_tokens;
     TRY(engine_submit(run->engine, &request, err));
     run->in_engine++;
     return OK;
@@ -97,6 +70,9 @@ static void on_tokens(void *context, void *user, const int32_t *ids, size_t coun
     Run *run = context;
     Arrival *arrival = user;
     uint64_t now = clock_ns();
+    count = count < arrival->new_tokens ? count : arrival->new_tokens;
+    if (count == arrival->told)
+        return;
     if (!arrival->first_ns)
         arrival->first_ns = now;
     else
@@ -149,11 +125,15 @@ static size_t static_batch(Run *run, uint64_t now) {
 static Status fill_static(Run *run, uint64_t now, Error *err) {
     if (run->in_engine)
         return OK;
-    size_t taken = static_batch(run, now);
+    size_t taken = static_batch(run, now), longest = 0;
+    for (size_t i = 0; i < taken; i++) {
+        const Arrival *arrival = &run->arrivals[run->batch[i] & UINT32_MAX];
+        longest = arrival->new_tokens > longest ? arrival->new_tokens : longest;
+    }
     for (size_t i = 0; i < taken; i++) {
         size_t index = run->batch[i] & UINT32_MAX;
         run->arrivals[index].told = 0;
-        TRY(submit(run, index, err));
+        TRY(submit(run, index, run->work->static_whole ? longest : run->arrivals[index].new_tokens, err));
     }
     run->next += taken;
     return OK;
@@ -167,7 +147,8 @@ static Status fill(Run *run, uint64_t now, Error *err) {
            (!work->in_flight || run->in_engine < work->in_flight)) {
         if (work->in_flight)
             run->arrivals[run->next].due_ns = now;
-        TRY(submit(run, run->next++, err));
+        TRY(submit(run, run->next, run->arrivals[run->next].new_tokens, err));
+        run->next++;
     }
     return OK;
 }
@@ -241,7 +222,7 @@ Status serving_run(Engine *engine, const ServingWork *work, void (*tell)(void *c
                    void *context, ServingFigures *ret, Error *err) {
     Arena arena;
     arena_init(&arena, 0);
-    Run run = {.engine = engine, .work = work, .gap_most = work->requests * work->outputs.high};
+    Run run = {.engine = engine, .work = work, .gap_most = work->requests * (size_t)work->outputs.high};
     double *values = NULL;
     Status status = OK;
     if (!(run.arrivals = arena_array(&arena, work->requests, sizeof *run.arrivals, err)) ||

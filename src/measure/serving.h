@@ -4,28 +4,21 @@
 #pragma once
 
 #include "engine/runtime.h"
-
-// How long the outputs are, forced token by token so that random weights serve as well as trained ones.
-typedef enum LengthKind { LENGTHS_UNIFORM, LENGTHS_GEOMETRIC } LengthKind;
-typedef struct Lengths {
-    LengthKind kind;
-    size_t low, high; // uniform: low..high; geometric: mean low, at most high
-} Lengths;
-
-// "uniform:10:80", "geometric:45:200", "40". ERR_USAGE.
-MUST_CHECK Status lengths_parse(const char *text, Lengths *ret, Error *err);
+#include "measure/lengths.h"
 
 typedef struct ServingWork {
     const int32_t *const *sources; // [source_count], drawn from at random
     const size_t *source_lengths;
     size_t source_count;
-    Lengths outputs;
+    Lengths outputs;           // forced token by token, so that random weights serve as well as trained ones
     GenerationOptions options; // of every request, its length aside
     size_t requests;           // in all
     double rate;               // arrivals a second (Poisson); 0: all of them wait from the start
     size_t in_flight;          // 0: any number; else the next arrives when one of so many has ended
     size_t static_batch; // 0: requests join and leave at every step; else batches of so many run to their end, each
                          // taken from those that wait, sorted by source length
+    bool static_whole;   // a batch computes all its rows until its longest output ends, as engines do whose rows cannot
+                         // leave; what is computed beyond an output's length is not counted
     uint64_t seed;
 } ServingWork;
 
