@@ -64,7 +64,6 @@ static void gauges(Metrics *metrics, const EngineLoad *load) {
     metrics_set(metrics, METRIC_KV_PAGES_USED, PAGES_SELF, (double)load->self_pages);
     metrics_set(metrics, METRIC_KV_PAGES_USED, PAGES_CROSS, (double)load->cross_pages);
     metrics_set(metrics, METRIC_KV_PAGES_CACHED, 0, (double)load->cached_pages);
-    metrics_set(metrics, METRIC_KV_USAGE, 0, (double)(load->self_pages + load->cross_pages) / (double)load->pages);
 }
 
 void tally_load(Metrics *metrics, const EngineLoad *before, const EngineLoad *load, bool retired) {

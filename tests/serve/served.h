@@ -21,6 +21,9 @@
 
 enum { SERVED_WAIT_MS = 60000 };
 
+// What tests read lives here, until the server they ask ends.
+static Arena served_arena;
+
 typedef struct Served {
     pid_t pid;
     int out; // its standard output
@@ -77,6 +80,7 @@ static inline int served_exit(Served *served) {
     int status;
     ck_assert_int_eq(waitpid(served->pid, &status, 0), served->pid);
     close(served->out);
+    arena_done(&served_arena);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
@@ -98,7 +102,8 @@ static inline int served_connect(const Served *served) {
 typedef struct Reply {
     int status;
     char head[4096];
-    Buffer body; // chunks joined
+    Bytes body;       // chunks joined, NUL behind its end
+    const char *text; // the same
 } Reply;
 
 static inline void served_send(int fd, const char *method, const char *path, const char *headers, const char *body) {
@@ -137,7 +142,8 @@ static inline void served_join_chunks(const char *at, const char *end, Buffer *o
 // Everything until the server closes: requests say Connection: close, or ended with it.
 static inline Reply served_reply(int fd) {
     Reply reply = {0};
-    Buffer text = {0};
+    Buffer text = {0}, joined = {0};
+    Error err;
     while (served_read(fd, &text)) {
     }
     close(fd);
@@ -146,11 +152,14 @@ static inline Reply served_reply(int fd) {
         snprintf(reply.head, sizeof reply.head, "%.*s", (int)(body + 2 - text.data), text.data);
         reply.status = (int)strtol(text.data + 9, NULL, 10);
         if (strstr(reply.head, "chunked"))
-            served_join_chunks(body + 4, text.data + text.bytes, &reply.body);
+            served_join_chunks(body + 4, text.data + text.bytes, &joined);
         else
-            buffer_add(&reply.body, body + 4, text.bytes - (size_t)(body + 4 - text.data));
+            buffer_add(&joined, body + 4, text.bytes - (size_t)(body + 4 - text.data));
     }
-    buffer_add_text(&reply.body, "");
+    reply.text = arena_copy_text(&served_arena, joined.data ? joined.data : "", joined.bytes, &err);
+    ck_assert_ptr_nonnull(reply.text);
+    reply.body = (Bytes){(const unsigned char *)reply.text, joined.bytes};
+    buffer_done(&joined);
     buffer_done(&text);
     return reply;
 }
@@ -174,13 +183,12 @@ static inline double served_metric(const Served *served, const char *name) {
     ck_assert_int_eq(reply.status, 200);
     char wanted[256];
     snprintf(wanted, sizeof wanted, "\n%s", name);
-    const char *line = strstr(reply.body.data, wanted);
+    const char *line = strstr(reply.text, wanted);
     ck_assert_msg(line != NULL, "no line '%s'", name);
     const char *end = strchr(line + 1, '\n'), *value = end;
     while (value[-1] != ' ')
         value--;
     double found = strtod(value, NULL);
-    buffer_done(&reply.body);
     return found;
 }
 

@@ -10,11 +10,10 @@ static const char *const nothing[] = {NULL};
 #define DIALOGUE                                                                                                       \
     "Anna: Hi Tom, can we meet on Thursday?\\nTom: Thursday is fine. At noon?\\nAnna: Noon is good, at the library."
 
-static json_t *json_of(Arena *arena, const Reply *reply) {
+static json_t *json_of(const Reply *reply) {
     json_t *value = NULL;
     Error err;
-    CHECK_OK(json_parse(arena, "the answer", (Bytes){(const unsigned char *)reply->body.data, reply->body.bytes}, false,
-                        &value, &err));
+    CHECK_OK(json_parse(&served_arena, "the answer", reply->body, false, &value, &err));
     return value;
 }
 
@@ -25,86 +24,80 @@ static const char *text_at(const json_t *value, const char *list, const char *me
 }
 
 // The texts of all events, one after another.
-static void join_deltas(Arena *arena, const Reply *reply, Buffer *out) {
-    const char *at = reply->body.data;
+static const char *join_deltas(const Reply *reply) {
+    Buffer joined = {0};
+    Error err;
+    const char *at = reply->text;
     while ((at = strstr(at, "data: {"))) {
         const char *end = strstr(at, "\n\n");
         ck_assert_ptr_nonnull(end);
+        Bytes event_text = {(const unsigned char *)at + 6, (size_t)(end - at - 6)};
         json_t *event = NULL;
-        Error err;
-        CHECK_OK(json_parse(arena, "event", (Bytes){(const unsigned char *)at + 6, (size_t)(end - at - 6)}, false,
-                            &event, &err));
+        CHECK_OK(json_parse(&served_arena, "event", event_text, false, &event, &err));
         const json_t *choice = json_array_get(json_object_get(event, "choices"), 0);
         const char *text = json_string_value(json_object_get(choice, "text"));
-        buffer_add_text(out, text ? text : "");
+        buffer_add_text(&joined, text ? text : "");
         at = end;
     }
+    const char *copy = arena_copy_text(&served_arena, joined.data ? joined.data : "", joined.bytes, &err);
+    buffer_done(&joined);
+    return copy;
 }
 
 START_TEST(test_shapes_agree) {
     Served served = served_start(served_demo_model(), nothing);
-    Arena arena;
-    arena_init(&arena, 0);
     Reply one = served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\"}");
     ck_assert_int_eq(one.status, 200);
-    const char *text = text_at(json_of(&arena, &one), "choices", "text");
+    const char *text = text_at(json_of(&one), "choices", "text");
     ck_assert_uint_gt(strlen(text), 10);
 
     Reply two = served_post(&served, "/v1/summarize", "{\"input\":\"" DIALOGUE "\"}");
-    ck_assert_str_eq(text_at(json_of(&arena, &two), "summaries", "summary"), text);
+    ck_assert_str_eq(text_at(json_of(&two), "summaries", "summary"), text);
 
     Reply turns =
         served_post(&served, "/v1/summarize",
                     "{\"input\":{\"turns\":[{\"speaker\":\"Anna\",\"text\":\"Hi Tom, can we meet on Thursday?\"},"
                     "{\"speaker\":\"Tom\",\"text\":\"Thursday is fine. At noon?\"},"
                     "{\"speaker\":\"Anna\",\"text\":\"Noon is good, at the library.\"}]}}");
-    ck_assert_str_eq(text_at(json_of(&arena, &turns), "summaries", "summary"), text);
+    ck_assert_str_eq(text_at(json_of(&turns), "summaries", "summary"), text);
 
     Reply chat = served_post(&served, "/v1/chat/completions",
                              "{\"messages\":[{\"role\":\"user\",\"content\":\"" DIALOGUE "\"}]}");
-    const json_t *message =
-        json_object_get(json_array_get(json_object_get(json_of(&arena, &chat), "choices"), 0), "message");
+    const json_t *message = json_object_get(json_array_get(json_object_get(json_of(&chat), "choices"), 0), "message");
     ck_assert_str_eq(json_string_value(json_object_get(message, "content")), text);
 
     Reply face = served_post(&served, "/v1/summarize", "{\"inputs\":\"" DIALOGUE "\",\"parameters\":{}}");
-    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_of(&arena, &face), 0), "summary_text")),
-                     text);
+    ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_of(&face), 0), "summary_text")), text);
 
     Reply tgi = served_post(&served, "/generate", "{\"inputs\":\"" DIALOGUE "\"}");
-    ck_assert_str_eq(json_string_value(json_object_get(json_of(&arena, &tgi), "generated_text")), text);
+    ck_assert_str_eq(json_string_value(json_object_get(json_of(&tgi), "generated_text")), text);
 
     Reply kserve = served_post(
         &served, "/v2/models/model/infer",
         "{\"inputs\":[{\"name\":\"text\",\"shape\":[1],\"datatype\":\"BYTES\",\"data\":[\"" DIALOGUE "\"]}]}");
-    const json_t *output = json_array_get(json_object_get(json_of(&arena, &kserve), "outputs"), 0);
+    const json_t *output = json_array_get(json_object_get(json_of(&kserve), "outputs"), 0);
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(output, "data"), 0)), text);
 
     Reply stream = served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\",\"stream\":true}");
     ck_assert_int_eq(stream.status, 200);
-    Buffer joined = {0};
-    join_deltas(&arena, &stream, &joined);
-    ck_assert_str_eq(joined.data, text);
-    ck_assert_ptr_nonnull(strstr(stream.body.data, "data: [DONE]"));
+    ck_assert_str_eq(join_deltas(&stream), text);
+    ck_assert_ptr_nonnull(strstr(stream.text, "data: [DONE]"));
     ck_assert_int_eq(served_stop(&served), 0);
 }
 END_TEST
 
 START_TEST(test_beams_and_several_prompts) {
     Served served = served_start(served_demo_model(), nothing);
-    Arena arena;
-    arena_init(&arena, 0);
     Reply beams = served_post(&served, "/v1/completions",
                               "{\"prompt\":[\"" DIALOGUE "\",\"A: Hi.\\nB: Hello.\"],\"num_beams\":4,\"n\":2}");
     ck_assert_int_eq(beams.status, 200);
-    ck_assert_uint_eq(json_array_size(json_object_get(json_of(&arena, &beams), "choices")), 4);
+    ck_assert_uint_eq(json_array_size(json_object_get(json_of(&beams), "choices")), 4);
     Reply stream =
         served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\",\"num_beams\":4,\"stream\":true}");
     Reply whole = served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\",\"num_beams\":4}");
-    Buffer joined = {0};
-    join_deltas(&arena, &stream, &joined);
-    ck_assert_str_eq(joined.data, text_at(json_of(&arena, &whole), "choices", "text"));
+    ck_assert_str_eq(join_deltas(&stream), text_at(json_of(&whole), "choices", "text"));
     Reply stop = served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\",\"stop\":\" \"}");
-    const char *cut = text_at(json_of(&arena, &stop), "choices", "text");
+    const char *cut = text_at(json_of(&stop), "choices", "text");
     ck_assert_ptr_null(strchr(cut, ' '));
     ck_assert_int_eq(served_stop(&served), 0);
 }
@@ -113,9 +106,8 @@ END_TEST
 static void check_refusal(const Served *served, const char *method, const char *path, const char *headers,
                           const char *body, int status, const char *text) {
     Reply reply = served_ask(served, method, path, headers, body);
-    ck_assert_msg(reply.status == status, "%s %s: %d, expected %d: %s", method, path, reply.status, status,
-                  reply.body.data);
-    ck_assert_msg(strstr(reply.body.data, text) != NULL, "%s %s: '%s' lacks '%s'", method, path, reply.body.data, text);
+    ck_assert_msg(reply.status == status, "%s %s: %d, expected %d: %s", method, path, reply.status, status, reply.text);
+    ck_assert_msg(strstr(reply.text, text) != NULL, "%s %s: '%s' lacks '%s'", method, path, reply.text, text);
 }
 
 START_TEST(test_refusals_are_sentences) {
@@ -203,7 +195,7 @@ START_TEST(test_drain) {
     ck_assert_ptr_nonnull(strstr(late.head, "Retry-After: "));
     Reply whole = served_reply(slow);
     ck_assert_int_eq(whole.status, 200);
-    ck_assert_ptr_nonnull(strstr(whole.body.data, "\"finish_reason\":\"length\""));
+    ck_assert_ptr_nonnull(strstr(whole.text, "\"finish_reason\":\"length\""));
     ck_assert_int_eq(served_exit(&served), 0);
     unlink(served.log);
 }
@@ -267,7 +259,7 @@ START_TEST(test_departures) {
     Reply rest = served_reply(slow);
     ck_assert_int_eq(rest.status, 200);
     if (cancelled.status == 200) // else it was faster than we
-        ck_assert_ptr_nonnull(strstr(rest.body.data, "\"finish_reason\":"));
+        ck_assert_ptr_nonnull(strstr(rest.text, "\"finish_reason\":"));
     ck_assert_int_eq(served_stop(&served), 0);
 }
 END_TEST
@@ -285,7 +277,7 @@ START_TEST(test_limits) {
     Reply full = served_post(&served, "/v1/completions", "{\"prompt\":\"a\"}");
     ck_assert_int_eq(full.status, 503);
     ck_assert_ptr_nonnull(strstr(full.head, "Retry-After: "));
-    ck_assert_ptr_nonnull(strstr(full.body.data, "the queue is full"));
+    ck_assert_ptr_nonnull(strstr(full.text, "the queue is full"));
     for (int i = 0; i < 3; i++)
         close(fds[i]);
     served_await(&served, "hone_requests_running", 0);
@@ -298,23 +290,22 @@ END_TEST
 
 START_TEST(test_tokens_and_information) {
     Served served = served_start(served_demo_model(), nothing);
-    Arena arena;
-    arena_init(&arena, 0);
     Reply tokens = served_post(&served, "/tokenize", "{\"text\":\"Hello there.\"}");
     ck_assert_int_eq(tokens.status, 200);
-    char *ids = json_dumps(json_object_get(json_of(&arena, &tokens), "tokens"), JSON_COMPACT);
+    char *ids = json_dumps(json_object_get(json_of(&tokens), "tokens"), JSON_COMPACT);
     char body[256];
     snprintf(body, sizeof body, "{\"tokens\":%s}", ids);
+    memory_free(ids);
     Reply text = served_post(&served, "/detokenize", body);
     ck_assert_int_eq(text.status, 200);
-    ck_assert_ptr_nonnull(strstr(text.body.data, "Hello there."));
+    ck_assert_ptr_nonnull(strstr(text.text, "Hello there."));
     static const char *const paths[] = {
         "/v1/models", "/v1/models/model", "/v2",           "/v2/models/model", "/v2/models/model/ready",
         "/info",      "/health",          "/openapi.json", "/dashboard/state", "/dashboard/history?span=15m"};
     for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
         Reply reply = served_ask(&served, "GET", paths[i], NULL, NULL);
         ck_assert_msg(reply.status == 200, "%s: %d", paths[i], reply.status);
-        json_of(&arena, &reply);
+        json_of(&reply);
     }
     Reply page = served_ask(&served, "GET", "/", NULL, NULL);
     ck_assert_int_eq(page.status, 200);
