@@ -12,6 +12,8 @@
 
 // A model as it was loaded once. A reload makes another; this one goes with its last request.
 typedef struct Instance {
+    struct Server *server;
+    size_t bytes; // that it holds of the memory limit
     Service *service;
     Buffer card; // of the dashboard
     atomic_int owners;
@@ -39,8 +41,9 @@ struct Server {
     Keys *keys; // NULL: none
     HttpServer *http;
     atomic_bool draining;
-    pthread_mutex_t lock; // of the visits
-    Visit *visits;        // those that generate
+    atomic_size_t held_bytes; // of all instances
+    pthread_mutex_t lock;     // of the visits
+    Visit *visits;            // those that generate
     atomic_size_t generating;
     Visit *watchers;            // of the dashboard's events
     atomic_uint_fast64_t beats; // seconds that have passed
@@ -74,7 +77,7 @@ struct Visit {
 // The instance that is served now; to be given back.
 Instance *slot_hold(Slot *slot);
 void instance_drop(Instance *instance);
-MUST_CHECK Status instance_new(const Server *server, const Slot *slot, Instance **ret_instance, Error *err);
+MUST_CHECK Status instance_new(Server *server, const Slot *slot, Instance **ret_instance, Error *err);
 
 // The slot of a name; NULL or "": the only one, or the first.
 Slot *server_slot(Server *server, const char *name);

@@ -40,17 +40,25 @@ void instance_drop(Instance *instance) {
     if (atomic_fetch_sub(&instance->owners, 1) != 1)
         return;
     service_free(instance->service);
+    atomic_fetch_sub(&instance->server->held_bytes, instance->bytes);
     buffer_done(&instance->card);
     memory_free(instance);
 }
 
-Status instance_new(const Server *server, const Slot *slot, Instance **ret_instance, Error *err) {
+// One at a time: at the start, or on the thread that reloads.
+Status instance_new(Server *server, const Slot *slot, Instance **ret_instance, Error *err) {
     Instance *instance = memory_new(1, sizeof *instance, err);
     TRY_NEW(instance);
-    *instance = (Instance){.owners = 1};
-    Status status = service_new(slot->path, &server->settings.service, slot->metrics, &instance->service, err);
-    if (status == OK)
+    *instance = (Instance){.server = server, .owners = 1};
+    ServiceSettings settings = server->settings.service;
+    settings.memory_held_bytes = atomic_load(&server->held_bytes);
+    Status status = service_new(slot->path, &settings, slot->metrics, &instance->service, err);
+    if (status == OK) {
+        SessionMemory memory = service_memory(instance->service);
+        instance->bytes = memory.packed_bytes + memory.activation_bytes + memory.kv_bytes;
+        atomic_fetch_add(&server->held_bytes, instance->bytes);
         status = dashboard_card(service_info(instance->service), &instance->card, err);
+    }
     if (status != OK) {
         instance_drop(instance);
         return status;

@@ -298,7 +298,7 @@ static Status start_engine(Service *service, Error *err) {
     if (!own->memory_limit_bytes)
         return OK;
     SessionMemory memory = session_memory(engine_session(runtime->engine));
-    size_t fixed = own->memory_base_bytes + memory.packed_bytes + memory.activation_bytes;
+    size_t fixed = own->memory_base_bytes + own->memory_held_bytes + memory.packed_bytes + memory.activation_bytes;
     if (fixed + memory.kv_bytes <= own->memory_limit_bytes)
         return OK;
     engine_free(runtime->engine);
@@ -310,10 +310,11 @@ static Status start_engine(Service *service, Error *err) {
         return FAIL(
             err, ERR_LIMIT,
             "the memory limit is %zu MB, but serving '%s' takes at least %zu MB: weights %zu, activations %zu, K/V "
-            "%zu, connections and the rest %zu; raise --memory-limit or lower --max-batch-size",
+            "%zu, connections and the rest %zu, models loaded before %zu; raise --memory-limit or lower "
+            "--max-batch-size",
             own->memory_limit_bytes >> 20, runtime->info->path, (fixed + memory.kv_bytes) >> 20,
             memory.packed_bytes >> 20, memory.activation_bytes >> 20, memory.kv_bytes >> 20,
-            own->memory_base_bytes >> 20);
+            own->memory_base_bytes >> 20, own->memory_held_bytes >> 20);
     return OK;
 }
 

@@ -29,6 +29,7 @@ typedef struct ServiceSettings {
     size_t memory_limit_bytes; // of weights, activations and K/V together with `memory_base_bytes`; 0: none
     size_t memory_base_bytes;  // what the rest of the process may take
     bool tunes;                // find most_running by measuring, up to what is given (--tune)
+    size_t memory_held_bytes;  // what the models that are loaded take, those that a reload replaces with them
     size_t cached_sources;     // whose K/V may stay for another request with the same source
 } ServiceSettings;
 

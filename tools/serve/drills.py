@@ -233,9 +233,13 @@ def make_cgroup(bytes_limit):
 
 def drill_memory(d):
     """A memory limit that the kernel holds it to: it is never killed for what it takes."""
-    with d.server() as server:
-        weights, activations = map(int, re.search(r"weights (\d+) MB, activations up to (\d+) MB", server.told[-1]).groups())
-    limit_mb = weights + activations + 96 + 40 + 48  # connections and the rest, as --memory-limit counts them, and some K/V
+    try:
+        d.server("--memory-limit", "1M")
+        raise RuntimeError("a server started with a limit of 1 MB")
+    except RuntimeError as refusal:
+        least = re.search(r"ended with 4: .*takes at least (\d+) MB", str(refusal))
+        d.check(least, "says what it takes at least", str(refusal)[:200])
+    limit_mb = int(least[1]) + 8
     folder, most = make_cgroup(limit_mb << 20)
 
     def enter():
@@ -243,7 +247,10 @@ def drill_memory(d):
             f.write(str(os.getpid()))
     try:
         with d.server("--memory-limit", f"{limit_mb}M", before=enter) as server:
-            told = d.load(server, "--concurrency", 128, "--requests", 512, "--lengths", d.a.longest, "--idle", 200).end()
+            load = d.load(server, "--concurrency", 128, "--requests", 512, "--lengths", d.a.longest, "--idle", 200)
+            time.sleep(1)
+            server.signal(signal.SIGHUP)  # the model that comes and the one that goes together, too
+            told = load.end()
             d.check(set(told["errors"]) <= {"503"} and told["good"] > 0, "answers, or says that it has no room",
                     f"{told['good']} of {told['requests']}, errors {told['errors']}")
             d.check(server.process.poll() is None, "lives")
