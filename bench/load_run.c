@@ -185,6 +185,7 @@ static void conn_broken(Run *run, Conn *conn, bool at_connect) {
     if (conn->reused && conn->answer.bytes == 0) {
         conn_close(run, conn);
         run->figures->retries++;
+        answer_begin(&conn->answer);
         if (conn_connect(run, conn, CONN_CONNECTING))
             conn->sent = 0;
         else
