@@ -289,7 +289,8 @@ static EngineSettings engine_settings(const ServiceSettings *own, const RuntimeS
     };
 }
 
-// Makes the engine; where model and K/V together would pass the memory limit, once more with less K/V.
+// Makes the engine, its K/V in what the memory limit leaves: half of that at most where it does, so that a reload finds
+// room for the new model beside this one.
 static Status start_engine(Service *service, Error *err) {
     Runtime *runtime = service->runtime;
     const ServiceSettings *own = &service->settings;
@@ -298,24 +299,29 @@ static Status start_engine(Service *service, Error *err) {
     if (!own->memory_limit_bytes)
         return OK;
     SessionMemory memory = session_memory(engine_session(runtime->engine));
-    size_t fixed = own->memory_base_bytes + own->memory_held_bytes + memory.packed_bytes + memory.activation_bytes;
-    if (fixed + memory.kv_bytes <= own->memory_limit_bytes)
+    size_t model = memory.packed_bytes + memory.activation_bytes,
+           others = own->memory_base_bytes + own->memory_held_bytes;
+    size_t room = others < own->memory_limit_bytes ? own->memory_limit_bytes - others : 0;
+    size_t share = own->memory_held_bytes ? room : room / 2;
+    for (int attempt = 0; attempt < 2 && model + memory.kv_bytes > (attempt ? room : share); attempt++) {
+        engine_free(runtime->engine);
+        runtime->engine = NULL;
+        size_t most = attempt ? room : share;
+        settings.kv_bytes = model < most ? most - model : 1;
+        TRY(runtime_start(runtime, &settings, err));
+        memory = session_memory(engine_session(runtime->engine));
+        if (model + memory.kv_bytes <= most)
+            break;
+    }
+    if (model + memory.kv_bytes <= room)
         return OK;
-    engine_free(runtime->engine);
-    runtime->engine = NULL;
-    settings.kv_bytes = fixed < own->memory_limit_bytes ? own->memory_limit_bytes - fixed : 1;
-    TRY(runtime_start(runtime, &settings, err));
-    memory = session_memory(engine_session(runtime->engine));
-    if (fixed + memory.kv_bytes > own->memory_limit_bytes)
-        return FAIL(
-            err, ERR_LIMIT,
-            "the memory limit is %zu MB, but serving '%s' takes at least %zu MB: weights %zu, activations %zu, K/V "
-            "%zu, connections and the rest %zu, models loaded before %zu; raise --memory-limit or lower "
-            "--max-batch-size",
-            own->memory_limit_bytes >> 20, runtime->info->path, (fixed + memory.kv_bytes) >> 20,
-            memory.packed_bytes >> 20, memory.activation_bytes >> 20, memory.kv_bytes >> 20,
-            own->memory_base_bytes >> 20, own->memory_held_bytes >> 20);
-    return OK;
+    return FAIL(
+        err, ERR_LIMIT,
+        "the memory limit is %zu MB, but serving '%s' takes at least %zu MB: weights %zu, activations %zu, K/V %zu, "
+        "connections and the rest %zu, models loaded before %zu; raise --memory-limit or lower --max-batch-size",
+        own->memory_limit_bytes >> 20, runtime->info->path, (others + model + memory.kv_bytes) >> 20,
+        memory.packed_bytes >> 20, memory.activation_bytes >> 20, memory.kv_bytes >> 20, own->memory_base_bytes >> 20,
+        own->memory_held_bytes >> 20);
 }
 
 static void ignore_answer(void *context, const Answer *answer) {
