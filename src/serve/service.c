@@ -92,6 +92,7 @@ Status service_submit(Service *service, const JobSpec *spec, Job **ret_job, Erro
         return status;
     }
     job->queued_tokens = tokens;
+    job->times.submitted_ns = clock_ns();
     atomic_fetch_add(&service->pending, 1);
     *ret_job = job; // before anybody hears of it
     pthread_mutex_lock(&service->lock);
@@ -191,9 +192,11 @@ static void take_in(Service *service, Job *first) {
         next = job->next;
         Error error;
         Request request = job_request(job);
-        job->times.submitted_ns = clock_ns();
-        Status status = job->cancelled ? FAIL(&error, ERR_INTERRUPTED, "cancelled while it waited")
-                                       : engine_submit(service->runtime->engine, &request, &error);
+        pthread_mutex_lock(&job->lock);
+        bool cancelled = job->cancelled;
+        pthread_mutex_unlock(&job->lock);
+        Status status = cancelled ? FAIL(&error, ERR_INTERRUPTED, "cancelled while it waited")
+                                  : engine_submit(service->runtime->engine, &request, &error);
         if (status == OK)
             continue;
         Answer refused = {.user = job, .error = &error, .times = job->times};
