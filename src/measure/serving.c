@@ -174,9 +174,10 @@ static Status go(Run *run, void (*tell)(void *context, uint64_t done, uint64_t t
             sleep_until_due(run, now);
         if (run->failure.status != OK)
             return *err = run->failure, err->status;
-        if (!run->begin.ns && run->ended >= run->work->requests / 5)
+        bool whole = !run->work->static_batch || !run->in_engine; // static batches count whole
+        if (!run->begin.ns && run->ended >= run->work->requests / 5 && whole)
             run->begin = mark(run);
-        if (!run->end.ns && run->ended >= run->work->requests - run->work->requests / 5)
+        else if (!run->end.ns && run->ended >= run->work->requests - run->work->requests / 5 && whole)
             run->end = mark(run);
         if (tell)
             tell(context, run->ended, run->work->requests);
@@ -193,7 +194,9 @@ static void summarize(double *values, size_t count, double ret[3]) {
 
 static void figures_fill(Run *run, uint64_t begun, double *values, ServingFigures *ret) {
     size_t count = run->work->requests, paced = 0;
-    const Mark *begin = &run->begin, *end = &run->end;
+    Mark *begin = &run->begin, *end = &run->end;
+    if (!end->ns) // a single batch, or so few requests that there is no middle
+        *end = mark(run), *begin = (Mark){.ns = begun};
     double middle = (double)(end->ns - begin->ns) / 1e9;
     *ret = (ServingFigures){.seconds = (double)(clock_ns() - begun) / 1e9,
                             .requests_per_s = (double)(end->ended - begin->ended) / middle,
