@@ -45,7 +45,7 @@ class Server:
                 before()
         self.errors = open(os.path.join(folder, "stderr"), "a+")
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=self.errors, text=True, preexec_fn=prepare)
-        self.told = []
+        self.told, self.clients = [], []
         for line in self.process.stdout:
             self.told.append(line.strip())
             if "K/V up to" in line:
@@ -99,6 +99,16 @@ class Server:
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
+    def open_files(self):
+        """What its descriptors are."""
+        found = []
+        for number in os.listdir(f"/proc/{self.pid}/fd"):
+            try:
+                found.append(f"{number} {os.readlink(f'/proc/{self.pid}/fd/{number}')}")
+            except OSError:  # closed meanwhile
+                pass
+        return found
+
     def threads(self):
         return len(os.listdir(f"/proc/{self.pid}/task"))
 
@@ -127,17 +137,19 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in [self.process, *self.clients]:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 class Load:
-    """hone-load in the background."""
+    """hone-load in the background, at the latest until its server's end."""
 
     def __init__(self, server, workload, *options):
         self.process = subprocess.Popen([LOAD, "--url", server.url, "--workload", workload, "--timeout", "120", *map(str, options)],
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        server.clients.append(self.process)  # none outlives it
 
     def end(self, stop=False, seconds=300):
         """What it told."""

@@ -277,10 +277,11 @@ def main():
     if unknown:
         ap.error(f"there is no drill '{unknown[0]}': {', '.join(DRILLS)}")
     number = failed = 0
+    sources = tempfile.TemporaryDirectory(prefix="hone-drill-")
+    a.workload = a.workload or make_workload(sources.name)
     for name in a.names or DRILLS:
         print(f"# {DRILLS[name].__doc__.strip()}", flush=True)
         folder = tempfile.mkdtemp(prefix="hone-drill-")
-        a.workload = a.workload or make_workload(tempfile.gettempdir())
         drill = Drill(a, name, folder)
         try:
             DRILLS[name](drill)

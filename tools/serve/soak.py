@@ -184,12 +184,14 @@ def judge(server, a, quiet, samples, traffic, told):
     rests = wait_until(server.rests, 30)
     bounds.check(rests, "pages are back to zero", f"most in use {max(s['pages'] for s in samples):.0f}")
     wait_until(lambda: server.metrics()["hone_http_connections"] <= 1, 10)
-    wait_until(lambda: server.threads() == quiet["threads"], 10)
+    wait_until(lambda: server.threads() <= quiet["threads"] and server.descriptors() <= quiet["descriptors"], 30)
     for what in ("descriptors", "threads"):
         now = getattr(server, what)()
         bounds.check(now <= quiet[what], what, f"{quiet[what]} before, at most {max(s[what] for s in samples)}, {now} after")
+        if now > quiet[what] and what == "descriptors":
+            print("       " + ", ".join(sorted(server.open_files())), flush=True)
     half = [(s["s"], s["rss_mb"]) for s in samples if s["s"] > samples[-1]["s"] / 2]
-    points = blocks(half, a.reload if len(half) > 8 * a.reload else 10)
+    points = blocks(half, a.reload if len(half) > 8 * a.reload else max(10, len(half) / 12))
     slope, width = line_of(points) if len(points) > 2 else (0, math.inf)
     slope, width = 60 * slope, 60 * width
     mean = statistics.fmean(y for _, y in half)
@@ -215,11 +217,12 @@ def main():
     ap.add_argument("--rate", type=float, default=10, help="of the mixed requests, a second (default: 10)")
     ap.add_argument("--load-rate", type=float, default=5, help="of hone-load's requests, a second (default: 5)")
     ap.add_argument("--clients", type=int, default=8, help="threads of the mixed traffic (default: 8)")
-    ap.add_argument("--reload", type=float, default=60, help="seconds between reloads (default: 60)")
+    ap.add_argument("--reload", type=float, default=60, help="seconds between reloads (default: 60); 0: none, which shows memory alone at its best")
     ap.add_argument("--most-growth", type=float, default=0.1, help="of memory, MB a minute (default: 0.1)")
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--json", help="write all samples and counts there")
     a = ap.parse_args()
+    a.reload = a.reload or math.inf
     folder = tempfile.mkdtemp(prefix="hone-soak-")
     workload = a.workload or make_workload(folder)
     with open(make_workload(folder)) as f:
