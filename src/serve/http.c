@@ -446,6 +446,10 @@ void http_close_listeners(HttpServer *http) {
     watch_close_listeners(http->watch);
 }
 
+size_t http_working(const HttpServer *http) {
+    return watch_working(http->watch);
+}
+
 void http_free(HttpServer *http) {
     if (!http)
         return;

@@ -104,6 +104,9 @@ typedef struct HttpCounts {
 } HttpCounts;
 HttpCounts http_counts(const HttpServer *http);
 
+// Connections that are not idle: amid a request, its answer, or the client's reading of it.
+size_t http_working(const HttpServer *http);
+
 // What the client asked; texts live as long as the exchange. The path is what was sent, without the query, and only its
 // %XX of unreserved characters decoded; one with "%2F", "%00", "//", "." or ".." segments is refused before `begin`.
 const char *exchange_method(const Exchange *exchange);

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "serve/http.h"
 
+enum { BACKLOG = 1024 }; // connections that wait to be accepted
+
 typedef struct Listener {
     int fd;
     int port; // 0: a Unix-domain socket

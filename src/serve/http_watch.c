@@ -232,10 +232,9 @@ static void listeners_pause(Watch *watch) {
     listeners_arm(watch, EPOLL_CTL_DEL);
 }
 
-static void listener_event(Watch *watch, size_t index) {
-    Listener *listener = &watch->settings.listeners[index];
-    pthread_mutex_lock(&watch->listening);
-    for (int i = 0; i < ACCEPTS_A_TURN && listener->fd >= 0; i++) {
+// At most so many connections that wait for it; with `listening` held.
+static void listener_accept(Watch *watch, Listener *listener, int most) {
+    for (int i = 0; i < most && listener->fd >= 0; i++) {
         struct sockaddr_storage address = {0};
         socklen_t bytes = sizeof address;
         int fd = accept4(listener->fd, (struct sockaddr *)&address, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -248,6 +247,11 @@ static void listener_event(Watch *watch, size_t index) {
             break;
         }
     }
+}
+
+static void listener_event(Watch *watch, size_t index) {
+    pthread_mutex_lock(&watch->listening);
+    listener_accept(watch, &watch->settings.listeners[index], ACCEPTS_A_TURN);
     pthread_mutex_unlock(&watch->listening);
 }
 
@@ -350,9 +354,22 @@ Status watch_start(Watch *watch, Error *err) {
 void watch_close_listeners(Watch *watch) {
     atomic_store(&watch->closing, true);
     pthread_mutex_lock(&watch->listening);
-    for (size_t i = 0; i < watch->settings.listener_count; i++)
+    for (size_t i = 0; i < watch->settings.listener_count; i++) {
+        listener_accept(watch, &watch->settings.listeners[i], BACKLOG); // the system would reset those that wait
         listener_close(&watch->settings.listeners[i]);
+    }
     pthread_mutex_unlock(&watch->listening);
+}
+
+size_t watch_working(Watch *watch) {
+    size_t count = 0;
+    pthread_mutex_lock(&watch->lock);
+    for (size_t i = 0; i < watch->used; i++) {
+        int phase = atomic_load_explicit(&watch->conns[i].phase, memory_order_relaxed);
+        count += phase != CONN_FREE && phase != CONN_IDLE;
+    }
+    pthread_mutex_unlock(&watch->lock);
+    return count;
 }
 
 void watch_stop(Watch *watch) {

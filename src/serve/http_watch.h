@@ -71,6 +71,7 @@ typedef struct WatchCounts {
 MUST_CHECK Status watch_new(const WatchSettings *settings, Watch **ret_watch, Error *err);
 MUST_CHECK Status watch_start(Watch *watch, Error *err);
 void watch_close_listeners(Watch *watch);
+size_t watch_working(Watch *watch); // connections amid a request, its answer, or the end after it
 bool watch_is_closing(const Watch *watch);
 // Ends the thread and cuts off every client; afterwards nothing waits on any exchange.
 void watch_stop(Watch *watch);

@@ -342,6 +342,15 @@ static bool is_stop(int number) {
     return number == SIGTERM || number == SIGINT;
 }
 
+// Once everything was answered, clients have to get it: until no connection has worked for a while, one second at most.
+static void settle(Server *server) {
+    enum { STEPS = 50, STEP_MS = 20, QUIET_STEPS = 5 };
+    for (int step = 0, quiet = 0; step < STEPS && quiet < QUIET_STEPS; step++) {
+        quiet = http_working(server->http) ? 0 : quiet + 1;
+        poll(NULL, 0, STEP_MS);
+    }
+}
+
 // Waits for those that generate; at first the listeners stay, so that balancers see it is not ready any more. A second
 // signal ends it at once.
 static bool drain(Server *server, int fd) {
@@ -357,8 +366,10 @@ static bool drain(Server *server, int fd) {
             http_close_listeners(server->http);
             listening = false;
         }
-        if (!listening && !atomic_load(&server->generating))
+        if (!listening && !atomic_load(&server->generating)) {
+            settle(server);
             return true;
+        }
         if (now >= end)
             return false;
         if (now - beaten >= 1000000000u) {
