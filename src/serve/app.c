@@ -17,16 +17,19 @@ static bool is_request_id(const char *text) {
     return bytes > 0 && bytes < REQUEST_ID_BYTES;
 }
 
+uint64_t server_draw(Server *server) {
+    Random random = {server->salt + atomic_fetch_add(&server->draws, 1)};
+    return random_next(&random);
+}
+
 static void request_id_choose(Visit *visit) {
     const char *said = exchange_header(visit->exchange, "X-Request-Id");
     if (is_request_id(said)) {
         snprintf(visit->request_id, sizeof visit->request_id, "%s", said);
         return;
     }
-    Random random = {visit->server->salt + atomic_fetch_add(&visit->server->visit_count, 1)};
-    uint64_t first = random_next(&random), second = random_next(&random);
-    snprintf(visit->request_id, sizeof visit->request_id, "%016llx%016llx", (unsigned long long)first,
-             (unsigned long long)second);
+    snprintf(visit->request_id, sizeof visit->request_id, "%016llx%016llx",
+             (unsigned long long)server_draw(visit->server), (unsigned long long)server_draw(visit->server));
 }
 
 void visit_answer(Visit *visit, int status, Buffer *body) {

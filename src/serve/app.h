@@ -48,7 +48,7 @@ struct Server {
     Visit *watchers;            // of the dashboard's events
     atomic_uint_fast64_t beats; // seconds that have passed
     uint64_t salt;              // of ids, drawn at the start
-    atomic_uint_fast64_t visit_count;
+    atomic_uint_fast64_t draws;
     Arena arena;
 };
 
@@ -84,6 +84,7 @@ Slot *server_slot(Server *server, const char *name);
 bool server_is_live(Server *server);  // every engine was seen within 10 s
 bool server_is_ready(Server *server); // and it takes requests
 int64_t seconds_now(void);
+uint64_t server_draw(Server *server); // a number that was not drawn before
 // Brings the figures of the process up to date: memory, connections, heartbeats.
 void server_count(Server *server);
 // A visit that is woken once a second from now on, until its end.

@@ -200,6 +200,8 @@ static Status begin_all(Completion *completion, Error *err) {
     Visit *visit = completion->visit;
     ApiCall *call = &completion->call;
     api_fit(call, service_info(visit->instance->service)->most_positions);
+    if (!call->seed_said)
+        call->options.seed = server_draw(visit->server) >> 1; // else everybody would get the same sample
     CompletionSource *sources = arena_array(&visit->arena, call->prompt_count, sizeof *sources, err);
     TRY_NEW(sources);
     pthread_mutex_lock(&completion->lock);
@@ -224,7 +226,7 @@ static void refuse(Completion *completion, const Error *error, const char *param
     Visit *visit = completion->visit;
     completion->failure = *error;
     if (error->status == ERR_BUSY)
-        count_refusal(visit, strstr(error->message, "tokens wait") ? REJECTED_TOKENS_FULL : REJECTED_QUEUE_FULL);
+        count_refusal(visit, service_is_full(visit->instance->service) ? REJECTED_QUEUE_FULL : REJECTED_TOKENS_FULL);
     else if (error->status == ERR_MEMORY)
         count_refusal(visit, REJECTED_MEMORY);
     else if (error->status == ERR_LIMIT)

@@ -103,6 +103,22 @@ START_TEST(test_beams_and_several_prompts) {
 }
 END_TEST
 
+// Sampling without a seed is another answer each time, with one the same.
+START_TEST(test_samples) {
+    Served served = served_start(served_demo_model(), nothing);
+    static const char plain[] = "{\"prompt\":\"" DIALOGUE "\",\"temperature\":2.0,\"max_tokens\":20}";
+    static const char seeded[] = "{\"prompt\":\"" DIALOGUE "\",\"temperature\":2.0,\"max_tokens\":20,\"seed\":5}";
+    const char *texts[4];
+    for (int i = 0; i < 4; i++) {
+        Reply reply = served_post(&served, "/v1/completions", i < 2 ? plain : seeded);
+        texts[i] = text_at(json_of(&reply), "choices", "text");
+    }
+    ck_assert_str_ne(texts[0], texts[1]);
+    ck_assert_str_eq(texts[2], texts[3]);
+    ck_assert_int_eq(served_stop(&served), 0);
+}
+END_TEST
+
 static void check_refusal(const Served *served, const char *method, const char *path, const char *headers,
                           const char *body, int status, const char *text) {
     Reply reply = served_ask(served, method, path, headers, body);
@@ -315,6 +331,6 @@ START_TEST(test_tokens_and_information) {
 }
 END_TEST
 
-TEST_MAIN("serve/serve", test_shapes_agree, test_beams_and_several_prompts, test_refusals_are_sentences, test_keys,
-          test_drain, test_a_second_signal_ends_it, test_reload_under_load, test_departures, test_limits,
+TEST_MAIN("serve/serve", test_shapes_agree, test_beams_and_several_prompts, test_samples, test_refusals_are_sentences,
+          test_keys, test_drain, test_a_second_signal_ends_it, test_reload_under_load, test_departures, test_limits,
           test_tokens_and_information)

@@ -63,7 +63,7 @@ class Served:
 
 
 def run_hone(a, model, lengths, seed):
-    with Served(a, model) as server:
+    with Served(a, model, a.serve_options.split()) as server:
         common = [LOAD, "--url", server.url, "--workload", a.workload, "--lengths", lengths]
         last_json(common + ["--concurrency", "4", "--requests", "8", "--seed", "99"])
         told = last_json(common + ["--concurrency", str(a.in_progress), "--requests", str(a.requests), "--seed", str(seed), "--pid",
@@ -224,6 +224,7 @@ def main():
     ap.add_argument("--in-progress", type=int, default=128, help="requests that wait or run at any time (default: 128)")
     ap.add_argument("--workload", default=WORKLOAD)
     ap.add_argument("--ways", help="'uniform way;geometric way' of CTranslate2, instead of trying them all")
+    ap.add_argument("--serve-options", default="", help="more options of hone serve: '--kv-type int8'")
     ap.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     ap.add_argument("--model", help=argparse.SUPPRESS)
     ap.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
@@ -245,7 +246,7 @@ def main():
     figures = summary(answers)
     text = table(figures, tried)
     store(a.out, "serving", {"machine": machine(a.hone, a.threads, a.cpu), "revision": revision(), "requests": a.requests,
-                             "in_progress": a.in_progress, "ct2": tried, "figures": figures, "table": text, "answers": answers})
+                             "in_progress": a.in_progress, "serve_options": a.serve_options, "ct2": tried, "figures": figures, "table": text, "answers": answers})
     print(text, end="")
 
 
