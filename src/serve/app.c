@@ -3,6 +3,7 @@
 #include "serve/app.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -225,7 +226,7 @@ static void done(void *context, Exchange *exchange) {
     if (visit->kind == ROUTE_GENERATE)
         complete_done(visit);
     else if (visit->kind != ROUTE_HEALTH && visit->kind != ROUTE_METRICS) // those come every second
-        visit_log(visit, &(LogRequest){0});
+        visit_log(visit, &(LogRequest){.queue_ms = NAN, .encode_ms = NAN, .decode_ms = NAN});
     if (visit->watches)
         unwatch_beats(visit);
     if (visit->status)

@@ -161,7 +161,7 @@ static const char *advice_of(BottleneckKind kind, bool waiting) {
     case BOTTLENECK_UNKNOWN:
         return "";
     case BOTTLENECK_IDLE:
-        return "The server is ready; the box below sends one.";
+        return "The server is ready for requests.";
     case BOTTLENECK_CLIENT:
         return "For more throughput, send more requests at once; for lower latency, make the model smaller (hone "
                "optimize).";

@@ -155,7 +155,7 @@ static Status submit(Completion *completion, CompletionSource *source, size_t re
             .salt = salt_of(completion),
             .deadline_ns = deadline_of(completion),
             .reserved_tokens = i == 0 ? reserved : 0,
-            .streams = call->stream,
+            .streams = call->stream || call->stop_count,
             .changed = job_changed,
             .context = visit->exchange,
         };
@@ -362,14 +362,17 @@ Status completion_result(Completion *completion, CompletionSource *source, Error
 void complete_resume(Visit *visit) {
     Completion *completion = visit->completion;
     Error error;
-    for (size_t i = 0; i < completion->source_count; i++) {
-        if (completion_source_ended(&completion->sources[i]))
-            continue;
+    bool waits = false;
+    Status status = completion->call.stop_count ? completion_follow(completion, &waits, &error) : OK;
+    for (size_t i = 0; i < completion->source_count && status == OK && !waits; i++)
+        waits = !completion_source_ended(&completion->sources[i]);
+    if (waits && status == OK) {
         exchange_wait(visit->exchange);
         return;
     }
-    ApiResult *results = arena_array(&visit->arena, completion->source_count, sizeof *results, &error);
-    Status status = results ? OK : error.status;
+    ApiResult *results = NULL;
+    if (status == OK && !(results = arena_array(&visit->arena, completion->source_count, sizeof *results, &error)))
+        status = error.status;
     for (size_t i = 0; i < completion->source_count && status == OK; i++) {
         status = completion_result(completion, &completion->sources[i], &error);
         results[i] = completion->sources[i].result;

@@ -151,6 +151,13 @@ static Status tell_some(Completion *completion, Buffer *out, bool *ret_waits, Er
     return status;
 }
 
+Status completion_follow(Completion *completion, bool *ret_waits, Error *err) {
+    Buffer untold = {0};
+    Status status = tell_some(completion, &untold, ret_waits, err);
+    buffer_done(&untold);
+    return status;
+}
+
 StreamState completion_tell(void *context, Buffer *out) {
     Completion *completion = context;
     Error error;

@@ -50,5 +50,9 @@ bool completion_source_ended(const CompletionSource *source);
 
 void completion_cancel_jobs(Completion *completion);
 
+// Goes on with an answer that is told at once but may end at a stop: its jobs are cancelled when one is met.
+// *ret_waits: there is more to come.
+MUST_CHECK Status completion_follow(Completion *completion, bool *ret_waits, Error *err);
+
 // `read` of exchange_stream; the context is the completion.
 StreamState completion_tell(void *completion, Buffer *out);

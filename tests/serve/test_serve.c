@@ -99,6 +99,13 @@ START_TEST(test_beams_and_several_prompts) {
     Reply stop = served_post(&served, "/v1/completions", "{\"prompt\":\"" DIALOGUE "\",\"stop\":\" \"}");
     const char *cut = text_at(json_of(&stop), "choices", "text");
     ck_assert_ptr_null(strchr(cut, ' '));
+    // What would come behind a stop is not generated.
+    Reply early = served_post(&served, "/v1/completions",
+                              "{\"prompt\":\"" DIALOGUE "\",\"stop\":\" \",\"min_tokens\":500,\"max_tokens\":500}");
+    ck_assert_int_eq(early.status, 200);
+    ck_assert_str_eq(text_at(json_of(&early), "choices", "text"), cut);
+    const json_t *usage = json_object_get(json_of(&early), "usage");
+    ck_assert_int_lt(json_integer_value(json_object_get(usage, "completion_tokens")), 500);
     ck_assert_int_eq(served_stop(&served), 0);
 }
 END_TEST
