@@ -37,5 +37,5 @@ struct Engine {
 };
 
 static inline Flight *flight_of(const Ticket *ticket) {
-    return (Flight *)((char *)(uintptr_t)ticket - offsetof(Flight, ticket));
+    return (Flight *)((uintptr_t)ticket - offsetof(Flight, ticket));
 }
