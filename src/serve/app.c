@@ -228,7 +228,7 @@ static void done(void *context, Exchange *exchange) {
     else if (visit->kind != ROUTE_HEALTH && visit->kind != ROUTE_METRICS) // those come every second
         visit_log(visit, &(LogRequest){.queue_ms = NAN, .encode_ms = NAN, .decode_ms = NAN});
     if (visit->watches)
-        unwatch_beats(visit);
+        visits_remove(&server->watchers, visit);
     if (visit->status)
         metrics_add(server->metrics, METRIC_HTTP_REQUESTS, metric_route_code(visit->kind, visit->status), 1);
     if (visit->key_counted)

@@ -87,9 +87,9 @@ int64_t seconds_now(void);
 uint64_t server_draw(Server *server); // a number that was not drawn before
 // Brings the figures of the process up to date: memory, connections, heartbeats.
 void server_count(Server *server);
-// A visit that is woken once a second from now on, until its end.
-void watch_beats(Visit *visit);
-void unwatch_beats(Visit *visit);
+// Puts a visit into one of the server's lists, and takes it out; it is in one at most.
+void visits_add(Visit **list, Visit *visit);
+void visits_remove(Visit **list, Visit *visit);
 
 // Answers in JSON; with an error in the shape of the visit's route. `retry_s`: 0, or for Retry-After.
 void visit_answer(Visit *visit, int status, Buffer *body);

@@ -43,30 +43,6 @@ void complete_begin(Visit *visit) {
     visit_refuse(visit, &error, NULL);
 }
 
-static void enlist(Visit *visit) {
-    Server *server = visit->server;
-    pthread_mutex_lock(&server->lock);
-    visit->next = server->visits;
-    if (visit->next)
-        visit->next->before = visit;
-    server->visits = visit;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_add(&server->generating, 1);
-}
-
-static void delist(Visit *visit) {
-    Server *server = visit->server;
-    pthread_mutex_lock(&server->lock);
-    if (visit->next)
-        visit->next->before = visit->before;
-    if (visit->before)
-        visit->before->next = visit->next;
-    else
-        server->visits = visit->next;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_sub(&server->generating, 1);
-}
-
 static Completion *completion_new(Visit *visit, Error *err) {
     Completion *completion = arena_array(&visit->arena, 1, sizeof *completion, err);
     if (!completion)
@@ -235,6 +211,7 @@ static void refuse(Completion *completion, const Error *error, const char *param
 }
 
 void complete_request(Visit *visit) {
+    Server *server = visit->server;
     Error error;
     const char *param = NULL;
     int status = 0;
@@ -255,7 +232,8 @@ void complete_request(Visit *visit) {
     }
     completion->meta = (ApiMeta){.request_id = visit->request_id, .model = visit->slot->name, .created = seconds_now()};
     visit->completion = completion;
-    enlist(visit); // from here on it can be cancelled
+    visits_add(&server->visits, visit); // from here on it can be cancelled
+    atomic_fetch_add(&server->generating, 1);
     if (exchange_has_left(visit->exchange))
         completion->left = true;
     if (begin_all(completion, &error) != OK) {
@@ -439,8 +417,10 @@ void complete_done(Visit *visit) {
     log_completion(visit);
     if (!completion)
         return;
-    if (completion->meta.request_id)
-        delist(visit);
+    if (completion->meta.request_id) {
+        visits_remove(&visit->server->visits, visit);
+        atomic_fetch_sub(&visit->server->generating, 1);
+    }
     for (size_t i = 0; i < completion->source_count; i++)
         for (size_t j = 0; j < completion->sources[i].job_count; j++) {
             job_cancel(completion->sources[i].jobs[j]);

@@ -116,27 +116,24 @@ void server_count(Server *server) {
         metrics_set(server->slots[i].metrics, METRIC_HEARTBEAT_AGE, 0, heartbeat_age(&server->slots[i]));
 }
 
-void watch_beats(Visit *visit) {
-    Server *server = visit->server;
-    pthread_mutex_lock(&server->lock);
-    visit->watches = true;
-    visit->next = server->watchers;
+void visits_add(Visit **list, Visit *visit) {
+    pthread_mutex_lock(&visit->server->lock);
+    visit->next = *list;
     if (visit->next)
         visit->next->before = visit;
-    server->watchers = visit;
-    pthread_mutex_unlock(&server->lock);
+    *list = visit;
+    pthread_mutex_unlock(&visit->server->lock);
 }
 
-void unwatch_beats(Visit *visit) {
-    Server *server = visit->server;
-    pthread_mutex_lock(&server->lock);
+void visits_remove(Visit **list, Visit *visit) {
+    pthread_mutex_lock(&visit->server->lock);
     if (visit->next)
         visit->next->before = visit->before;
     if (visit->before)
         visit->before->next = visit->next;
     else
-        server->watchers = visit->next;
-    pthread_mutex_unlock(&server->lock);
+        *list = visit->next;
+    pthread_mutex_unlock(&visit->server->lock);
 }
 
 // Once a second: figures, their history, and whoever watches the dashboard.

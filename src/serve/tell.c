@@ -323,7 +323,8 @@ bool tell_dashboard(Visit *visit) {
     else if (strcmp(path, "/dashboard/events") == 0) {
         visit->status = 200;
         visit->beat = UINT64_MAX;
-        watch_beats(visit);
+        visit->watches = true;
+        visits_add(&visit->server->watchers, visit);
         exchange_add_header(visit->exchange, "Cache-Control", "no-store");
         exchange_add_header(visit->exchange, "X-Accel-Buffering", "no");
         exchange_stream(visit->exchange, 200, "text/event-stream", tell_event, visit);
