@@ -8,7 +8,7 @@
 static const double agreement = 0.1;
 // A larger batch has to be this much faster than a smaller one to be preferred: waiting costs, too.
 static const double worth = 0.01;
-enum { WINDOWS_LEAST = 3, WINDOWS_MOST = 6 };
+enum { WINDOWS_LEAST = 2, WINDOWS_MOST = 5 };
 
 static Status window(Engine *engine, const BatchSearch *search, size_t batch, size_t requests, uint64_t seed,
                      ServingFigures *ret, Error *err) {
@@ -29,8 +29,8 @@ static Status measure(Engine *engine, const BatchSearch *search, size_t batch, B
     double seconds = search->point_s > 0 ? search->point_s : 0.5;
     engine_set_most_running(engine, batch);
     ServingFigures figures;
-    TRY(window(engine, search, batch, 2 * batch, 1, &figures, err));
-    size_t requests = (size_t)(figures.requests_per_s * seconds), least = 4 * batch;
+    TRY(window(engine, search, batch, batch, 1, &figures, err));
+    size_t requests = (size_t)(figures.requests_per_s * seconds), least = 2 * batch;
     requests = requests > least ? requests : least;
     double low = INFINITY, high = 0, sum = 0;
     BatchPoint point = {.batch = batch, .token_p50_ms = NAN, .token_p99_ms = NAN, .first_token_p99_ms = NAN};
@@ -85,15 +85,16 @@ static Status take(Engine *engine, const BatchSearch *search, size_t batch, Batc
     return OK;
 }
 
-// Halfway to the neighbours of the best, once and again.
+// Halfway to the neighbours of the best, once and again, where that is an eighth away at least.
 static Status refine(Engine *engine, const BatchSearch *search, BatchCurve *curve, Error *err) {
     for (int round = 0; round < 2; round++) {
-        size_t best = curve->best, own = curve->points[best].batch;
-        size_t above = best + 1 < curve->count ? (own + curve->points[best + 1].batch) / 2 : own;
-        size_t below = best > 0 ? (own + curve->points[best - 1].batch) / 2 : own;
-        if (above > own + own / 8 && curve->count < BATCH_POINTS_MOST)
+        size_t best = curve->best, own = curve->points[best].batch, step = 1 + own / 8;
+        size_t next = best + 1 < curve->count ? curve->points[best + 1].batch : own;
+        size_t last = best > 0 ? curve->points[best - 1].batch : own;
+        size_t above = (own + next) / 2, below = (own + last) / 2;
+        if (above >= own + step && above < next && curve->count < BATCH_POINTS_MOST)
             TRY(take(engine, search, above, curve, err));
-        if (below > 0 && below + own / 8 < own && curve->count < BATCH_POINTS_MOST)
+        if (below + step <= own && below > last && curve->count < BATCH_POINTS_MOST)
             TRY(take(engine, search, below, curve, err));
     }
     return OK;
@@ -101,14 +102,13 @@ static Status refine(Engine *engine, const BatchSearch *search, BatchCurve *curv
 
 Status find_batch(Engine *engine, const BatchSearch *search, BatchCurve *ret, Error *err) {
     *ret = (BatchCurve){0};
-    for (size_t batch = 1; batch < search->most_batch; batch *= 2) {
+    bool goes_on = true;
+    for (size_t batch = 1; goes_on; batch = 2 * batch < search->most_batch ? 2 * batch : search->most_batch) {
         TRY(take(engine, search, batch, ret, err));
-        const BatchPoint *last = &ret->points[ret->count - 1];
-        if (!last->within && ret->count > 1)
-            break; // larger ones only take longer
+        // Larger ones take longer for a token; two doublings that win nothing are not noise.
+        goes_on = batch < search->most_batch && ret->best + 2 >= ret->count &&
+                  (ret->count == 1 || ret->points[ret->count - 1].within);
     }
-    if (!ret->count || ret->points[ret->count - 1].within)
-        TRY(take(engine, search, search->most_batch, ret, err));
     TRY(refine(engine, search, ret, err));
     engine_set_most_running(engine, ret->points[ret->best].batch);
     return OK;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // FindBatch: how many requests should run at once: the number with the largest throughput among those whose time per
-// token (p99) stays below a target. 1, 2, 4 .. most are measured, each until its windows agree, then the neighbours of
-// the best.
+// token (p99) stays below a target. 1, 2, 4 .. are measured, each until its windows agree, until two doublings have won
+// nothing or one has passed the target; then halfway to the neighbours of the best.
 #pragma once
 
 #include "measure/serving.h"

@@ -101,7 +101,7 @@ START_TEST(test_find_batch) {
     BatchCurve curve;
     CHECK_OK(find_batch(runtime->engine, &search, &curve, &err));
     ck_assert_uint_eq(curve.count, points);
-    ck_assert(curve.count >= 5 && curve.met);
+    ck_assert(curve.count >= 2 && curve.met);
     for (size_t i = 1; i < curve.count; i++)
         ck_assert_uint_lt(curve.points[i - 1].batch, curve.points[i].batch);
     for (size_t i = 0; i < curve.count; i++)
