@@ -400,8 +400,16 @@ static Status threads_start(HttpServer *http, const HttpSettings *settings, Erro
     Status status = plain ? daemon_start(http, settings->threads, false, &http->plain, err) : OK;
     if (status == OK && secure)
         status = daemon_start(http, settings->threads, true, &http->secure, err);
-    if (status == OK)
-        status = watch_start(http->watch, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return status;
+}
+
+// Callbacks may come from now on.
+static Status accept_start(HttpServer *http, Error *err) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    Status status = watch_start(http->watch, err);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return status;
 }
@@ -434,12 +442,15 @@ Status http_new(const HttpSettings *settings, const HttpHandler *handler, HttpSe
     *http = (HttpServer){.handler = *handler, .limits = settings->limits};
     arena_init(&http->arena, 0);
     Status status = http_open(http, settings, err);
+    if (status == OK) {
+        *ret_http = http; // before a callback asks for it
+        status = accept_start(http, err);
+    }
     if (status != OK) {
         http_free(http);
-        return status;
+        *ret_http = NULL;
     }
-    *ret_http = http;
-    return OK;
+    return status;
 }
 
 void http_close_listeners(HttpServer *http) {

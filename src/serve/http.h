@@ -82,7 +82,8 @@ typedef struct HttpSettings {
     bool half_close_is_leaving;
 } HttpSettings;
 
-// ERR_IO for an address that cannot be had (naming it), ERR_FORMAT for certificates and keys that are none.
+// ERR_IO for an address that cannot be had (naming it), ERR_FORMAT for certificates and keys that are none. *ret_http
+// is set before the first callback comes, and NULL on failure.
 MUST_CHECK Status http_new(const HttpSettings *settings, const HttpHandler *handler, HttpServer **ret_http, Error *err);
 void http_close_listeners(HttpServer *http);
 void http_free(HttpServer *http);
