@@ -40,6 +40,7 @@ struct Server {
     Log *log;
     Keys *keys; // NULL: none
     HttpServer *http;
+    int signals; // descriptor that tells of them
     atomic_bool draining;
     atomic_size_t held_bytes; // of all instances
     pthread_mutex_t lock;     // of the visits

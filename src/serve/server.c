@@ -213,9 +213,11 @@ Status server_new(const ServerSettings *settings, Server **ret_server, Error *er
     signals_of(&signals);
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
+    server->signals = signalfd(-1, &signals, SFD_CLOEXEC); // before clients can take the last descriptor
     Random random = {clock_ns() ^ (uint64_t)getpid() << 32};
     server->salt = random_next(&random);
-    Status status = open_all(server, err);
+    Status status = server->signals < 0 ? FAIL(err, ERR_IO, "no descriptor for signals: %s", strerror(errno))
+                                        : open_all(server, err);
     if (status != OK) {
         server_free(server);
         return status;
@@ -236,6 +238,8 @@ void server_free(Server *server) {
         metrics_free(slot->metrics);
         pthread_mutex_destroy(&slot->lock);
     }
+    if (server->signals >= 0)
+        close(server->signals);
     keys_free(server->keys);
     metrics_free(server->metrics);
     log_free(server->log);
@@ -379,9 +383,7 @@ static bool drain(Server *server, int fd) {
 }
 
 bool server_run(Server *server) {
-    sigset_t signals;
-    signals_of(&signals);
-    int fd = signalfd(-1, &signals, SFD_CLOEXEC);
+    int fd = server->signals;
     Reloader reloader = {.server = server};
     uint64_t next = clock_ns();
     log_event(server->log, LOG_INFO, "ready", NULL, "serving at %s", server_address(server, 0));
@@ -401,6 +403,5 @@ bool server_run(Server *server) {
     reloader_join(&reloader);
     log_event(server->log, whole ? LOG_INFO : LOG_WARNING, "stop", NULL,
               whole ? "everything was answered" : "%zu requests were cut off", atomic_load(&server->generating));
-    close(fd);
     return whole;
 }
