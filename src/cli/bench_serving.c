@@ -31,6 +31,8 @@ bool serving_wanted(const ServingFlags *flags) {
     return flags->outputs || flags->find_batch;
 }
 
+enum { LEAST_ROWS = 64 };
+
 typedef struct Load {
     CommandRun *run;
     const ServingFlags *flags;
@@ -45,18 +47,11 @@ static Status start_engine(Load *load, Error *err) {
     const RuntimeSettings *own = &load->runtime->settings;
     bool is_static = load->flags->static_batch > 0;
     size_t running = is_static ? (size_t)load->flags->static_batch : load->batch;
-    EngineSettings settings = {.most_requests = is_static                 ? running
-                                                : load->flags->find_batch ? running
-                                                                          : 4 * running,
-                               .most_running = running,
-                               .most_rows = running < 64 ? 64 : running,
-                               .slices_encoder = !is_static,
-                               .kv_kind = own->kv_kind,
-                               .engine_cache = own->engine_cache,
-                               .lm_head_screen = own->lm_head_screen,
-                               .screen_greedy_only = own->screen_greedy_only,
-                               .lookup_decoding = own->lookup_decoding,
-                               .skips_scores = true};
+    EngineSettings settings = runtime_engine_settings(own);
+    settings.most_requests = is_static || load->flags->find_batch ? running : 4 * running;
+    settings.most_running = running;
+    settings.most_rows = running < LEAST_ROWS ? LEAST_ROWS : running;
+    settings.slices_encoder = !is_static;
     return runtime_start(load->runtime, &settings, err);
 }
 

@@ -116,21 +116,14 @@ bool engine_cancel(Engine *engine, const void *user) {
         Flight *flight = &engine->flights[i];
         if (flight->ticket.state == TICKET_NONE || flight->request.user != user || flight->cancelled)
             continue;
-        flight->cancelled = true;
-        engine->cancelled_count++;
-        return true;
+        return flight->cancelled = true;
     }
     return false;
 }
 
 void engine_cancel_all(Engine *engine) {
-    for (size_t i = 0; i < engine->settings.most_requests; i++) {
-        Flight *flight = &engine->flights[i];
-        if (flight->ticket.state == TICKET_NONE || flight->cancelled)
-            continue;
-        flight->cancelled = true;
-        engine->cancelled_count++;
-    }
+    for (size_t i = 0; i < engine->settings.most_requests; i++)
+        engine->flights[i].cancelled = engine->flights[i].ticket.state != TICKET_NONE;
 }
 
 void engine_watch(Engine *engine, EngineWatcher watcher) {
@@ -155,7 +148,6 @@ static void answer(Engine *engine, Flight *flight, const Error *error, const Don
     if (flight->source)
         session_close(engine->session, flight->source);
     flight->source = NULL;
-    engine->cancelled_count -= flight->cancelled;
     if (!error && flight_answer(flight, &own) != OK)
         error = &own;
     flight->times.ended_ns = clock_ns();
@@ -430,7 +422,6 @@ EngineLoad engine_load(const Engine *engine) {
     load.cross_pages = used - load.self_pages;
     load.cache_hits = engine->joining.hits;
     load.cache_misses = engine->joining.misses;
-    load.cache_hit_tokens = engine->joining.hit_tokens;
     load.head_ns = engine->head.spent_ns;
     load.predicted_ns = encoding->predicted_ns + decoding->predicted_ns;
     load.actual_ns = encoding->actual_ns + decoding->actual_ns;

@@ -115,7 +115,7 @@ EngineCounts engine_counts(const Engine *engine);
 typedef struct EngineLoad {
     size_t waiting, waiting_tokens, encoding, running, rows, most_running;
     size_t pages, self_pages, cross_pages, cached_pages; // in all, and used so
-    uint64_t cache_hits, cache_misses, cache_hit_tokens;
+    uint64_t cache_hits, cache_misses;
     uint64_t encode_batches, encode_tokens, decode_steps, decode_rows, new_tokens; // so far
     uint64_t padding_tokens; // that batches padded to their longest source would have encoded besides
     uint64_t encode_ns, decode_ns, head_ns, other_ns; // so far; head: of decode; other: of engine_step beside the model

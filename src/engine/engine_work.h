@@ -23,7 +23,6 @@ struct Engine {
     Flight **idle, **running;
     size_t idle_count, running_count; // running: in the order in which they were encoded
     size_t running_rows;              // of running
-    size_t cancelled_count;           // not answered yet
     DecodeRow *rows;                  // [most_rows]
     RowWork *work;                    // [most_rows]
     size_t *first_rows;               // [most_running], where a running flight's rows begin in the step

@@ -58,17 +58,11 @@ Status joining_add(Joining *joining, Flight *flight, bool *ret_encoded, Error *e
         encoded_release(session, known);
     TRY(status);
     *ret_encoded = known && !is_in_batch(joining, known);
-    if (*ret_encoded) {
-        joining->hits++;
-        joining->hit_tokens += flight->tokens;
+    if (!*ret_encoded)
+        joining->flights[joining->count++] = flight;
+    joining->hits += known != NULL;
+    if (known)
         return OK;
-    }
-    joining->flights[joining->count++] = flight;
-    if (known) {
-        joining->hits++;
-        joining->hit_tokens += flight->tokens;
-        return OK;
-    }
     joining->misses += cacheable;
     add_item(joining, flight);
     if (cacheable)

@@ -19,7 +19,6 @@ typedef struct Joining {
     size_t tokens, longest;
     double squares;        // the sum of squared lengths
     uint64_t hits, misses; // of the cache, so far
-    uint64_t hit_tokens;
 } Joining;
 
 // `session` and `cache` are filled by the caller; lists for `most` requests live in `arena`.

@@ -50,6 +50,15 @@ Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, 
     return OK;
 }
 
+EngineSettings runtime_engine_settings(const RuntimeSettings *settings) {
+    return (EngineSettings){.kv_kind = settings->kv_kind,
+                            .engine_cache = settings->engine_cache,
+                            .lm_head_screen = settings->lm_head_screen,
+                            .screen_greedy_only = settings->screen_greedy_only,
+                            .lookup_decoding = settings->lookup_decoding,
+                            .skips_scores = settings->skips_scores};
+}
+
 Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err) {
     return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, settings, &runtime->engine, err);
 }
@@ -59,13 +68,8 @@ Status runtime_new(const char *path, const RuntimeSettings *asked, Runtime **ret
     TRY(runtime_open(path, asked->level, asked->threads, true, &runtime, err));
     const RuntimeSettings *settings = &runtime->settings;
     runtime->settings = runtime_follow(asked, &runtime->info->advice);
-    EngineSettings engine = {.most_requests = settings->batch,
-                             .kv_kind = settings->kv_kind,
-                             .engine_cache = settings->engine_cache,
-                             .lm_head_screen = settings->lm_head_screen,
-                             .screen_greedy_only = settings->screen_greedy_only,
-                             .lookup_decoding = settings->lookup_decoding,
-                             .skips_scores = settings->skips_scores};
+    EngineSettings engine = runtime_engine_settings(settings);
+    engine.most_requests = settings->batch;
     Status status = runtime_start(runtime, &engine, err);
     if (status != OK) {
         runtime_free(runtime);

@@ -40,6 +40,8 @@ void runtime_free(Runtime *runtime);
 // the family built them unless `passes`; then the engine.
 MUST_CHECK Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, Runtime **ret_runtime,
                                Error *err);
+// What an engine takes over from them; how many requests it is for is added by whoever knows.
+EngineSettings runtime_engine_settings(const RuntimeSettings *settings);
 MUST_CHECK Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err);
 
 // Changes what a model generates with. ERR_USAGE for what cannot be.

@@ -400,10 +400,7 @@ SchedulerView scheduler_view(const Scheduler *s) {
                            .encoding = s->encoding_count,
                            .running = s->running,
                            .rows = s->rows,
-                           .most_running = running_bound(s),
-                           .new_tokens_expected = s->new_tokens,
-                           .decode_ns = decode_ns(s, (double)s->rows),
-                           .encode_share = encode_share(s)};
+                           .most_running = running_bound(s)};
 }
 
 const Cost *scheduler_cost(const Scheduler *s, bool encoding) {

@@ -89,7 +89,6 @@ void scheduler_set_most_running(Scheduler *scheduler, size_t most);
 typedef struct SchedulerView {
     size_t waiting, waiting_tokens, encoding, running, rows;
     size_t most_running; // now, by step_target_ns and scheduler_set_most_running
-    double new_tokens_expected, decode_ns, encode_share;
 } SchedulerView;
 SchedulerView scheduler_view(const Scheduler *scheduler);
 const Cost *scheduler_cost(const Scheduler *scheduler, bool encoding);

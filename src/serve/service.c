@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine's thread, its inbox, and the jobs.
+// The engine's thread and its inbox, and what is told of both.
 #include "serve/service.h"
 
 #include <errno.h>
@@ -34,7 +34,6 @@ struct Service {
     Job *first, *last; // the inbox
     Job *cancelled;    // each counted as an owner
     bool stops;
-    size_t most_running;
     EngineLoad load;
     uint64_t wait_ns;
     ProfileRow profile[PROFILE_MOST_ROWS];
@@ -257,7 +256,6 @@ static void *serve(void *context) {
         Job *first = service->first, *cancelled = service->cancelled;
         service->first = service->last = service->cancelled = NULL;
         bool stops = service->stops;
-        engine_set_most_running(engine, service->most_running);
         pthread_mutex_unlock(&service->lock);
         atomic_store(&service->heartbeat_ns, clock_ns());
         take_in(service, first);
@@ -274,22 +272,18 @@ static void *serve(void *context) {
 }
 
 static EngineSettings engine_settings(const ServiceSettings *own, const RuntimeSettings *runtime) {
-    return (EngineSettings){
-        .most_requests = own->most_queued + own->most_running,
-        .most_running = own->most_running,
-        .most_rows = ROWS_A_REQUEST * own->most_running < LEAST_ROWS ? LEAST_ROWS : ROWS_A_REQUEST * own->most_running,
-        .most_source_tokens = own->most_source_tokens,
-        .slices_encoder = true,
-        .queue_delay_ns = own->queue_delay_ns,
-        .step_target_ns = own->step_target_ns,
-        .cached_sources = own->cached_sources,
-        .kv_kind = runtime->kv_kind,
-        .engine_cache = runtime->engine_cache,
-        .lm_head_screen = runtime->lm_head_screen,
-        .screen_greedy_only = runtime->screen_greedy_only,
-        .lookup_decoding = runtime->lookup_decoding,
-        .skips_scores = true,
-    };
+    EngineSettings settings = runtime_engine_settings(runtime);
+    size_t rows = ROWS_A_REQUEST * own->most_running;
+    settings.most_requests = own->most_queued + own->most_running;
+    settings.most_running = own->most_running;
+    settings.most_rows = rows < LEAST_ROWS ? LEAST_ROWS : rows;
+    settings.most_source_tokens = own->most_source_tokens;
+    settings.slices_encoder = true;
+    settings.queue_delay_ns = own->queue_delay_ns;
+    settings.step_target_ns = own->step_target_ns;
+    settings.cached_sources = own->cached_sources;
+    settings.skips_scores = true; // no answer tells them
+    return settings;
 }
 
 // Makes the engine, its K/V in what the memory limit leaves: half of that at most where it does, so that a reload finds
@@ -337,9 +331,7 @@ static void ignore_answer(void *context, const Answer *answer) {
 // allow no such request is none the worse for it.
 static Status warm_up(Service *service, Error *err) {
     Engine *engine = service->runtime->engine;
-    int32_t ids[16];
-    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        ids[i] = (int32_t)(i % service->runtime->info->vocabulary);
+    static const int32_t ids[4] = {0};
     Request request = {.ids = ids, .count = 4, .options = *model_generation(service->runtime->model)};
     request.options.max_new_tokens = 4;
     request.options.min_new_tokens = -1;
@@ -362,7 +354,6 @@ static Status fill(Service *service, const char *path, Error *err) {
     if (service->settings.tunes) {
         double target_ms = (double)service->settings.step_target_ns / 1e6;
         TRY(tune_batch(runtime, service->settings.most_running, target_ms, &service->curve, err));
-        service->most_running = service->curve.points[service->curve.best].batch;
     }
     engine_watch(runtime->engine, (EngineWatcher){on_joined, on_tokens, service});
     session_set_timing(engine_session(runtime->engine), true);
@@ -388,7 +379,6 @@ Status service_new(const char *path, const ServiceSettings *settings, Metrics *m
     TRY_NEW(service);
     *service = (Service){.metrics = metrics, .settings = *settings};
     settle(&service->settings);
-    service->most_running = service->settings.most_running;
     pthread_mutex_init(&service->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
@@ -433,10 +423,6 @@ const Model *service_model(const Service *service) {
 
 const ServiceSettings *service_settings(const Service *service) {
     return &service->settings;
-}
-
-const RuntimeSettings *service_runtime_settings(const Service *service) {
-    return &service->runtime->settings;
 }
 
 const BatchCurve *service_curve(const Service *service) {
@@ -498,12 +484,6 @@ uint64_t service_wait_ns(Service *service) {
 
 size_t service_pending(const Service *service) {
     return atomic_load(&service->pending);
-}
-
-void service_set_most_running(Service *service, size_t most) {
-    pthread_mutex_lock(&service->lock);
-    service->most_running = most;
-    pthread_mutex_unlock(&service->lock);
 }
 
 size_t service_profile(Service *service, ProfileRow ret_rows[PROFILE_MOST_ROWS]) {

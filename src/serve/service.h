@@ -28,8 +28,8 @@ typedef struct ServiceSettings {
     size_t most_queued_tokens; // sources and outputs of those that wait; 0: any number
     size_t memory_limit_bytes; // of weights, activations and K/V together with `memory_base_bytes`; 0: none
     size_t memory_base_bytes;  // what the rest of the process may take
-    bool tunes;                // find most_running by measuring, up to what is given (--tune)
     size_t memory_held_bytes;  // what the models that are loaded take, those that a reload replaces with them
+    bool tunes;                // find most_running by measuring, up to what is given (--tune)
     size_t cached_sources;     // whose K/V may stay for another request with the same source
 } ServiceSettings;
 
@@ -61,8 +61,8 @@ typedef struct JobView {
 // ERR_LIMIT where model and K/V for one request do not fit the memory limit; else as opening and running a model.
 MUST_CHECK Status service_new(const char *path, const ServiceSettings *settings, Metrics *metrics,
                               Service **ret_service, Error *err);
-void service_free(
-    Service *service); // what is left is cancelled; no job may be released later than its service is freed
+// What is left is cancelled. No job may be released later.
+void service_free(Service *service);
 
 // Another one takes its place: it ends what it has and leaves the gauges of the metrics alone.
 void service_retire(Service *service);
@@ -70,7 +70,6 @@ void service_retire(Service *service);
 const ModelInfo *service_info(const Service *service);
 const Model *service_model(const Service *service);
 const ServiceSettings *service_settings(const Service *service); // as it runs: defaults filled in
-const RuntimeSettings *service_runtime_settings(const Service *service);
 SessionMemory service_memory(const Service *service);
 // What was measured where the service tunes; NULL: nothing was.
 const BatchCurve *service_curve(const Service *service);
@@ -104,8 +103,6 @@ EngineLoad service_load(Service *service);
 uint64_t service_wait_ns(Service *service);
 // Jobs that were submitted and have not ended.
 size_t service_pending(const Service *service);
-// At most this many run at once from now on.
-void service_set_most_running(Service *service, size_t most);
 
 // Where time went, as of the last second (serve/profile.h); returns the number of rows.
 size_t service_profile(Service *service, ProfileRow ret_rows[PROFILE_MOST_ROWS]);

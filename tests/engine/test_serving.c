@@ -278,7 +278,7 @@ static void live(Random *random, EngineSettings settings) {
             Status status = ask(engine, person, sources[who], 20, random_next(random) % 2, deadline);
             ck_assert(status == OK || status == ERR_BUSY || status == ERR_LATE || status == ERR_LIMIT);
         } else if (person->waiting && kind == 5)
-            ck_assert(engine_cancel(engine, person) || true); // cancelled twice is fine
+            engine_cancel(engine, person); // maybe for the second time
         else
             engine_step(engine, on_answer, NULL);
         for (size_t i = 0; i < PEOPLE; i++) {
