@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/cache.h"
-#include "base/clock.h"
 #include "cli/runtime.h"
 #include "serve/server.h"
 
@@ -158,18 +157,32 @@ static Status service_settings_fill(CommandRun *run, const Settings *settings, S
     return settings->memory_limit ? size_parse(settings->memory_limit, &ret->memory_limit_bytes, err) : OK;
 }
 
-extern const Command command_serve;
+static const Settings defaults = {.host = "127.0.0.1",
+                                  .port = 8080,
+                                  .admin_host = "127.0.0.1",
+                                  .admin_port = -1,
+                                  .queue = 1024,
+                                  .queue_tokens = 1048576,
+                                  .http_threads = 1,
+                                  .connections = 4096,
+                                  .body_bytes = 8388608,
+                                  .cached_sources = 256,
+                                  .drain_s = 30,
+                                  .grace_s = 0.2,
+                                  .header_s = 10,
+                                  .body_s = 30,
+                                  .write_s = 30,
+                                  .idle_s = 75};
 
 // What is in effect, for the dashboard: every option of this command in words.
 static Status options_list(CommandRun *run, const ServerOption **ret, size_t *ret_count, Error *err) {
-    const Command *command = &command_serve;
     size_t most = sizeof options / sizeof *options, count = 0;
     ServerOption *list = arena_array(run->arena, most, sizeof *list, err);
     TRY_NEW(list);
-    for (const Option *option = command->options; option->name; option++) {
+    for (const Option *option = options; option->name; option++) {
         char text[256] = "";
         const unsigned char *now = (const unsigned char *)run->settings + option->offset;
-        const unsigned char *usual = (const unsigned char *)command->defaults + option->offset;
+        const unsigned char *usual = (const unsigned char *)&defaults + option->offset;
         size_t bytes = option->kind == OPTION_FLAG ? sizeof(bool) : option->kind == OPTION_LIST ? sizeof(TextList) : 8;
         bool usual_none = memcmp(now, usual, bytes) == 0 && option->kind == OPTION_INT &&
                           *(const int64_t *)(const void *)now <= 0; // nothing was said, and nothing holds
@@ -288,22 +301,7 @@ const Command command_serve = {
         "once;\n"
         "SIGHUP reads keys, certificates and models again.\n",
     .settings_bytes = sizeof(Settings),
-    .defaults = &(const Settings){.host = "127.0.0.1",
-                                  .port = 8080,
-                                  .admin_host = "127.0.0.1",
-                                  .admin_port = -1,
-                                  .queue = 1024,
-                                  .queue_tokens = 1048576,
-                                  .http_threads = 1,
-                                  .connections = 4096,
-                                  .body_bytes = 8388608,
-                                  .cached_sources = 256,
-                                  .drain_s = 30,
-                                  .grace_s = 0.2,
-                                  .header_s = 10,
-                                  .body_s = 30,
-                                  .write_s = 30,
-                                  .idle_s = 75},
+    .defaults = &defaults,
     .options = options,
     .run = run,
 };

@@ -8,7 +8,6 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
 
 static bool is_request_id(const char *text) {
     size_t bytes = text ? strlen(text) : 0;
@@ -19,8 +18,10 @@ static bool is_request_id(const char *text) {
 }
 
 uint64_t server_draw(Server *server) {
-    Random random = {server->salt + atomic_fetch_add(&server->draws, 1)};
-    return random_next(&random);
+    uint64_t number = atomic_fetch_add(&server->draws, 1), drawn;
+    Digest digest = digest_make(&server->digest_key, &number, sizeof number);
+    memcpy(&drawn, digest.bytes, sizeof drawn);
+    return drawn;
 }
 
 static void request_id_choose(Visit *visit) {
@@ -145,17 +146,12 @@ static void answer_unknown(Visit *visit, bool known_path) {
     visit_error(visit, known_path ? 405 : 404, NULL, 0, &error);
 }
 
-static bool is_dashboard(const char *path) {
-    return strncmp(path, "/dashboard", 10) == 0 && (!path[10] || path[10] == '/');
-}
-
 static void route(Visit *visit) {
     Server *server = visit->server;
     const char *path = exchange_path(visit->exchange);
     bool known_path = false;
     visit->route = api_route(exchange_method(visit->exchange), path, visit->name, sizeof visit->name, &known_path);
-    bool dashboard = is_dashboard(path);
-    visit->kind = dashboard ? ROUTE_DASHBOARD : kind_of(visit->route);
+    visit->kind = kind_of(visit->route);
     bool hidden = server->settings.admin_apart && is_for_admins(visit) && !exchange_is_admin(visit->exchange);
     if (!origin_passes(visit)) {
         Error error;
@@ -165,12 +161,12 @@ static void route(Visit *visit) {
     }
     if (answer_preflight(visit))
         return;
-    if (hidden || (!visit->route && !dashboard)) {
+    if (hidden || !visit->route) {
         answer_unknown(visit, known_path && !hidden);
         return;
     }
     bool open = dashboard_asset(path) != NULL; // the page itself holds nothing of the server
-    if (!check_key(visit, dashboard ? !open : visit->route->needs_key && !open))
+    if (!check_key(visit, visit->route->needs_key && !open))
         return;
     if (visit->kind == ROUTE_GENERATE)
         complete_begin(visit);
@@ -200,7 +196,7 @@ static void request(void *context, Exchange *exchange) {
     metrics_add(visit->server->metrics, METRIC_HTTP_REQUEST_BYTES, 0, (double)exchange_body(exchange).size);
     if (visit->kind == ROUTE_GENERATE)
         complete_request(visit);
-    else if (!tell_dashboard(visit))
+    else
         tell(visit);
 }
 

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/digest.h"
 #include "serve/api.h"
 #include "serve/dashboard.h"
 #include "serve/keys.h"
@@ -48,7 +49,7 @@ struct Server {
     atomic_size_t generating;
     Visit *watchers;            // of the dashboard's events
     atomic_uint_fast64_t beats; // seconds that have passed
-    uint64_t salt;              // of ids, drawn at the start
+    DigestKey digest_key;       // of what nobody may guess: ids, salts
     atomic_uint_fast64_t draws;
     Arena arena;
 };
@@ -59,7 +60,7 @@ enum { REQUEST_ID_BYTES = 129 };
 struct Visit {
     Server *server;
     Exchange *exchange;
-    const ApiRoute *route; // NULL: an asset of the dashboard, or nothing that is served
+    const ApiRoute *route; // NULL: nothing that is served
     char name[256];        // {model} or {id} of the path
     char request_id[REQUEST_ID_BYTES];
     Key *key;         // NULL: none was needed
@@ -80,12 +81,12 @@ Instance *slot_hold(Slot *slot);
 void instance_drop(Instance *instance);
 MUST_CHECK Status instance_new(Server *server, const Slot *slot, Instance **ret_instance, Error *err);
 
-// The slot of a name; NULL or "": the only one, or the first.
-Slot *server_slot(Server *server, const char *name);
+// The slot of a name; NULL or "": the only one, or the first. NULL and an error for one that is not served.
+Slot *server_slot(Server *server, const char *name, Error *err);
 bool server_is_live(Server *server);  // every engine was seen within 10 s
 bool server_is_ready(Server *server); // and it takes requests
-int64_t seconds_now(void);
-uint64_t server_draw(Server *server); // a number that was not drawn before
+double seconds_now(void);             // since 1970
+uint64_t server_draw(Server *server); // a number that nobody can guess
 // Brings the figures of the process up to date: memory, connections, heartbeats.
 void server_count(Server *server);
 // Puts a visit into one of the server's lists, and takes it out; it is in one at most.
@@ -99,7 +100,7 @@ void visit_error(Visit *visit, int status, const char *param, unsigned retry_s, 
 void visit_refuse(Visit *visit, const Error *error, const char *param);
 void visit_log(const Visit *visit, const LogRequest *figures);
 
-// Routes that generate (complete.c), those that only tell (tell.c), and the dashboard's own (tell.c); false: not one.
+// Routes that generate (complete.c), and those that only tell (tell.c).
 void complete_begin(Visit *visit);
 void complete_request(Visit *visit);
 void complete_resume(Visit *visit);
@@ -108,7 +109,6 @@ void complete_done(Visit *visit);
 // Cancels the visit with this id that `key` has begun; false: there is none.
 bool complete_cancel(Server *server, const char *request_id, const Key *key);
 void tell(Visit *visit);
-bool tell_dashboard(Visit *visit);
 
 // The handler of the transport.
 HttpHandler app_handler(Server *server);

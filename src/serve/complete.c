@@ -69,11 +69,11 @@ static Status choose_model(Visit *visit, Completion *completion, int *ret_status
         const GenerationOptions *own = model_generation(service_model(visit->instance->service));
         TRY(api_read(&visit->arena, visit->route, body, own, call, ret_param, err));
         const char *name = *visit->name ? visit->name : call->model;
-        Slot *named = server_slot(server, name);
+        Slot *named = server_slot(server, name, err);
         if (!named) {
             *ret_status = 404;
             *ret_param = *visit->name ? NULL : "model";
-            return FAIL(err, ERR_USAGE, "no model '%.200s' is served here; GET /v1/models lists those that are", name);
+            return err->status;
         }
         if (named == slot)
             return OK;
@@ -98,11 +98,20 @@ static uint64_t tenant_of(const Visit *visit) {
     return visit->key ? key_tenant(visit->key) : 0;
 }
 
-static uint64_t salt_of(const Completion *completion) {
-    uint64_t salt = tenant_of(completion->visit);
-    for (const char *c = completion->call.cache_salt; c && *c; c++)
-        salt = (salt ^ (unsigned char)*c) * 1099511628211u + 1;
-    return salt;
+// Of the tenant and of what the body says; keyed, so that no tenant can say what gives the salt of another.
+static Status choose_salt(Completion *completion, Error *err) {
+    uint64_t tenant = tenant_of(completion->visit);
+    const char *said = completion->call.cache_salt ? completion->call.cache_salt : "";
+    Buffer text = {0};
+    buffer_add(&text, &tenant, sizeof tenant);
+    buffer_add_text(&text, said);
+    Status status = buffer_status(&text, err);
+    if (status == OK) {
+        Digest digest = digest_make(&completion->visit->server->digest_key, text.data, text.bytes);
+        memcpy(&completion->salt, digest.bytes, sizeof completion->salt);
+    }
+    buffer_done(&text);
+    return status;
 }
 
 static void job_changed(void *context) {
@@ -128,7 +137,7 @@ static Status submit(Completion *completion, CompletionSource *source, size_t re
             .options = call->options,
             .priority = priority,
             .tenant = tenant_of(visit),
-            .salt = salt_of(completion),
+            .salt = completion->salt,
             .deadline_ns = deadline_of(completion),
             .reserved_tokens = i == 0 ? reserved : 0,
             .streams = call->stream || call->stop_count,
@@ -178,6 +187,7 @@ static Status begin_all(Completion *completion, Error *err) {
     api_fit(call, service_info(visit->instance->service)->most_positions);
     if (!call->seed_said)
         call->options.seed = server_draw(visit->server) >> 1; // else everybody would get the same sample
+    TRY(choose_salt(completion, err));
     CompletionSource *sources = arena_array(&visit->arena, call->prompt_count, sizeof *sources, err);
     TRY_NEW(sources);
     pthread_mutex_lock(&completion->lock);
@@ -230,7 +240,8 @@ void complete_request(Visit *visit) {
         visit->completion = completion;
         return;
     }
-    completion->meta = (ApiMeta){.request_id = visit->request_id, .model = visit->slot->name, .created = seconds_now()};
+    completion->meta =
+        (ApiMeta){.request_id = visit->request_id, .model = visit->slot->name, .created = (int64_t)seconds_now()};
     visit->completion = completion;
     visits_add(&server->visits, visit); // from here on it can be cancelled
     atomic_fetch_add(&server->generating, 1);

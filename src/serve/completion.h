@@ -30,13 +30,13 @@ typedef struct Completion {
     Visit *visit;
     ApiCall call;
     ApiMeta meta;
+    uint64_t salt; // of the encoder cache
     CompletionSource *sources;
     size_t source_count;
     pthread_mutex_t lock;  // of the list of sources and their lists of jobs
     atomic_bool left;      // nobody wants the answer any more
     atomic_bool cancelled; // by an explicit request
     atomic_bool ended;     // the whole answer was given
-    const char *finish;    // for the log
     Error failure;         // for the log; status OK: none
     Teller teller;
 } Completion;

@@ -12,17 +12,12 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "measure/process.h"
 #include "serve/app.h"
 
 enum { LIVE_SECONDS = 10, BEAT_MS = 1000 };
 
-int64_t seconds_now(void) {
-    return (int64_t)time(NULL);
-}
-
-static double exact_seconds_now(void) {
+double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
@@ -67,12 +62,14 @@ Status instance_new(Server *server, const Slot *slot, Instance **ret_instance, E
     return OK;
 }
 
-Slot *server_slot(Server *server, const char *name) {
+Slot *server_slot(Server *server, const char *name, Error *err) {
     if (!name || !*name)
         return &server->slots[0];
     for (size_t i = 0; i < server->slot_count; i++)
         if (strcmp(server->slots[i].name, name) == 0)
             return &server->slots[i];
+    error_set(err, ERR_USAGE, __FILE__, __LINE__,
+              "no model '%.200s' is served here; GET /v1/models lists those that are", name);
     return NULL;
 }
 
@@ -140,7 +137,7 @@ void visits_remove(Visit **list, Visit *visit) {
 static void beat(Server *server) {
     server_count(server);
     for (size_t i = 0; i < server->slot_count; i++)
-        history_sample(server->slots[i].history, server->slots[i].metrics, exact_seconds_now());
+        history_sample(server->slots[i].history, server->slots[i].metrics, seconds_now());
     atomic_fetch_add(&server->beats, 1);
     pthread_mutex_lock(&server->lock);
     for (Visit *visit = server->watchers; visit; visit = visit->next)
@@ -167,14 +164,14 @@ static Status open_slot(Server *server, size_t index, Error *err) {
     Slot *slot = &server->slots[index];
     const ServerModel *model = &server->settings.models[index];
     slot->path = model->path;
-    slot->created = seconds_now();
+    slot->created = (int64_t)seconds_now();
     name_choose(model, slot->name, sizeof slot->name);
     for (size_t i = 0; i < index; i++)
         if (strcmp(server->slots[i].name, slot->name) == 0)
             return FAIL(err, ERR_USAGE, "'%s' and '%s' are both called '%s': serve one under another --name",
                         server->slots[i].path, slot->path, slot->name);
     TRY(metrics_new(slot->name, &slot->metrics, err));
-    TRY(history_new(server->settings.history, slot->name, exact_seconds_now(), server->log, &slot->history, err));
+    TRY(history_new(server->settings.history, slot->name, seconds_now(), server->log, &slot->history, err));
     return instance_new(server, slot, &slot->instance, err);
 }
 
@@ -189,7 +186,7 @@ static Status open_all(Server *server, Error *err) {
     const ServerSettings *settings = &server->settings;
     TRY(log_new(settings->log, settings->log_level, &server->log, err));
     TRY(metrics_new(NULL, &server->metrics, err));
-    metrics_set(server->metrics, METRIC_START_TIME, 0, exact_seconds_now());
+    metrics_set(server->metrics, METRIC_START_TIME, 0, seconds_now());
     if (settings->keys)
         TRY(keys_new(settings->keys, &server->keys, err));
     TRY_NEW(server->slots = arena_array(&server->arena, settings->model_count, sizeof *server->slots, err));
@@ -214,10 +211,10 @@ Status server_new(const ServerSettings *settings, Server **ret_server, Error *er
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     server->signals = signalfd(-1, &signals, SFD_CLOEXEC); // before clients can take the last descriptor
-    Random random = {clock_ns() ^ (uint64_t)getpid() << 32};
-    server->salt = random_next(&random);
     Status status = server->signals < 0 ? FAIL(err, ERR_IO, "no descriptor for signals: %s", strerror(errno))
-                                        : open_all(server, err);
+                                        : digest_key_draw(&server->digest_key, err);
+    if (status == OK)
+        status = open_all(server, err);
     if (status != OK) {
         server_free(server);
         return status;

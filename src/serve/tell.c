@@ -2,7 +2,6 @@
 // Routes that only tell: models, health, information, figures, tokens, pages.
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -12,13 +11,6 @@ static void answer_text(Visit *visit, const char *content_type, Buffer *body) {
     visit->status = 200;
     exchange_add_header(visit->exchange, "X-Request-Id", visit->request_id);
     exchange_answer(visit->exchange, 200, content_type, body);
-}
-
-static void answer_not_found(Visit *visit) {
-    Error error;
-    error_set(&error, ERR_USAGE, __FILE__, __LINE__,
-              "no model '%.200s' is served here; GET /v1/models lists those that are", visit->name);
-    visit_error(visit, 404, NULL, 0, &error);
 }
 
 static ApiModel model_of(const Slot *slot, const Instance *instance) {
@@ -50,9 +42,9 @@ static void tell_models(Visit *visit) {
 
 // What is told of the model that the path names.
 static void tell_named(Visit *visit, void (*print)(const ApiModel *model, Buffer *out)) {
-    visit->slot = server_slot(visit->server, visit->name);
-    if (!visit->slot) {
-        answer_not_found(visit);
+    Error error;
+    if (!(visit->slot = server_slot(visit->server, visit->name, &error))) {
+        visit_error(visit, 404, NULL, 0, &error);
         return;
     }
     visit->instance = slot_hold(visit->slot);
@@ -140,11 +132,9 @@ static void tell_cancel(Visit *visit) {
 static Status begin_tokens(Visit *visit, ApiCall *call, Encoder **ret_encoder, const char **ret_param, Error *err) {
     GenerationOptions own = generation_defaults();
     TRY(api_read(&visit->arena, visit->route, exchange_body(visit->exchange), &own, call, ret_param, err));
-    visit->slot = server_slot(visit->server, call->model);
-    if (!visit->slot) {
+    if (!(visit->slot = server_slot(visit->server, call->model, err))) {
         *ret_param = "model";
-        return FAIL(err, ERR_USAGE, "no model '%.200s' is served here; GET /v1/models lists those that are",
-                    call->model);
+        return err->status;
     }
     visit->instance = slot_hold(visit->slot);
     TRY_NEW(*ret_encoder = service_encoder_take(visit->instance->service, err));
@@ -263,12 +253,6 @@ static void view_done(View *view) {
         instance_drop(view->instances[i]);
 }
 
-static double now_seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void tell_view(Visit *visit, bool history) {
     Error error;
     View view = {0};
@@ -279,7 +263,7 @@ static void tell_view(Visit *visit, bool history) {
         status = dashboard_history(&view.dashboard, exchange_query(visit->exchange, "model"),
                                    exchange_query(visit->exchange, "span"), &body, &error);
     else if (status == OK)
-        dashboard_state(&view.dashboard, now_seconds(), &body);
+        dashboard_state(&view.dashboard, seconds_now(), &body);
     view_done(&view);
     if (status == OK) {
         visit_answer(visit, 200, &body);
@@ -304,14 +288,20 @@ static StreamState tell_event(void *context, Buffer *out) {
     if (view_make(visit, &view, &error) != OK)
         return STREAM_ABORT;
     buffer_add_text(out, "data: ");
-    dashboard_event(&view.dashboard, now_seconds(), out);
+    dashboard_event(&view.dashboard, seconds_now(), out);
     buffer_add_text(out, "\n\n");
     view_done(&view);
     arena_reset(&visit->arena); // nothing else of an event stream lives there
     return STREAM_MORE;
 }
 
-bool tell_dashboard(Visit *visit) {
+static void tell_unknown(Visit *visit) {
+    Error error;
+    error_set(&error, ERR_USAGE, __FILE__, __LINE__, "nothing is served at this path; GET /openapi.json tells what is");
+    visit_error(visit, 404, NULL, 0, &error);
+}
+
+static void tell_dashboard(Visit *visit) {
     const char *path = exchange_path(visit->exchange);
     const DashboardAsset *asset = dashboard_asset(path);
     if (asset)
@@ -329,25 +319,22 @@ bool tell_dashboard(Visit *visit) {
         exchange_add_header(visit->exchange, "X-Accel-Buffering", "no");
         exchange_stream(visit->exchange, 200, "text/event-stream", tell_event, visit);
     } else
-        return false;
-    return true;
+        tell_unknown(visit);
 }
 
 void tell(Visit *visit) {
     static const struct {
         const char *handle;
         void (*tell)(Visit *visit);
-    } tellers[] = {{"models", tell_models},   {"model", tell_model},      {"metadata", tell_metadata},
-                   {"live", tell_live},       {"ready", tell_ready},      {"model_ready", tell_model_ready},
-                   {"health", tell_ready},    {"server", tell_server},    {"info", tell_info},
-                   {"openapi", tell_openapi}, {"metrics", tell_metrics},  {"cancel", tell_cancel},
-                   {"tokenize", tell_tokens}, {"detokenize", tell_tokens}};
+    } tellers[] = {{"models", tell_models},       {"model", tell_model},     {"metadata", tell_metadata},
+                   {"live", tell_live},           {"ready", tell_ready},     {"model_ready", tell_model_ready},
+                   {"health", tell_ready},        {"server", tell_server},   {"info", tell_info},
+                   {"openapi", tell_openapi},     {"metrics", tell_metrics}, {"cancel", tell_cancel},
+                   {"dashboard", tell_dashboard}, {"tokenize", tell_tokens}, {"detokenize", tell_tokens}};
     for (size_t i = 0; visit->route && i < sizeof tellers / sizeof *tellers; i++)
         if (strcmp(visit->route->handle, tellers[i].handle) == 0) {
             tellers[i].tell(visit);
             return;
         }
-    Error error;
-    error_set(&error, ERR_USAGE, __FILE__, __LINE__, "nothing is served at this path; GET /openapi.json tells what is");
-    visit_error(visit, 404, NULL, 0, &error);
+    tell_unknown(visit);
 }
