@@ -44,20 +44,22 @@ static inline size_t kv_head_bytes(KvKind kind, size_t head_dim) {
     return (kv_scale_bytes(kind) + 2 * head_dim * kv_element_bytes(kind) + 3) / 4 * 4;
 }
 
-// Attention of `queries` rows of one head over keys > 0 held in blocks (source self-attention and cross-attention):
+// Attention of `queries` rows over keys > 0 held in blocks (source self-attention and cross-attention):
 //   score_j = scale * (fma chain over d of q[d] K[d][j]);  p_j = exp(score_j - max);  y[d] = (fma chain over j of p_j
 //   V[j][d]) * (1 / sum16(p))
+// Any number of queries of one head, or up to ATTENTION_QUERY_ROWS of several neighbouring heads, whose blocks lie one
+// behind the other and are read in that order: few queries are bound by memory, and memory likes long runs.
 // Memory beyond the arguments: `scratch`, ATTENTION_QUERY_ROWS * (keys rounded up to 16) floats; never queries x keys.
 typedef struct AttentionBlocks {
     KvKind kind;
-    size_t queries, keys, head_dim;
+    size_t heads, queries, keys, head_dim; // heads 1, or heads * queries <= ATTENTION_QUERY_ROWS
     float scale;
-    const float *q; // [queries, head_dim], rows q_stride apart
+    const float *q; // [queries, heads * head_dim], rows q_stride apart
     size_t q_stride;
-    const void *base;      // block b of this head starts at base + blocks[b] * block_bytes
+    const void *base;      // block b of the first head starts at base + blocks[b] * block_bytes
     const int32_t *blocks; // [ceil(keys / 16)]
     size_t block_bytes;
-    float *y; // [queries, head_dim], rows y_stride apart
+    float *y; // [queries, heads * head_dim], rows y_stride apart
     size_t y_stride;
     float *scratch;
 } AttentionBlocks;

@@ -47,6 +47,13 @@ void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t ite
     pool_run(pool, items < threads ? items : threads, worker_run, &workers);
 }
 
+size_t attend_heads(size_t heads, size_t rows, size_t most, const Pool *pool) {
+    size_t threads = pool ? (size_t)pool_threads(pool) : 1,
+           split = rows < 2 * threads ? (2 * threads + rows - 1) / rows : 1;
+    size_t group = (heads + split - 1) / split;
+    return group < most ? group : most;
+}
+
 typedef struct StoreJob {
     const OpRun *run;
     const KvStore *store;

@@ -15,6 +15,10 @@ size_t attend_worker_bytes(size_t most_keys);
 void attend_run(Pool *pool, size_t items, void (*item)(void *context, size_t item, float *scratch), void *context,
                 void *scratch, size_t worker_bytes);
 
+// Heads that an item takes at once, at most `most`: all, so that K and V are read in one go, unless that leaves threads
+// without work. `rows`: how many times there are so many heads to share out.
+size_t attend_heads(size_t heads, size_t rows, size_t most, const Pool *pool);
+
 // Stores K and V of the step's sources, block by block on the pool. `store` says all but which tokens: k and v begin at
 // the step's first row; its blocks NULL: each source's cross_pages, else the blocks of all sources one after the other.
 void attend_store(const OpRun *run, const KvStore *store);

@@ -52,6 +52,7 @@ static void attend_item(void *context, size_t item, float *scratch) {
     const Slab *q = &job->run->inputs[0], *y = &job->run->outputs[0];
     AttentionBlocks args = {
         .kind = KV_F32,
+        .heads = 1,
         .queries = span->rows - first < QUERY_CHUNK ? span->rows - first : QUERY_CHUNK,
         .keys = span->keys,
         .head_dim = job->head_dim,

@@ -45,14 +45,6 @@ static void store_item(void *context, size_t row) {
                                  job->layer + (size_t)span->past_slots[span->past_count - 1] * kv->slot_bytes);
 }
 
-// Heads of an item: all of a row, so that its slots are read in one go, unless that leaves threads without work.
-static size_t choose_group(size_t heads, size_t rows, const Pool *pool) {
-    size_t threads = pool ? (size_t)pool_threads(pool) : 1,
-           split = rows < 2 * threads ? (2 * threads + rows - 1) / rows : 1;
-    size_t group = (heads + split - 1) / split;
-    return group < ATTENTION_QUERY_ROWS ? group : ATTENTION_QUERY_ROWS;
-}
-
 static void run(const OpRun *args) {
     const StepContext *step = args->step;
     const KvPool *kv = step->kv;
@@ -69,7 +61,7 @@ static void run(const OpRun *args) {
     }
     // Less than some 50,000 products, or some 50 kB to store (a few microseconds), stays on this thread.
     Pool *pool = keys * kv->width < 50000 ? NULL : args->pool;
-    job.group = choose_group(job.heads, step->row_count, pool);
+    job.group = attend_heads(job.heads, step->row_count, ATTENTION_QUERY_ROWS, pool);
     pool_run(step->row_count * kv->width < 12000 ? NULL : args->pool, step->row_count, store_item, &job);
     attend_run(pool, step->row_count * groups_of(&job), attend_item, &job, args->scratch,
                attend_worker_bytes(most_keys));

@@ -11,7 +11,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
 
 typedef struct Job {
     const OpRun *run;
-    size_t heads, head_dim;
+    size_t heads, head_dim, together; // heads of an item
     float scale;
     const unsigned char *layer;
 } Job;
@@ -25,14 +25,19 @@ static size_t group_rows(const StepContext *step, size_t row) {
     return count;
 }
 
+static size_t items_of(const Job *job) {
+    return (job->heads + job->together - 1) / job->together;
+}
+
 static void attend_item(void *context, size_t item, float *scratch) {
     const Job *job = context;
     const StepContext *step = job->run->step;
-    size_t group = item / job->heads, head = item % job->heads, row = 0;
+    size_t group = item / items_of(job), head = item % items_of(job) * job->together, row = 0;
     while (group--)
         row += group_rows(step, row);
     AttentionBlocks args = {
         .kind = step->kv->kind,
+        .heads = job->heads - head < job->together ? job->heads - head : job->together,
         .queries = group_rows(step, row),
         .keys = step->rows[row].cross_keys,
         .head_dim = job->head_dim,
@@ -56,14 +61,17 @@ static void run(const OpRun *args) {
                .scale = (float)node_real(args->node, "scale", 1.0)};
     job.head_dim = args->outputs[0].columns / job.heads;
     job.layer = step->kv->base + (size_t)node_int(args->node, "layer", 0) * step->kv->layer_bytes;
-    size_t groups = 0, keys = 0, most_keys = 0;
-    for (size_t row = 0; row < step->row_count; row += group_rows(step, row)) {
+    size_t groups = 0, keys = 0, most_keys = 0, most_rows = 1;
+    for (size_t row = 0, rows; row < step->row_count; row += rows) {
         groups++;
-        keys += step->rows[row].cross_keys * group_rows(step, row);
+        rows = group_rows(step, row);
+        most_rows = rows > most_rows ? rows : most_rows;
+        keys += step->rows[row].cross_keys * rows;
         most_keys = step->rows[row].cross_keys > most_keys ? step->rows[row].cross_keys : most_keys;
     }
     Pool *pool = keys * step->kv->width < 50000 ? NULL : args->pool;
-    attend_run(pool, groups * job.heads, attend_item, &job, args->scratch, attend_worker_bytes(most_keys));
+    job.together = attend_heads(job.heads, groups, ATTENTION_QUERY_ROWS / most_rows, pool);
+    attend_run(pool, groups * items_of(&job), attend_item, &job, args->scratch, attend_worker_bytes(most_keys));
 }
 
 const OpDef op_attention_cross = {

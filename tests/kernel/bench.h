@@ -215,6 +215,7 @@ static inline void bench_attention(const Kernels *kernels, KvKind kind) {
                      .blocks = order,
                      .block_bytes = BENCH_HEADS * 16 * kv_head_bytes(kind, BENCH_DIM)};
     AttentionBlocks blocks = {.kind = kind,
+                              .heads = 1,
                               .keys = BENCH_KEYS,
                               .head_dim = BENCH_DIM,
                               .scale = 0.125f,
@@ -255,7 +256,7 @@ static inline void bench_attention(const Kernels *kernels, KvKind kind) {
 }
 
 // K and V from memory, as in a step, whose weights have driven them out of the caches: one row of twelve heads of 64,
-// 216 tokens of the source (blocks, one call a head) and 40 of its own past (rows, one call for all heads). Each call
+// 216 tokens of the source (blocks) and 40 of its own past (rows), one call for all heads. Each call
 // has other pages of a pool of 192 MB, in a shuffled order.
 static inline void bench_attention_cold(const Kernels *kernels, KvKind kind) {
     enum { TOKENS = 216, PAST = 40, WIDTH = BENCH_HEADS * BENCH_DIM, POOL = 192 << 20, CALLS = 150 };
@@ -278,12 +279,16 @@ static inline void bench_attention_cold(const Kernels *kernels, KvKind kind) {
             for (size_t i = 0; i < (by_rows ? PAST : (TOKENS + 15) / 16); i++, at++)
                 order[i] = (int32_t)((at * 7919) % (POOL / place_bytes));
             AttentionBlocks blocks = {.kind = kind,
+                                      .heads = BENCH_HEADS,
                                       .queries = 1,
                                       .keys = TOKENS,
                                       .head_dim = BENCH_DIM,
                                       .scale = 0.125f,
+                                      .q = q,
+                                      .base = pool,
                                       .blocks = order,
                                       .block_bytes = place_bytes,
+                                      .y = y,
                                       .scratch = scratch};
             uint64_t start = clock_ns();
             if (by_rows)
@@ -298,11 +303,8 @@ static inline void bench_attention_cold(const Kernels *kernels, KvKind kind) {
                                                          .slot_bytes = place_bytes,
                                                          .y = y,
                                                          .scratch = scratch});
-            for (size_t h = 0; h < BENCH_HEADS && !by_rows; h++) {
-                blocks.q = q + h * BENCH_DIM, blocks.y = y + h * BENCH_DIM;
-                blocks.base = pool + h * 16 * head_bytes;
+            else
                 kernels->attention_blocks(&blocks);
-            }
             double took = (double)(clock_ns() - start);
             best = took < best ? took : best;
         }

@@ -317,6 +317,7 @@ START_TEST(test_attention) {
             ck_assert(((char *)pool)[page + i] == 99 && ((char *)pool)[2 * page + i] == 99);
         for (size_t h = 0; h < HEADS; h++)
             ref.attention_blocks(&(AttentionBlocks){.kind = kind,
+                                                    .heads = 1,
                                                     .queries = QUERIES,
                                                     .keys = KEYS,
                                                     .head_dim = DIM,

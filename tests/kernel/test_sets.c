@@ -581,22 +581,23 @@ static void check_blocks(Guard *guard, Random *random, const Kernels *ref, const
     float *y[2] = {guard_place(guard, 6, a->queries * width * 4, true),
                    guard_place(guard, 7, a->queries * width * 4, true)};
     float *scratch = guard_place(guard, 8, ATTENTION_QUERY_ROWS * blocks * 16 * 4, true);
-    for (size_t h = 0; h < heads; h++)
-        for (size_t which = 0; which < 2; which++)
-            (which ? set : ref)
-                ->attention_blocks(&(AttentionBlocks){.kind = a->kind,
-                                                      .queries = a->queries,
-                                                      .keys = keys,
-                                                      .head_dim = a->head_dim,
-                                                      .scale = 0.125f,
-                                                      .q = q + h * a->head_dim,
-                                                      .q_stride = width,
-                                                      .base = pool + h * head_bytes,
-                                                      .blocks = order,
-                                                      .block_bytes = heads * head_bytes,
-                                                      .y = y[which] + h * a->head_dim,
-                                                      .y_stride = width,
-                                                      .scratch = scratch});
+    // The set takes both heads at once where it may.
+    AttentionBlocks args = {.kind = a->kind,
+                            .heads = a->queries * heads <= ATTENTION_QUERY_ROWS ? heads : 1,
+                            .queries = a->queries,
+                            .keys = keys,
+                            .head_dim = a->head_dim,
+                            .scale = 0.125f,
+                            .q_stride = width,
+                            .blocks = order,
+                            .block_bytes = heads * head_bytes,
+                            .y_stride = width,
+                            .scratch = scratch};
+    for (size_t which = 0; which < 2; which++)
+        for (size_t h = 0; h < heads; h += args.heads) {
+            args.q = q + h * a->head_dim, args.y = y[which] + h * a->head_dim, args.base = pool + h * head_bytes;
+            (which ? set : ref)->attention_blocks(&args);
+        }
     CHECK_SAME(y[1], y[0], a->queries * width, "%s attention_blocks %s q %zu keys %zu dim %zu style %d", name,
                kv_kind_name(a->kind), a->queries, keys, a->head_dim, a->style);
     guard_check(guard, name);

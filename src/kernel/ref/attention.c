@@ -48,12 +48,13 @@ static const char *block_of(const AttentionBlocks *args, size_t key) {
     return (const char *)args->base + (size_t)args->blocks[key / 16] * args->block_bytes;
 }
 
-// One query's scores, weights and sums.
-static void attend_row(const AttentionBlocks *args, const float *q, float *y) {
+// One query's scores, weights and sums of one head.
+static void attend_row(const AttentionBlocks *args, size_t head, const float *q, float *y) {
+    size_t at = head * 16 * kv_head_bytes(args->kind, args->head_dim);
     size_t k_offset = 16 * kv_scale_bytes(args->kind);
     size_t v_offset = k_offset + 16 * args->head_dim * kv_element_bytes(args->kind);
     for (size_t j = 0; j < args->keys; j++) {
-        const char *block = block_of(args, j);
+        const char *block = block_of(args, j) + at;
         float sum = 0.0f;
         for (size_t d = 0; d < args->head_dim; d++)
             sum = fmaf(q[d], kv_read(args->kind, block + k_offset, d * 16 + j % 16), sum);
@@ -63,19 +64,21 @@ static void attend_row(const AttentionBlocks *args, const float *q, float *y) {
     }
     float factor = weigh_scores(args->scratch, args->keys);
     for (size_t j = 0; j < args->keys && args->kind == KV_S8; j++)
-        args->scratch[j] *= kv_read(KV_F32, block_of(args, j), 16 + j % 16);
+        args->scratch[j] *= kv_read(KV_F32, block_of(args, j) + at, 16 + j % 16);
     for (size_t d = 0; d < args->head_dim; d++) {
         float sum = 0.0f;
         for (size_t j = 0; j < args->keys; j++)
-            sum = fmaf(args->scratch[j], kv_read(args->kind, block_of(args, j) + v_offset, j % 16 * args->head_dim + d),
-                       sum);
+            sum = fmaf(args->scratch[j],
+                       kv_read(args->kind, block_of(args, j) + at + v_offset, j % 16 * args->head_dim + d), sum);
         y[d] = sum * factor;
     }
 }
 
 void ref_attention_blocks(const AttentionBlocks *args) {
     for (size_t row = 0; row < args->queries; row++)
-        attend_row(args, args->q + row * args->q_stride, args->y + row * args->y_stride);
+        for (size_t h = 0; h < args->heads; h++)
+            attend_row(args, h, args->q + row * args->q_stride + h * args->head_dim,
+                       args->y + row * args->y_stride + h * args->head_dim);
 }
 
 static void attend_head(const AttentionRows *args, const char *base, const float *q, float *y) {
