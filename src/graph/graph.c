@@ -16,10 +16,31 @@ static const struct {
 #define OP(code, name, fewest, most, outputs) [code] = {#name, fewest},
 #include "graph/ops.def"
 #undef OP
+#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = {name, fewest},
+#include "graph/tensor_ops.def"
+#undef TENSOR_OP
 };
 
 const char *op_name(OpCode op) {
     return ops[op].name;
+}
+
+bool op_from_name(const char *name, OpCode *ret) {
+    for (OpCode op = 0; op < OP_COUNT; op++)
+        if (strcmp(ops[op].name, name) == 0) {
+            *ret = op;
+            return true;
+        }
+    return false;
+}
+
+bool op_is_tensor(OpCode op) {
+    static const bool tensor[OP_COUNT] = {
+#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = true,
+#include "graph/tensor_ops.def"
+#undef TENSOR_OP
+    };
+    return tensor[op];
 }
 
 Graph *graph_make(Arena *arena, const char *name, Error *err) {
@@ -105,6 +126,8 @@ static Status attribute_copy(Graph *graph, Attribute *attribute, Error *err) {
     if (attribute->kind == ATTRIBUTE_INTS)
         TRY_NEW(attribute->integers = copy_array(graph->arena, attribute->integers, attribute->integer_count,
                                                  sizeof *attribute->integers, err));
+    if (attribute->kind == ATTRIBUTE_GRAPH && attribute->graph->arena != graph->arena)
+        TRY_NEW(attribute->graph = graph_copy(graph->arena, attribute->graph, err));
     return OK;
 }
 

@@ -20,7 +20,8 @@
 // Names of values and of constants are two separate sets. A name of [A-Za-z0-9_.-]+ is written as it is, any other as a
 // JSON string (@"odd name"). A number written without '.', 'e' is an integer attribute; node_real reads those too, so a
 // real 1.0 and an integer 1 are the same attribute to everybody. Text attributes are bare when they are identifiers.
-// A type that is not known yet (rank -1) is written `?`.
+// A type that is not known yet (rank -1) is written `?`, as is a dimension that is not. The body of an If or a Loop is
+// written between parentheses, as a graph of its own.
 //
 // A graph and all it points to live in one arena; weights lie in file maps that outlive it. One thread until a plan is
 // made from it; immutable after that.
@@ -33,16 +34,26 @@ typedef enum OpCode {
 #define OP(code, name, fewest, most, outputs) code,
 #include "graph/ops.def"
 #undef OP
+#define TENSOR_OP(code, symbol, name, fewest, most, outputs) code,
+#include "graph/tensor_ops.def"
+#undef TENSOR_OP
     OP_COUNT
 } OpCode;
 
 const char *op_name(OpCode op);
+// False, and *ret untouched, for an unknown name.
+bool op_from_name(const char *name, OpCode *ret);
+// A row of tensor_ops.def: works on whole tensors of any shape, where the others work on packed rows.
+bool op_is_tensor(OpCode op);
 
-// A dimension: a constant, or one of the graph's variables (value is its index in Graph.dims then).
+// A dimension: a constant, or one of the graph's variables (value is its index in Graph.dims then, or DIM_UNKNOWN where
+// only a run can tell).
 typedef struct Dim {
     bool variable;
     int64_t value;
 } Dim;
+
+enum { DIM_UNKNOWN = -1 };
 
 typedef struct ValueType {
     DType dtype;
@@ -88,7 +99,15 @@ typedef struct Value {
     const Constant *constant;
 } Value;
 
-typedef enum AttributeKind { ATTRIBUTE_INT, ATTRIBUTE_REAL, ATTRIBUTE_TEXT, ATTRIBUTE_INTS } AttributeKind;
+typedef enum AttributeKind {
+    ATTRIBUTE_INT,
+    ATTRIBUTE_REAL,
+    ATTRIBUTE_TEXT,
+    ATTRIBUTE_INTS,
+    ATTRIBUTE_GRAPH // a body: a graph of its own, with its own constants, in the same arena
+} AttributeKind;
+
+enum { GRAPH_MOST_DEPTH = 8 }; // bodies within bodies
 
 typedef struct Attribute {
     const char *name;
@@ -98,6 +117,7 @@ typedef struct Attribute {
     const char *text;
     const int64_t *integers;
     size_t integer_count;
+    const Graph *graph;
 } Attribute;
 
 struct Node {
@@ -180,6 +200,7 @@ bool value_equal(Value a, Value b);
 bool value_absent(Value value);
 ValueType value_type(Value value); // a constant's type has its shape as dims; an absent value's rank is -1
 bool type_equal(const ValueType *a, const ValueType *b);
+bool type_agrees(const ValueType *a, const ValueType *b);            // equal as far as both are known
 const Attribute *node_attribute(const Node *node, const char *name); // NULL: not there
 int64_t node_int(const Node *node, const char *name, int64_t missing);
 double node_real(const Node *node, const char *name, double missing); // integers too
@@ -191,6 +212,10 @@ Attribute attribute_int(const char *name, int64_t value);
 Attribute attribute_real(const char *name, double value);
 Attribute attribute_text(const char *name, const char *value);
 Attribute attribute_ints(const char *name, const int64_t *values, size_t count);
+Attribute attribute_graph(const char *name, const Graph *graph);
+const Graph *node_graph(const Node *node, const char *name); // NULL: not there
+// The integers of a list; *ret_count 0 and NULL where there is none.
+const int64_t *node_ints(const Node *node, const char *name, size_t *ret_count);
 
 // Rows of a constant seen through its parts: contiguous rows [first, first + count) of `row_bytes` each, either
 // pointing into the data or gathered into `scratch` (count * row_bytes). Scales, constant_row_scales a row, and the

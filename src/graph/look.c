@@ -43,6 +43,20 @@ bool type_equal(const ValueType *a, const ValueType *b) {
     return true;
 }
 
+static bool dim_agrees(const Dim *a, const Dim *b) {
+    bool unknown = (a->variable && a->value == DIM_UNKNOWN) || (b->variable && b->value == DIM_UNKNOWN);
+    return unknown || a->variable != b->variable || a->value == b->value; // a variable may turn out to be the constant
+}
+
+bool type_agrees(const ValueType *a, const ValueType *b) {
+    if (a->rank < 0 || b->rank < 0)
+        return true;
+    bool same = a->rank == b->rank && a->dtype == b->dtype;
+    for (int i = 0; i < a->rank && same; i++)
+        same = dim_agrees(&a->dims[i], &b->dims[i]);
+    return same;
+}
+
 const Attribute *node_attribute(const Node *node, const char *name) {
     for (size_t i = 0; i < node->attribute_count; i++)
         if (strcmp(node->attributes[i].name, name) == 0)
@@ -67,6 +81,18 @@ const char *node_text(const Node *node, const char *name, const char *missing) {
     return a && a->kind == ATTRIBUTE_TEXT ? a->text : missing;
 }
 
+const Graph *node_graph(const Node *node, const char *name) {
+    const Attribute *a = node_attribute(node, name);
+    return a && a->kind == ATTRIBUTE_GRAPH ? a->graph : NULL;
+}
+
+const int64_t *node_ints(const Node *node, const char *name, size_t *ret_count) {
+    const Attribute *a = node_attribute(node, name);
+    bool there = a && a->kind == ATTRIBUTE_INTS;
+    *ret_count = there ? a->integer_count : 0;
+    return there ? a->integers : NULL;
+}
+
 Attribute attribute_int(const char *name, int64_t value) {
     return (Attribute){.name = name, .kind = ATTRIBUTE_INT, .integer = value};
 }
@@ -81,6 +107,10 @@ Attribute attribute_text(const char *name, const char *value) {
 
 Attribute attribute_ints(const char *name, const int64_t *values, size_t count) {
     return (Attribute){.name = name, .kind = ATTRIBUTE_INTS, .integers = values, .integer_count = count};
+}
+
+Attribute attribute_graph(const char *name, const Graph *graph) {
+    return (Attribute){.name = name, .kind = ATTRIBUTE_GRAPH, .graph = graph};
 }
 
 static bool is_number(const Attribute *a) {
@@ -101,6 +131,8 @@ bool attribute_equal(const Attribute *a, const Attribute *b) {
         return false;
     if (a->kind == ATTRIBUTE_TEXT)
         return strcmp(a->text, b->text) == 0;
+    if (a->kind == ATTRIBUTE_GRAPH)
+        return a->graph == b->graph;
     return a->integer_count == b->integer_count &&
            (a->integer_count == 0 || memcmp(a->integers, b->integers, a->integer_count * sizeof *a->integers) == 0);
 }

@@ -14,6 +14,7 @@
 typedef struct Parser {
     Lexer lexer;
     Graph *graph;
+    int depth; // of bodies around this graph
     const char *names[GRAPH_MOST_LIST];
     Value values[GRAPH_MOST_LIST];
     const Constant *parts[GRAPH_MOST_LIST];
@@ -75,6 +76,10 @@ static Status parse_dims(Parser *parser, bool variables, ValueType *type, Error 
         if (type->rank == SHAPE_MOST_DIMS)
             return lexer_fail(lexer, lexer->at, err, "more than %d dimensions", SHAPE_MOST_DIMS);
         Dim *dim = &type->dims[type->rank];
+        if (variables && lexer_take(lexer, '?')) {
+            *dim = (Dim){true, DIM_UNKNOWN};
+            continue;
+        }
         bool digits = lexer_begins_number(lexer_peek(lexer));
         const char *start = lexer->at;
         if (digits || !variables) {
@@ -362,6 +367,8 @@ static Status parse_integers(Parser *parser, Attribute *attribute, Error *err) {
     return OK;
 }
 
+static Status parse_body(Parser *parser, const char *start, const Graph **ret_graph, Error *err);
+
 static Status parse_attribute(Parser *parser, Attribute *attribute, Error *err) {
     Lexer *lexer = &parser->lexer;
     const char *name, *text;
@@ -370,15 +377,21 @@ static Status parse_attribute(Parser *parser, Attribute *attribute, Error *err) 
     TRY(lexer_expect(lexer, '=', err));
     char next = lexer_peek(lexer);
     attribute->name = name;
+    const char *start = lexer->at;
     if (lexer_take(lexer, '['))
         return parse_integers(parser, attribute, err);
+    if (lexer_take(lexer, '(')) {
+        const Graph *body = NULL;
+        TRY(parse_body(parser, start, &body, err));
+        *attribute = attribute_graph(name, body);
+        return OK;
+    }
     if (!lexer_begins_number(next)) {
         TRY(lexer_name(lexer, "an attribute's value", &text, err));
         *attribute = attribute_text(name, text);
         return OK;
     }
     Number number;
-    const char *start = lexer->at;
     TRY(lexer_number(lexer, &number, err));
     if (!isfinite(number.real))
         return lexer_fail(lexer, start, err, "attribute '%s' is %s, expected a finite number", name, number.text);
@@ -436,18 +449,13 @@ static Status parse_node(Parser *parser, const char *word, Error *err) {
     Lexer *lexer = &parser->lexer;
     NodeSpec spec = {
         .names = parser->names, .inputs = parser->values, .attributes = parser->attributes, .types = parser->types};
-    char op[WORD_BYTES];
     if (!word)
         TRY(parse_outputs(parser, &spec.output_count, err));
     lexer_peek(lexer);
     const char *start = lexer->at;
-    if (!word) {
-        TRY(lexer_word(lexer, "an operator", op, sizeof op, err));
-        word = op;
-    }
-    while (spec.op < OP_COUNT && strcmp(op_name(spec.op), word) != 0)
-        spec.op++;
-    if (spec.op == OP_COUNT)
+    if (!word)
+        TRY(lexer_name(lexer, "an operator", &word, err));
+    if (!op_from_name(word, &spec.op))
         return lexer_fail(lexer, start, err, "there is no operator '%s'", word);
     TRY(parse_values_list(parser, &spec.input_count, err));
     TRY(parse_attributes(parser, &spec.attribute_count, err));
@@ -473,7 +481,7 @@ static Status parse_return(Parser *parser, Error *err) {
         if (value_absent(parser->values[i]))
             return lexer_fail(lexer, start, err, "return %zu is absent", i);
     TRY(lexer_end_line(lexer, err));
-    if (!lexer_at_end(lexer))
+    if (!parser->depth && !lexer_at_end(lexer))
         return lexer_fail(lexer, lexer->at, err, "expected nothing after 'return'");
     return graph_set_returns(parser->graph, parser->values, count, err);
 }
@@ -498,6 +506,23 @@ static Status parse_graph(Parser *parser, Arena *arena, Error *err) {
         else
             TRY(parse_node(parser, word, err));
     }
+}
+
+// graph name(...) ... return ...\n): a body, by a parser of its own.
+static Status parse_body(Parser *parser, const char *start, const Graph **ret_graph, Error *err) {
+    if (parser->depth + 1 >= GRAPH_MOST_DEPTH)
+        return lexer_fail(&parser->lexer, start, err, "more than %d bodies within bodies", GRAPH_MOST_DEPTH - 1);
+    Parser *inner = memory_new(1, sizeof *inner, err);
+    TRY_NEW(inner);
+    inner->lexer = parser->lexer;
+    inner->depth = parser->depth + 1;
+    lexer_at_end(&inner->lexer);
+    Status status = parse_graph(inner, parser->lexer.arena, err);
+    parser->lexer = inner->lexer;
+    *ret_graph = inner->graph;
+    memory_free(inner);
+    TRY(status);
+    return lexer_expect(&parser->lexer, ')', err);
 }
 
 Status graph_parse(Arena *arena, const char *name, Bytes text, Graph **ret_graph, Error *err) {

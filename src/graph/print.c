@@ -96,8 +96,8 @@ void graph_print_scheme(const Constant *constant, Buffer *buffer) {
         buffer_add_text(buffer, constant->scheme == SCHEME_INT8_ROW ? "s8/row" : dtype_name(constant->dtype));
 }
 
-static void print_constant(Buffer *buffer, const Constant *constant, bool values) {
-    buffer_add_text(buffer, "  const @");
+static void print_constant(Buffer *buffer, const Constant *constant, bool values, int indent) {
+    buffer_format(buffer, "%*sconst @", indent + 2, "");
     print_name(buffer, constant->name);
     for (size_t i = 0; i < constant->part_count; i++) {
         buffer_add_text(buffer, i ? ", @" : " = rows @");
@@ -121,7 +121,9 @@ static void print_value(Buffer *buffer, Value value) {
     print_name(buffer, value.node ? value.node->names[value.output] : value.constant->name);
 }
 
-static void print_attribute(Buffer *buffer, const Attribute *attribute) {
+static void print_graph(const Graph *graph, bool values, int indent, Buffer *buffer);
+
+static void print_attribute(Buffer *buffer, const Attribute *attribute, bool values, int indent) {
     buffer_format(buffer, "%s=", attribute->name);
     switch (attribute->kind) {
     case ATTRIBUTE_INT:
@@ -142,6 +144,11 @@ static void print_attribute(Buffer *buffer, const Attribute *attribute) {
             buffer_format(buffer, i ? ",%lld" : "%lld", (long long)attribute->integers[i]);
         buffer_add_char(buffer, ']');
         break;
+    case ATTRIBUTE_GRAPH:
+        buffer_add_text(buffer, "(\n");
+        print_graph(attribute->graph, values, indent + 4, buffer);
+        buffer_format(buffer, "%*s)", indent + 2, "");
+        break;
     }
 }
 
@@ -155,26 +162,27 @@ static void print_type(Buffer *buffer, const Graph *graph, const ValueType *type
         const Dim *dim = &type->dims[i];
         buffer_add_text(buffer, i ? "," : "");
         if (dim->variable)
-            buffer_add_text(buffer, graph->dims[dim->value]);
+            buffer_add_text(buffer, dim->value == DIM_UNKNOWN ? "?" : graph->dims[dim->value]);
         else
             buffer_format(buffer, "%lld", (long long)dim->value);
     }
     buffer_add_char(buffer, ']');
 }
 
-static void print_node(Buffer *buffer, const Graph *graph, const Node *node) {
+static void print_node(Buffer *buffer, const Graph *graph, const Node *node, bool values, int indent) {
+    buffer_format(buffer, "%*s", indent + 2, "");
     for (size_t i = 0; i < node->output_count; i++) {
-        buffer_add_text(buffer, i ? ", " : "  ");
+        buffer_add_text(buffer, i ? ", " : "");
         print_value(buffer, value_of(node, (int)i));
     }
-    buffer_format(buffer, "%s%s", node->output_count ? " = " : "  ", op_name(node->op));
+    buffer_format(buffer, "%s%s", node->output_count ? " = " : "", op_name(node->op));
     for (size_t i = 0; i < node->input_count; i++) {
         buffer_add_text(buffer, i ? ", " : " ");
         print_value(buffer, node->inputs[i]);
     }
     for (size_t i = 0; i < node->attribute_count; i++) {
         buffer_add_text(buffer, i ? ", " : " {");
-        print_attribute(buffer, &node->attributes[i]);
+        print_attribute(buffer, &node->attributes[i], values, indent);
     }
     if (node->attribute_count)
         buffer_add_char(buffer, '}');
@@ -185,21 +193,25 @@ static void print_node(Buffer *buffer, const Graph *graph, const Node *node) {
     buffer_add_char(buffer, '\n');
 }
 
-void graph_print(const Graph *graph, bool values, Buffer *buffer) {
-    buffer_add_text(buffer, "graph ");
+static void print_graph(const Graph *graph, bool values, int indent, Buffer *buffer) {
+    buffer_format(buffer, "%*sgraph ", indent, "");
     print_name(buffer, graph->name);
     buffer_add_char(buffer, '(');
     for (size_t i = 0; i < graph->dim_count; i++)
         buffer_format(buffer, i ? ", %s" : "%s", graph->dims[i]);
     buffer_add_text(buffer, ")\n");
     for (size_t i = 0; i < graph->constant_count; i++)
-        print_constant(buffer, graph->constants[i], values);
+        print_constant(buffer, graph->constants[i], values, indent);
     for (size_t i = 0; i < graph->node_count; i++)
-        print_node(buffer, graph, graph->nodes[i]);
-    buffer_add_text(buffer, "  return");
+        print_node(buffer, graph, graph->nodes[i], values, indent);
+    buffer_format(buffer, "%*sreturn", indent + 2, "");
     for (size_t i = 0; i < graph->return_count; i++) {
         buffer_add_text(buffer, i ? ", " : " ");
         print_value(buffer, graph->returns[i]);
     }
     buffer_add_char(buffer, '\n');
+}
+
+void graph_print(const Graph *graph, bool values, Buffer *buffer) {
+    print_graph(graph, values, 0, buffer);
 }

@@ -14,6 +14,9 @@ static const struct {
 #define OP(code, name, fewest, most, outputs) [code] = {fewest, most, outputs},
 #include "graph/ops.def"
 #undef OP
+#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = {fewest, most, outputs},
+#include "graph/tensor_ops.def"
+#undef TENSOR_OP
 };
 
 static Status verify_parts(const Graph *graph, const Constant *constant, Error *err) {
@@ -96,6 +99,8 @@ static Status verify_type(const Graph *graph, const ValueType *type, Error *err)
         return FAIL(err, ERR_INTERNAL, "a type of rank %d", type->rank);
     for (int i = 0; i < type->rank; i++) {
         const Dim *dim = &type->dims[i];
+        if (dim->variable && dim->value == DIM_UNKNOWN)
+            continue;
         if (dim->value < 0 || (dim->variable && (size_t)dim->value >= graph->dim_count))
             return FAIL(err, ERR_INTERNAL, "a type whose dimension %d is %s%lld", i, dim->variable ? "variable " : "",
                         (long long)dim->value);
@@ -112,6 +117,8 @@ static Status verify_attributes(const Node *node, Error *err) {
             return FAIL(err, ERR_INTERNAL, "attribute '%s' is there twice or out of order", a->name);
         if (a->kind == ATTRIBUTE_REAL && !isfinite(a->real))
             return FAIL(err, ERR_INTERNAL, "attribute '%s' is not finite", a->name);
+        if (a->kind == ATTRIBUTE_GRAPH)
+            TRY(graph_verify(a->graph, err));
     }
     return OK;
 }

@@ -82,6 +82,11 @@ typedef struct OpCost {
     double other_bytes;  // activations read and written
 } OpCost;
 
+// One run of a tensor operator: op/tensor/evaluate.h.
+typedef struct Evaluation Evaluation;
+
+// Rows of graph/ops.def have infer and run; rows of graph/tensor_ops.def have evaluate, and infer and prepare where
+// they can tell or make ready something before the values are there.
 typedef struct OpDef {
     // Types of the outputs from inputs and attributes. ERR_FORMAT sentence naming the node when they do not fit.
     Status (*infer)(const Node *node, ValueType *ret_types, Error *err);
@@ -92,6 +97,7 @@ typedef struct OpDef {
     // Optional: bytes of scratch a run needs for that many rows and threads.
     size_t (*scratch_bytes)(const Node *node, size_t rows, int threads, size_t most_keys);
     void (*run)(const OpRun *run);
+    Status (*evaluate)(Evaluation *run, Error *err);
     // Optional. `rows` is the number of rows of the first output (or input); `keys` the keys attention sees.
     OpCost (*cost)(const Node *node, size_t rows, size_t keys);
     bool view;   // outputs are views of input 0: no buffer, no run

@@ -94,47 +94,53 @@ uint16_t f32_to_bf16(float value) {
     return (uint16_t)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
 }
 
+// All elements as `Real`; f32 goes through float, the others straight.
 #define CONVERT(type, expression)                                                                                      \
-    for (size_t i = 0; i < elements; i++) {                                                                            \
+    for (size_t i = 0; i < count; i++) {                                                                               \
         type v;                                                                                                        \
-        memcpy(&v, data + i * sizeof v, sizeof v);                                                                     \
+        memcpy(&v, (const unsigned char *)data + i * sizeof v, sizeof v); /* files align loosely */                    \
         ret_values[i] = (expression);                                                                                  \
     }                                                                                                                  \
     break
+#define CONVERT_ALL(Real)                                                                                              \
+    switch (dtype) {                                                                                                   \
+    case DTYPE_F64:                                                                                                    \
+        CONVERT(double, (Real)v);                                                                                      \
+    case DTYPE_F32:                                                                                                    \
+        CONVERT(float, (Real)v);                                                                                       \
+    case DTYPE_F16:                                                                                                    \
+        CONVERT(uint16_t, (Real)f16_to_f32(v));                                                                        \
+    case DTYPE_BF16:                                                                                                   \
+        CONVERT(uint16_t, (Real)bf16_to_f32(v));                                                                       \
+    case DTYPE_I64:                                                                                                    \
+        CONVERT(int64_t, (Real)v);                                                                                     \
+    case DTYPE_I32:                                                                                                    \
+        CONVERT(int32_t, (Real)v);                                                                                     \
+    case DTYPE_I16:                                                                                                    \
+        CONVERT(int16_t, (Real)v);                                                                                     \
+    case DTYPE_I8:                                                                                                     \
+        CONVERT(int8_t, (Real)v);                                                                                      \
+    case DTYPE_U8:                                                                                                     \
+        CONVERT(uint8_t, (Real)v);                                                                                     \
+    case DTYPE_U16:                                                                                                    \
+        CONVERT(uint16_t, (Real)v);                                                                                    \
+    case DTYPE_U32:                                                                                                    \
+        CONVERT(uint32_t, (Real)v);                                                                                    \
+    case DTYPE_U64:                                                                                                    \
+        CONVERT(uint64_t, (Real)v);                                                                                    \
+    case DTYPE_BOOL:                                                                                                   \
+        CONVERT(uint8_t, (Real)(v != 0));                                                                              \
+    case DTYPE_COUNT:                                                                                                  \
+        break;                                                                                                         \
+    }
+
+void elements_to_f64(DType dtype, const void *data, size_t count, double *ret_values) {
+    CONVERT_ALL(double)
+}
 
 void tensor_to_f32(const Tensor *tensor, float *ret_values) {
-    const unsigned char *data = tensor->data; // files align loosely, hence memcpy
-    size_t elements = tensor->bytes / dtype_bytes(tensor->dtype);
-    switch (tensor->dtype) {
-    case DTYPE_F64:
-        CONVERT(double, (float)v);
-    case DTYPE_F32:
-        if (elements)
-            memcpy(ret_values, data, tensor->bytes);
-        break;
-    case DTYPE_F16:
-        CONVERT(uint16_t, f16_to_f32(v));
-    case DTYPE_BF16:
-        CONVERT(uint16_t, bf16_to_f32(v));
-    case DTYPE_I64:
-        CONVERT(int64_t, (float)v);
-    case DTYPE_I32:
-        CONVERT(int32_t, (float)v);
-    case DTYPE_I16:
-        CONVERT(int16_t, (float)v);
-    case DTYPE_I8:
-        CONVERT(int8_t, (float)v);
-    case DTYPE_U8:
-        CONVERT(uint8_t, (float)v);
-    case DTYPE_U16:
-        CONVERT(uint16_t, (float)v);
-    case DTYPE_U32:
-        CONVERT(uint32_t, (float)v);
-    case DTYPE_U64:
-        CONVERT(uint64_t, (float)v);
-    case DTYPE_BOOL:
-        CONVERT(uint8_t, v ? 1.0f : 0.0f);
-    case DTYPE_COUNT:
-        break;
-    }
+    DType dtype = tensor->dtype;
+    const void *data = tensor->data;
+    size_t count = tensor->bytes / dtype_bytes(dtype);
+    CONVERT_ALL(float)
 }

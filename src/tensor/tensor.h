@@ -70,6 +70,9 @@ const Tensor *bundle_find(const Bundle *bundle, const char *name);
 // rounded to nearest even. BOOL gives 0 or 1.
 void tensor_to_f32(const Tensor *tensor, float *ret_values);
 
+// `count` elements as f64, from any dtype; exact but for integers beyond 2^53.
+void elements_to_f64(DType dtype, const void *data, size_t count, double *ret_values);
+
 // IEEE 754 half precision and bfloat16 <-> f32, rounding to nearest even, NaN kept NaN.
 float f16_to_f32(uint16_t half);
 uint16_t f32_to_f16(float value);

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: Apache-2.0
+// The evaluator: frames (one run of one graph or body), blocks (memory of values, counted), programs (what is known of
+// a graph beforehand).
+#include "exec/evaluator.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "op/tensor/evaluate.h"
+
+// Memory of one or more values (views share it). `next` chains those that are free.
+typedef struct Block {
+    struct Block *next;
+    size_t bytes, references;
+    unsigned char *data; // 64-byte aligned, within this allocation
+} Block;
+
+// A graph with its numbering of values: node n's outputs are values [first[n], first[n] + output_count).
+typedef struct Program {
+    struct Program *next;
+    const Graph *graph;
+    size_t *first;
+    size_t *last_reader; // [values] the node that reads it last; SIZE_MAX: the graph returns it
+    size_t values, inputs;
+    void **states; // [nodes] what prepare made
+} Program;
+
+typedef struct Slot {
+    Tensor tensor;
+    Block *block; // NULL: memory of the caller, of a constant, or of an outer frame
+} Slot;
+
+// Results of bodies that ran for the node being evaluated.
+typedef struct BodyResults {
+    struct BodyResults *next;
+    size_t count;
+    Slot *slots;
+    Tensor *tensors; // the slots', for the operator
+} BodyResults;
+
+struct Evaluator {
+    Arena arena;
+    EvaluatorSettings settings;
+    Program *programs; // the graph's own last
+    Program *main;
+    Block *free;
+    size_t held_bytes, peak_bytes, packed_bytes;
+    uint64_t *spent_ns; // [main's nodes]
+    Slot *results;      // [main's returns]
+    Tensor *result_tensors;
+    int depth;
+};
+
+typedef struct Frame {
+    Evaluator *evaluator;
+    const Program *program;
+    Slot *slots;
+    size_t node;   // being evaluated
+    Slot *outputs; // its outputs, until it is done
+    const Slot **inputs;
+    BodyResults *bodies;
+    Arena *scratch;
+} Frame;
+
+enum { BLOCK_ALIGNMENT = 64 };
+
+// The smallest free block that fits and is not more than twice as large, else a new one.
+static Status block_take(Evaluator *e, size_t bytes, Block **ret, Error *err) {
+    Block **best = NULL;
+    for (Block **at = &e->free; *at; at = &(*at)->next)
+        if ((*at)->bytes >= bytes && (*at)->bytes / 2 <= bytes && (!best || (*at)->bytes < (*best)->bytes))
+            best = at;
+    Block *block;
+    if (best) {
+        block = *best;
+        *best = block->next;
+    } else {
+        size_t whole;
+        if (!size_add(bytes, sizeof *block + BLOCK_ALIGNMENT, &whole))
+            return FAIL(err, ERR_LIMIT, "%zu bytes are more than this machine can address", bytes);
+        if (e->settings.limit_bytes && whole > e->settings.limit_bytes - e->held_bytes)
+            return FAIL(err, ERR_LIMIT, "%zu bytes more than the %zu held would pass the limit of %zu", whole,
+                        e->held_bytes, e->settings.limit_bytes);
+        TRY_NEW(block = memory_new(1, whole, err));
+        *block = (Block){.bytes = bytes};
+        uintptr_t data = (uintptr_t)(block + 1);
+        block->data = (unsigned char *)(block + 1) + (-data & (BLOCK_ALIGNMENT - 1));
+        e->held_bytes += whole;
+        e->peak_bytes = e->held_bytes > e->peak_bytes ? e->held_bytes : e->peak_bytes;
+    }
+    block->references = 1;
+    *ret = block;
+    return OK;
+}
+
+static void block_release(Evaluator *e, Block *block) {
+    if (!block || --block->references)
+        return;
+    block->next = e->free;
+    e->free = block;
+}
+
+static void slot_release(Evaluator *e, Slot *slot) {
+    block_release(e, slot->block);
+    *slot = (Slot){.tensor.dtype = DTYPE_COUNT};
+}
+
+static Slot slot_share(const Slot *slot) {
+    if (slot->block)
+        slot->block->references++;
+    return *slot;
+}
+
+static Frame *frame_of(const Evaluation *run) {
+    return run->host_context;
+}
+
+static Status host_output(Evaluation *run, size_t index, size_t bytes, void **ret_data, Error *err) {
+    Frame *frame = frame_of(run);
+    Block *block = NULL;
+    TRY(block_take(frame->evaluator, bytes, &block, err));
+    block_release(frame->evaluator, frame->outputs[index].block);
+    frame->outputs[index].block = block;
+    *ret_data = block->data;
+    return OK;
+}
+
+static Status host_view(Evaluation *run, size_t index, size_t input, Error *err) {
+    (void)err;
+    Frame *frame = frame_of(run);
+    const Slot *from = frame->inputs[input];
+    block_release(frame->evaluator, frame->outputs[index].block);
+    frame->outputs[index].block = from ? slot_share(from).block : NULL;
+    return OK;
+}
+
+static Status host_result(Evaluation *run, size_t index, const Tensor *result, Error *err) {
+    Frame *frame = frame_of(run);
+    for (BodyResults *b = frame->bodies; b; b = b->next)
+        if (result >= b->tensors && result < b->tensors + b->count) {
+            block_release(frame->evaluator, frame->outputs[index].block);
+            frame->outputs[index].block = slot_share(&b->slots[result - b->tensors]).block;
+            return OK;
+        }
+    return FAIL(err, ERR_INTERNAL, "%s: what output %zu takes over is no body's result", evaluate_name(run), index);
+}
+
+static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Error *err);
+static Status program_run(Evaluator *e, const Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
+                          Error *err);
+
+static Status body_run(Frame *frame, const Graph *body, const Tensor *inputs, size_t count, BodyResults *results,
+                       Error *err) {
+    Evaluator *e = frame->evaluator;
+    Program *program = e->programs;
+    while (program && program->graph != body)
+        program = program->next;
+    if (!program)
+        TRY(program_make(e, body, &program, err));
+    if (program->inputs != count)
+        return FAIL(err, ERR_FORMAT, "body '%s' takes %zu inputs, %zu are given", body->name, program->inputs, count);
+    return program_run(e, program, frame, inputs, results->slots, err);
+}
+
+static Status host_body(Evaluation *run, const Graph *body, const Tensor *inputs, size_t count,
+                        const Tensor **ret_results, Error *err) {
+    Frame *frame = frame_of(run);
+    Evaluator *e = frame->evaluator;
+    BodyResults *results = arena_array(frame->scratch, 1, sizeof *results, err);
+    TRY_NEW(results);
+    TRY_NEW(results->slots = arena_array(frame->scratch, body->return_count, sizeof *results->slots, err));
+    TRY_NEW(results->tensors = arena_array(frame->scratch, body->return_count, sizeof *results->tensors, err));
+    if (e->depth + 1 >= GRAPH_MOST_DEPTH)
+        return FAIL(err, ERR_LIMIT, "%s: more than %d bodies within bodies", evaluate_name(run), GRAPH_MOST_DEPTH - 1);
+    e->depth++;
+    Status status = body_run(frame, body, inputs, count, results, err);
+    e->depth--;
+    TRY(status);
+    results->count = body->return_count;
+    for (size_t i = 0; i < results->count; i++)
+        results->tensors[i] = results->slots[i].tensor;
+    results->next = frame->bodies;
+    frame->bodies = results;
+    *ret_results = results->tensors;
+    return OK;
+}
+
+static const EvaluateHost host = {host_output, host_view, host_body, host_result};
+
+static void bodies_release(Frame *frame) {
+    for (BodyResults *b = frame->bodies; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            slot_release(frame->evaluator, &b->slots[i]);
+    frame->bodies = NULL;
+}
+
+static size_t value_number(const Program *program, Value value) {
+    return program->first[value.node->index] + (size_t)value.output;
+}
+
+static Tensor constant_tensor(const Constant *constant) {
+    Tensor tensor = {
+        .name = constant->name, .dtype = constant->dtype, .shape = constant->shape, .data = constant->data};
+    if (!shape_bytes(&constant->shape, constant->dtype, &tensor.bytes))
+        tensor.bytes = 0; // graph_verify has seen to it that this cannot be
+    return tensor;
+}
+
+static Status constant_check(const char *reader, const Constant *constant, Error *err) {
+    if (constant->scheme == SCHEME_DENSE && !constant->part_count && constant_has_data(constant))
+        return OK;
+    return FAIL(err, ERR_UNSUPPORTED, "'%s' reads constant '%s', which has no dense values", reader, constant->name);
+}
+
+static Status node_prepare(Evaluator *e, Program *program, const Node *node, Error *err) {
+    const OpDef *def = op_def(node->op);
+    if (node->op == OP_INPUT) {
+        program->inputs++;
+        return OK;
+    }
+    if (!def->evaluate)
+        return FAIL(err, ERR_UNSUPPORTED, "operator %s of '%s' does not run on whole tensors", op_name(node->op),
+                    node->output_count ? node->names[0] : "");
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i].constant)
+            TRY(constant_check(node->names[0], node->inputs[i].constant, err));
+    OpPrepare args = {node, e->settings.kernels, e->settings.pool, &e->arena, &e->packed_bytes, NULL};
+    return def->prepare ? def->prepare(&args, &program->states[node->index], err) : OK;
+}
+
+static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Error *err) {
+    Program *program = arena_array(&e->arena, 1, sizeof *program, err);
+    TRY_NEW(program);
+    program->graph = graph;
+    TRY_NEW(program->first = arena_array(&e->arena, graph->node_count, sizeof *program->first, err));
+    TRY_NEW(program->states = arena_array(&e->arena, graph->node_count, sizeof *program->states, err));
+    for (size_t n = 0; n < graph->node_count; n++) {
+        program->first[n] = program->values;
+        program->values += graph->nodes[n]->output_count;
+    }
+    TRY_NEW(program->last_reader = arena_array(&e->arena, program->values, sizeof *program->last_reader, err));
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        TRY(node_prepare(e, program, node, err));
+        for (size_t o = 0; o < node->output_count; o++)
+            program->last_reader[program->first[n] + o] = n; // read by nobody: gone when the node is done
+        for (size_t i = 0; i < node->input_count; i++)
+            if (node->inputs[i].node)
+                program->last_reader[value_number(program, node->inputs[i])] = n;
+    }
+    for (size_t r = 0; r < graph->return_count; r++) {
+        if (graph->returns[r].node)
+            program->last_reader[value_number(program, graph->returns[r])] = SIZE_MAX;
+        else
+            TRY(constant_check(graph->name, graph->returns[r].constant, err));
+    }
+    program->next = e->programs;
+    e->programs = program;
+    *ret = program;
+    return OK;
+}
+
+// Gathers the inputs of the frame's node and evaluates it; its outputs go into their slots.
+static Status node_run(Frame *frame, const Node *node, Error *err) {
+    Evaluator *e = frame->evaluator;
+    const Program *program = frame->program;
+    Tensor *inputs = arena_array(frame->scratch, node->input_count, sizeof *inputs, err);
+    Tensor *outputs = arena_array(frame->scratch, node->output_count, sizeof *outputs, err);
+    TRY_NEW(inputs);
+    TRY_NEW(outputs);
+    TRY_NEW(frame->inputs = arena_array(frame->scratch, node->input_count, sizeof *frame->inputs, err));
+    frame->outputs = &frame->slots[program->first[node->index]];
+    for (size_t i = 0; i < node->input_count; i++) {
+        Value value = node->inputs[i];
+        if (value.node)
+            frame->inputs[i] = &frame->slots[value_number(program, value)];
+        inputs[i] = value.constant ? constant_tensor(value.constant)
+                    : value.node   ? frame->inputs[i]->tensor
+                                   : (Tensor){.dtype = DTYPE_COUNT};
+    }
+    Evaluation run = {.node = node,
+                      .inputs = inputs,
+                      .outputs = outputs,
+                      .state = program->states[node->index],
+                      .kernels = e->settings.kernels,
+                      .pool = e->settings.pool,
+                      .scratch = frame->scratch,
+                      .host = &host,
+                      .host_context = frame};
+    for (size_t o = 0; o < node->output_count; o++)
+        outputs[o].dtype = DTYPE_COUNT;
+    Status status = op_def(node->op)->evaluate(&run, err);
+    for (size_t o = 0; o < node->output_count; o++)
+        frame->outputs[o].tensor = outputs[o];
+    bodies_release(frame);
+    return status;
+}
+
+// Gives back what node n was the last to read, and outputs of its own that nobody reads.
+static void values_release(Frame *frame, const Node *node) {
+    const Program *program = frame->program;
+    for (size_t i = 0; i < node->input_count; i++)
+        if (node->inputs[i].node && program->last_reader[value_number(program, node->inputs[i])] == node->index)
+            slot_release(frame->evaluator, &frame->slots[value_number(program, node->inputs[i])]);
+    for (size_t o = 0; o < node->output_count; o++)
+        if (program->last_reader[program->first[node->index] + o] == node->index)
+            slot_release(frame->evaluator, &frame->slots[program->first[node->index] + o]);
+}
+
+// A body's input that is a value of the node around it, or a result of that node's bodies, shares its block: the body's
+// results may be views of it.
+static Slot slot_from(Frame *outer, const Tensor *input) {
+    Slot slot = {.tensor = *input};
+    const Node *node = outer ? outer->program->graph->nodes[outer->node] : NULL;
+    for (size_t i = 0; node && i < node->input_count; i++)
+        if (outer->inputs[i] && outer->inputs[i]->block && outer->inputs[i]->tensor.data == input->data)
+            slot.block = outer->inputs[i]->block;
+    for (BodyResults *b = outer ? outer->bodies : NULL; b; b = b->next)
+        for (size_t i = 0; i < b->count; i++)
+            if (b->slots[i].block && b->tensors[i].data == input->data)
+                slot.block = b->slots[i].block;
+    return slot_share(&slot);
+}
+
+static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *ret_results, Error *err) {
+    Evaluator *e = frame->evaluator;
+    const Graph *graph = frame->program->graph;
+    size_t input = 0;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        frame->node = n;
+        if (node->op == OP_INPUT) {
+            frame->slots[frame->program->first[n]] = slot_from(outer, &inputs[input++]);
+            continue;
+        }
+        uint64_t start = clock_ns();
+        TRY(node_run(frame, node, err));
+        values_release(frame, node);
+        arena_reset(frame->scratch);
+        if (frame->program == e->main)
+            e->spent_ns[n] += clock_ns() - start;
+    }
+    for (size_t r = 0; r < graph->return_count; r++) {
+        Value value = graph->returns[r];
+        ret_results[r] = value.constant ? (Slot){.tensor = constant_tensor(value.constant)}
+                                        : slot_share(&frame->slots[value_number(frame->program, value)]);
+    }
+    return OK;
+}
+
+static Status program_run(Evaluator *e, const Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
+                          Error *err) {
+    Arena scratch;
+    arena_init(&scratch, e->settings.limit_bytes);
+    Frame frame = {.evaluator = e, .program = program, .scratch = &scratch};
+    frame.slots = memory_new(program->values + 1, sizeof *frame.slots, err);
+    TRY_NEW(frame.slots);
+    for (size_t v = 0; v < program->values; v++)
+        frame.slots[v] = (Slot){.tensor.dtype = DTYPE_COUNT};
+    Status status = frame_run(&frame, outer, inputs, ret_results, err);
+    bodies_release(&frame);
+    for (size_t v = 0; v < program->values; v++)
+        slot_release(e, &frame.slots[v]);
+    memory_free(frame.slots);
+    arena_done(&scratch);
+    return status;
+}
+
+static Status evaluator_fill(Evaluator *e, const Graph *graph, Error *err) {
+    TRY_NEW(e->spent_ns = arena_array(&e->arena, graph->node_count, sizeof *e->spent_ns, err));
+    TRY_NEW(e->results = arena_array(&e->arena, graph->return_count, sizeof *e->results, err));
+    TRY_NEW(e->result_tensors = arena_array(&e->arena, graph->return_count, sizeof *e->result_tensors, err));
+    return program_make(e, graph, &e->main, err);
+}
+
+Status evaluator_new(const Graph *graph, const EvaluatorSettings *settings, Evaluator **ret_evaluator, Error *err) {
+    Evaluator *e = memory_new(1, sizeof *e, err);
+    TRY_NEW(e);
+    *e = (Evaluator){.settings = *settings};
+    arena_init(&e->arena, 0);
+    Status status = evaluator_fill(e, graph, err);
+    if (status == OK)
+        *ret_evaluator = e;
+    else
+        evaluator_free(e);
+    return status;
+}
+
+static void results_release(Evaluator *e) {
+    for (size_t r = 0; e->results && e->main && r < e->main->graph->return_count; r++)
+        slot_release(e, &e->results[r]);
+}
+
+void evaluator_free(Evaluator *evaluator) {
+    if (!evaluator)
+        return;
+    results_release(evaluator);
+    for (Block *next, *block = evaluator->free; block; block = next) {
+        next = block->next;
+        memory_free(block);
+    }
+    arena_done(&evaluator->arena);
+    memory_free(evaluator);
+}
+
+static Status inputs_check(const Graph *graph, const Tensor *inputs, Error *err) {
+    size_t input = 0;
+    char shape[SHAPE_TEXT_BYTES];
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        if (node->op != OP_INPUT)
+            continue;
+        const Tensor *tensor = &inputs[input++];
+        ValueType type = {.dtype = tensor->dtype, .rank = tensor->shape.rank};
+        for (int i = 0; i < type.rank; i++)
+            type.dims[i].value = tensor->shape.dims[i];
+        if (!type_agrees(&type, &node->types[0]))
+            return FAIL(err, ERR_FORMAT, "input '%s' is %s%s, the graph's is %s of %d dimensions", node->names[0],
+                        dtype_name(tensor->dtype), shape_text(&tensor->shape, shape), dtype_name(node->types[0].dtype),
+                        node->types[0].rank);
+    }
+    return OK;
+}
+
+Status evaluator_run(Evaluator *evaluator, const Tensor *inputs, const Tensor **ret_results, Error *err) {
+    Evaluator *e = evaluator;
+    const Graph *graph = e->main->graph;
+    TRY(inputs_check(graph, inputs, err));
+    results_release(e);
+    TRY(program_run(e, e->main, NULL, inputs, e->results, err));
+    for (size_t r = 0; r < graph->return_count; r++)
+        e->result_tensors[r] = e->results[r].tensor;
+    *ret_results = e->result_tensors;
+    return OK;
+}
+
+size_t evaluator_peak_bytes(const Evaluator *evaluator) {
+    return evaluator->peak_bytes;
+}
+
+size_t evaluator_packed_bytes(const Evaluator *evaluator) {
+    return evaluator->packed_bytes;
+}
+
+uint64_t evaluator_spent_ns(const Evaluator *evaluator, const Node *node) {
+    return evaluator->spent_ns[node->index];
+}
