@@ -59,7 +59,8 @@ typedef struct Proto {
     Shape shape;
     uint64_t type;
     Bytes raw, name;
-    bool has_raw;
+    bool has_raw, is_external;
+    TensorExternal external;
 } Proto;
 
 static Status dim_add(Proto *proto, uint64_t value, Error *err) {
@@ -68,6 +69,43 @@ static Status dim_add(Proto *proto, uint64_t value, Error *err) {
     if (value > INT64_MAX)
         return FAIL(err, ERR_FORMAT, "the tensor has the negative dimension %lld", (long long)value);
     proto->shape.dims[proto->shape.rank++] = (int64_t)value;
+    return OK;
+}
+
+static bool bytes_are(Bytes bytes, const char *text) {
+    return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+// A number in decimal; false for anything else.
+static bool bytes_number(Bytes bytes, uint64_t *ret) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.data[i] < '0' || bytes.data[i] > '9' || value > (UINT64_MAX - 9) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(bytes.data[i] - '0');
+    }
+    *ret = value;
+    return bytes.size > 0;
+}
+
+// One entry of external_data: StringStringEntryProto {key = 1, value = 2}.
+static Status external_read(TensorExternal *external, Bytes entry, Error *err) {
+    Wire wire;
+    Bytes texts[3] = {0};
+    wire_init(&wire, entry);
+    while (wire.at < wire.end) {
+        WireField field;
+        TRY(wire_next(&wire, &field, err));
+        if (field.type == WIRE_BYTES && field.number < 3)
+            texts[field.number] = field.bytes;
+    }
+    if (bytes_are(texts[1], "location"))
+        external->location = texts[2];
+    bool offset = bytes_are(texts[1], "offset"), length = bytes_are(texts[1], "length");
+    if ((offset || length) && !bytes_number(texts[2], offset ? &external->offset : &external->bytes))
+        return FAIL(err, ERR_FORMAT, "external data's %s is '%.*s', expected a number", offset ? "offset" : "length",
+                    (int)(texts[2].size < 40 ? texts[2].size : 40), (const char *)texts[2].data);
+    external->has_bytes |= length;
     return OK;
 }
 
@@ -97,10 +135,11 @@ static Status field_read(Proto *proto, const WireField *field, Error *err) {
     case FIELD_SEGMENT:
         return FAIL(err, ERR_UNSUPPORTED, "the tensor is one segment of a larger one");
     case FIELD_EXTERNAL:
-        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+        return field->type == WIRE_BYTES ? external_read(&proto->external, field->bytes, err)
+                                         : FAIL(err, ERR_FORMAT, "field %u is no message", field->number);
     case FIELD_LOCATION:
-        return field->value == 0 ? OK
-                                 : FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+        proto->is_external = field->value == 1;
+        return OK;
     default:
         return OK; // the typed data is read later; documentation and fields of later versions do not matter
     }
@@ -166,7 +205,19 @@ static Status typed_read(Bytes file, unsigned number, DType dtype, size_t elemen
     return OK;
 }
 
-static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
+// The bytes of a tensor that lie in another file become its raw_data.
+static Status external_find(Proto *proto, const TensorFiles *files, size_t bytes, Error *err) {
+    if (!files)
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+    if (!proto->external.location.size)
+        return FAIL(err, ERR_FORMAT, "external data without a location");
+    if (!proto->external.has_bytes)
+        proto->external.bytes = bytes;
+    proto->has_raw = true;
+    return files->find(files->context, &proto->external, &proto->raw, err);
+}
+
+static Status file_read(Arena *arena, Bytes file, const TensorFiles *files, Tensor *ret, Error *err) {
     Proto proto = {0};
     Wire wire;
     wire_init(&wire, file);
@@ -188,6 +239,8 @@ static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
         return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory", shape_text(&proto.shape, text));
     TRY_NEW(tensor.name =
                 arena_copy_text(arena, proto.name.size ? (const char *)proto.name.data : "", proto.name.size, err));
+    if (proto.is_external)
+        TRY(external_find(&proto, files, tensor.bytes, err));
     if (proto.has_raw) {
         if (proto.raw.size != tensor.bytes)
             return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto.raw.size,
@@ -207,7 +260,11 @@ static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
 }
 
 Status tensorproto_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, Error *err) {
-    if (file_read(arena, file, ret_tensor, err) != OK)
+    if (file_read(arena, file, NULL, ret_tensor, err) != OK)
         return error_context(err, "file '%s'", name);
     return OK;
+}
+
+Status tensorproto_read_in(Arena *arena, Bytes message, const TensorFiles *files, Tensor *ret_tensor, Error *err) {
+    return file_read(arena, message, files, ret_tensor, err);
 }

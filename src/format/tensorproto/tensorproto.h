@@ -10,8 +10,25 @@
 #include "base/status.h"
 #include "tensor/tensor.h"
 
+// Where a tensor's data lies when it lies in another file.
+typedef struct TensorExternal {
+    Bytes location; // a path, relative to the model's folder
+    uint64_t offset, bytes;
+    bool has_bytes; // else as many as the shape needs
+} TensorExternal;
+
+// Finds those bytes.
+typedef struct TensorFiles {
+    Status (*find)(void *context, const TensorExternal *external, Bytes *ret_bytes, Error *err);
+    void *context;
+} TensorFiles;
+
 // The tensor's name is the one in the message, or "". `name` begins every message. ERR_FORMAT for damage, for a size
 // that differs from shape and type, and for integers out of the type's range; ERR_UNSUPPORTED naming element types hone
 // has not (strings, complex, 8- and 4-bit floats, 4-bit integers), tensors in several segments and data in another
 // file.
 MUST_CHECK Status tensorproto_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, Error *err);
+
+// The same for a message within another one, whose data may be in other files; the message of an error names no file.
+MUST_CHECK Status tensorproto_read_in(Arena *arena, Bytes message, const TensorFiles *files, Tensor *ret_tensor,
+                                      Error *err);

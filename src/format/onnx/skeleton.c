@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// One walk over the messages of onnx.proto that matter, by the table below.
+#include "format/onnx/skeleton.h"
+
+#include <string.h>
+
+#include "base/buffer.h"
+#include "format/tensorproto/wire.h"
+
+typedef enum Message {
+    MESSAGE_OTHER, // copied as it is
+    MESSAGE_MODEL,
+    MESSAGE_GRAPH,
+    MESSAGE_NODE,
+    MESSAGE_ATTRIBUTE,
+    MESSAGE_TENSOR,
+    MESSAGE_SPARSE_TENSOR,
+    MESSAGE_VALUE_INFO,
+    MESSAGE_TYPE,
+    MESSAGE_TYPE_OF_TYPE, // Sequence and Optional: elem_type
+    MESSAGE_MAP,
+    MESSAGE_FUNCTION,
+    MESSAGE_TRAINING,
+    MESSAGE_DROPPED, // not wanted
+} Message;
+
+// Fields that hold messages which may nest or hold tensors.
+static const struct {
+    Message parent;
+    uint32_t field;
+    Message child;
+} fields[] = {
+    {MESSAGE_MODEL, 7, MESSAGE_GRAPH},
+    {MESSAGE_MODEL, 20, MESSAGE_DROPPED}, // training_info
+    {MESSAGE_MODEL, 25, MESSAGE_FUNCTION},
+    {MESSAGE_GRAPH, 1, MESSAGE_NODE},
+    {MESSAGE_GRAPH, 5, MESSAGE_TENSOR},
+    {MESSAGE_GRAPH, 11, MESSAGE_VALUE_INFO},
+    {MESSAGE_GRAPH, 12, MESSAGE_VALUE_INFO},
+    {MESSAGE_GRAPH, 13, MESSAGE_VALUE_INFO},
+    {MESSAGE_GRAPH, 15, MESSAGE_SPARSE_TENSOR},
+    {MESSAGE_NODE, 5, MESSAGE_ATTRIBUTE},
+    {MESSAGE_ATTRIBUTE, 5, MESSAGE_TENSOR},
+    {MESSAGE_ATTRIBUTE, 6, MESSAGE_GRAPH},
+    {MESSAGE_ATTRIBUTE, 10, MESSAGE_TENSOR},
+    {MESSAGE_ATTRIBUTE, 11, MESSAGE_GRAPH},
+    {MESSAGE_ATTRIBUTE, 14, MESSAGE_TYPE},
+    {MESSAGE_ATTRIBUTE, 15, MESSAGE_TYPE},
+    {MESSAGE_ATTRIBUTE, 22, MESSAGE_SPARSE_TENSOR},
+    {MESSAGE_ATTRIBUTE, 23, MESSAGE_SPARSE_TENSOR},
+    {MESSAGE_SPARSE_TENSOR, 1, MESSAGE_TENSOR},
+    {MESSAGE_SPARSE_TENSOR, 2, MESSAGE_TENSOR},
+    {MESSAGE_VALUE_INFO, 2, MESSAGE_TYPE},
+    {MESSAGE_TYPE, 4, MESSAGE_TYPE_OF_TYPE},
+    {MESSAGE_TYPE, 5, MESSAGE_MAP},
+    {MESSAGE_TYPE, 9, MESSAGE_TYPE_OF_TYPE},
+    {MESSAGE_TYPE_OF_TYPE, 1, MESSAGE_TYPE},
+    {MESSAGE_MAP, 2, MESSAGE_TYPE},
+    {MESSAGE_FUNCTION, 7, MESSAGE_NODE},
+    {MESSAGE_FUNCTION, 11, MESSAGE_ATTRIBUTE},
+    {MESSAGE_FUNCTION, 12, MESSAGE_VALUE_INFO},
+};
+
+static Message child_of(Message parent, uint32_t field) {
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (fields[i].parent == parent && fields[i].field == field)
+            return fields[i].child;
+    return MESSAGE_OTHER;
+}
+
+// Where a tensor lies in the file.
+typedef struct Place {
+    uint64_t magic, offset, bytes;
+} Place;
+
+#define PLACE_MAGIC UINT64_C(0x746e656d656c506f)
+
+enum { FIELD_RAW_DATA = 9, PLACE_MESSAGE_BYTES = 2 + sizeof(Place) };
+
+static void varint_add(Buffer *buffer, uint64_t value) {
+    for (; value >= 0x80; value >>= 7)
+        buffer_add_char(buffer, (char)(value | 0x80));
+    buffer_add_char(buffer, (char)value);
+}
+
+static void message_begin(Buffer *buffer, uint32_t field, size_t bytes) {
+    varint_add(buffer, (uint64_t)field << 3 | WIRE_BYTES);
+    varint_add(buffer, bytes);
+}
+
+typedef struct Walk {
+    Bytes file;
+    size_t messages;
+} Walk;
+
+static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Buffer *out, Error *err);
+
+static Status child_walk(Walk *walk, Message kind, const WireField *field, int depth, Buffer *out, Error *err) {
+    if (field->type != WIRE_BYTES)
+        return FAIL(err, ERR_FORMAT, "field %u should be a message", field->number);
+    if (++walk->messages > SKELETON_MOST_MESSAGES)
+        return FAIL(err, ERR_UNSUPPORTED, "more than %d messages", SKELETON_MOST_MESSAGES);
+    if (kind == MESSAGE_TENSOR) {
+        Place place = {PLACE_MAGIC, (uint64_t)(field->bytes.data - walk->file.data), field->bytes.size};
+        message_begin(out, field->number, PLACE_MESSAGE_BYTES);
+        message_begin(out, FIELD_RAW_DATA, sizeof place);
+        buffer_add(out, &place, sizeof place);
+        return OK;
+    }
+    Buffer child = {.limit_bytes = SKELETON_MOST_BYTES};
+    Status status = message_walk(walk, kind, field->bytes, depth + 1, &child, err);
+    if (status == OK) {
+        message_begin(out, field->number, child.bytes);
+        buffer_add(out, child.data, child.bytes);
+    }
+    buffer_done(&child);
+    return status;
+}
+
+static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Buffer *out, Error *err) {
+    if (depth > SKELETON_MOST_DEPTH)
+        return FAIL(err, ERR_UNSUPPORTED, "messages nest deeper than %d", SKELETON_MOST_DEPTH);
+    Wire wire;
+    wire_init(&wire, message);
+    while (wire.at < wire.end) {
+        WireField field;
+        const unsigned char *start = wire.at;
+        if (wire_next(&wire, &field, err) != OK)
+            return error_context(err, "in the message at byte %zu", (size_t)(message.data - walk->file.data));
+        Message child = child_of(kind, field.number);
+        if (child == MESSAGE_OTHER)
+            buffer_add(out, start, (size_t)(wire.at - start));
+        else if (child != MESSAGE_DROPPED)
+            TRY(child_walk(walk, child, &field, depth, out, err));
+    }
+    if (out->failed == ERR_LIMIT)
+        return FAIL(err, ERR_UNSUPPORTED, "the model without its tensors has more than %d bytes", SKELETON_MOST_BYTES);
+    return buffer_status(out, err);
+}
+
+Status skeleton_make(Arena *arena, Bytes file, Bytes *ret_skeleton, Error *err) {
+    if (file.size > INT32_MAX)
+        return FAIL(err, ERR_UNSUPPORTED, "%zu bytes: a protocol buffer has less than 2 GiB; larger models keep their "
+                                          "tensors in files of external data", file.size);
+    Walk walk = {.file = file};
+    Buffer out = {.limit_bytes = SKELETON_MOST_BYTES};
+    Status status = message_walk(&walk, MESSAGE_MODEL, file, 0, &out, err);
+    if (status == OK) {
+        char *copy = arena_copy_text(arena, out.data ? out.data : "", out.bytes, err);
+        status = copy ? OK : err->status;
+        *ret_skeleton = (Bytes){(unsigned char *)copy, out.bytes};
+    }
+    buffer_done(&out);
+    return status;
+}
+
+bool skeleton_tensor(Bytes file, const void *raw_data, size_t raw_bytes, Bytes *ret_tensor) {
+    Place place;
+    if (raw_bytes != sizeof place)
+        return false;
+    memcpy(&place, raw_data, sizeof place);
+    if (place.magic != PLACE_MAGIC || place.offset > file.size || place.bytes > file.size - place.offset)
+        return false;
+    *ret_tensor = (Bytes){file.data + place.offset, (size_t)place.bytes};
+    return true;
+}
