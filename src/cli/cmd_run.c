@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 
 #include "base/memory.h"
+#include "cli/run_onnx.h"
 #include "cli/runtime.h"
 #include "exec/session.h"
 #include "format/npy/npy.h"
+#include "format/onnx/onnx.h"
 #include "format/tensor_file.h"
 #include "model/model.h"
 
@@ -218,10 +220,24 @@ static Status forward(CommandRun *run, const Model *model, const Ids inputs[INPU
     return output_write(run->arena, folder, "logits", logits, f.logits, err);
 }
 
+static Status is_onnx_file(Arena *arena, const char *path, bool *ret, Error *err) {
+    Bytes file;
+    *ret = false;
+    if (path_kind(path) != PATH_FILE)
+        return OK;
+    TRY(file_map(arena, path, &file, err));
+    *ret = onnx_recognise(file);
+    return OK;
+}
+
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     if (!settings->out)
         return FAIL(err, ERR_USAGE, "--out DIR is missing; see 'hone help run'");
+    bool onnx;
+    TRY(is_onnx_file(run->arena, run->arguments[0], &onnx, err));
+    if (onnx)
+        return run_onnx(run, run->arguments[0], &settings->inputs, settings->out, err);
     if (settings->graph && strcmp(settings->graph, "forward") != 0)
         return FAIL(err, ERR_USAGE, "--graph is '%s', expected forward", settings->graph);
     const Model *model;
@@ -242,8 +258,8 @@ const Command command_run = {
     .least = 1,
     .most = 1,
     .help = "Runs a model's graph once on given tensors. The graph forward of an encoder-decoder takes input_ids,\n"
-            "attention_mask (optional) and decoder_input_ids, [batch, length], and gives encoder_last_hidden_state and "
-            "logits.\n",
+            "attention_mask (optional) and decoder_input_ids, [batch, length], and gives encoder_last_hidden_state and\n"
+            "logits. An ONNX file's graph takes its inputs and gives its outputs as they are.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run,

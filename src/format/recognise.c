@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "format/checkpoint.h"
+#include "format/onnx/onnx.h"
 #include "format/safetensors/safetensors.h"
 #include "format/torch/torch.h"
 #include "format/torch/zip.h"
@@ -34,12 +35,6 @@ static bool is_saved_model(Bytes file) {
 
 static bool is_tensorflow_index(Bytes file) {
     return file.size >= 8 && memcmp(file.data + file.size - 8, "\x57\xFB\x80\x8B\x24\x75\x47\xDB", 8) == 0;
-}
-
-static bool is_onnx(Bytes file) { // ir_version, then another field of ModelProto
-    return file.size > 2 && file.data[0] == 8 && file.data[1] >= 2 && file.data[1] < 32 &&
-           (file.data[2] == 0x12 || file.data[2] == 0x1A || file.data[2] == 0x22 || file.data[2] == 0x2A ||
-            file.data[2] == 0x32 || file.data[2] == 0x3A || file.data[2] == 0x42);
 }
 
 static bool is_tar(Bytes file) {

@@ -11,18 +11,22 @@
 
 static const struct {
     const char *name;
-    int fewest;
+    OpArity arity;
 } ops[OP_COUNT] = {
-#define OP(code, name, fewest, most, outputs) [code] = {#name, fewest},
+#define OP(code, name, fewest, most, outputs) [code] = {#name, {fewest, most, outputs}},
 #include "graph/ops.def"
 #undef OP
-#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = {name, fewest},
+#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = {name, {fewest, most, outputs}},
 #include "graph/tensor_ops.def"
 #undef TENSOR_OP
 };
 
 const char *op_name(OpCode op) {
     return ops[op].name;
+}
+
+OpArity op_arity(OpCode op) {
+    return ops[op].arity;
 }
 
 bool op_from_name(const char *name, OpCode *ret) {
@@ -138,7 +142,7 @@ static int attribute_order(const void *a, const void *b) {
 // Operator, inputs, attributes and note of `node` as `spec` says.
 static Status node_fill(Graph *graph, const NodeSpec *spec, Node *node, Error *err) {
     size_t inputs = spec->input_count;
-    while (inputs > (size_t)ops[spec->op].fewest && value_absent(spec->inputs[inputs - 1]))
+    while (inputs > (size_t)ops[spec->op].arity.fewest && value_absent(spec->inputs[inputs - 1]))
         inputs--;
     node->op = spec->op;
     node->input_count = inputs;

@@ -43,6 +43,11 @@ typedef enum OpCode {
 const char *op_name(OpCode op);
 // False, and *ret untouched, for an unknown name.
 bool op_from_name(const char *name, OpCode *ret);
+// How many inputs it takes and outputs it has; outputs -1: as many as the node says.
+typedef struct OpArity {
+    int fewest, most, outputs;
+} OpArity;
+OpArity op_arity(OpCode op);
 // A row of tensor_ops.def: works on whole tensors of any shape, where the others work on packed rows.
 bool op_is_tensor(OpCode op);
 

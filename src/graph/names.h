@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names taken in a graph: one hash set for values, one for constants. Used by the files of this room only.
+// Names taken in a graph: one hash set for values, one for constants. Used by the files of this room, and by readers of
+// files for names of their own.
 #pragma once
 
 #include "graph/graph.h"

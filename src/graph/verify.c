@@ -8,17 +8,6 @@
 #include "base/memory.h"
 #include "graph/names.h"
 
-static const struct {
-    int fewest, most, outputs;
-} arities[OP_COUNT] = {
-#define OP(code, name, fewest, most, outputs) [code] = {fewest, most, outputs},
-#include "graph/ops.def"
-#undef OP
-#define TENSOR_OP(code, symbol, name, fewest, most, outputs) [code] = {fewest, most, outputs},
-#include "graph/tensor_ops.def"
-#undef TENSOR_OP
-};
-
 static Status verify_parts(const Graph *graph, const Constant *constant, Error *err) {
     int64_t rows = 0;
     if (constant->data || constant->scales)
@@ -126,7 +115,8 @@ static Status verify_attributes(const Node *node, Error *err) {
 Status verify_node(const Graph *graph, const Node *node, Error *err) {
     if (node->op >= OP_COUNT)
         return FAIL(err, ERR_INTERNAL, "operator %d does not exist", (int)node->op);
-    int fewest = arities[node->op].fewest, most = arities[node->op].most, outputs = arities[node->op].outputs;
+    OpArity arity = op_arity(node->op);
+    int fewest = arity.fewest, most = arity.most, outputs = arity.outputs;
     if (node->input_count < (size_t)fewest || node->input_count > (size_t)most)
         return FAIL(err, ERR_INTERNAL, "%s has %zu inputs, expected %d to %d", op_name(node->op), node->input_count,
                     fewest, most);

@@ -140,8 +140,10 @@ static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, B
 
 Status skeleton_make(Arena *arena, Bytes file, Bytes *ret_skeleton, Error *err) {
     if (file.size > INT32_MAX)
-        return FAIL(err, ERR_UNSUPPORTED, "%zu bytes: a protocol buffer has less than 2 GiB; larger models keep their "
-                                          "tensors in files of external data", file.size);
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "%zu bytes: a protocol buffer has less than 2 GiB; larger models keep their "
+                    "tensors in files of external data",
+                    file.size);
     Walk walk = {.file = file};
     Buffer out = {.limit_bytes = SKELETON_MOST_BYTES};
     Status status = message_walk(&walk, MESSAGE_MODEL, file, 0, &out, err);

@@ -55,6 +55,13 @@ static const struct {
     {"INT4", DTYPE_COUNT, 0},
 };
 
+bool tensorproto_dtype(int64_t number, DType *ret) {
+    if (number < 0 || (size_t)number >= sizeof types / sizeof *types || types[number].dtype == DTYPE_COUNT)
+        return false;
+    *ret = types[number].dtype;
+    return true;
+}
+
 typedef struct Proto {
     Shape shape;
     uint64_t type;

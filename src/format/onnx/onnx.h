@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// ONNX models: ModelProto to a graph of tensor operators (graph/tensor_ops.def), every operator in its form of
+// opset 22.
+//
+//  file ─▶ skeleton ─▶ unpack ─▶ reader: initializers, nodes ─▶ forms ─▶ Graph
+//  mapped   no tensors  protobuf-c        scopes of names        older opsets
+//
+// IR versions 3 to 13, opsets 1 to 27. Weights are used where they lie, in the file or in files of external data beside
+// it. Model-local functions are written out where they are called; bodies of If and Loop become attributes, and what
+// they read from around them inputs of the node.
+#pragma once
+
+#include "base/file.h"
+#include "graph/graph.h"
+
+typedef struct OnnxModel {
+    Graph *graph;              // its input nodes are the model's inputs that are no initializers, under their names
+    const char **output_names; // [graph->return_count] as the model has them
+    int64_t ir_version, opset; // of ONNX's own operators
+    const char *producer;      // "pytorch 2.13.0"; may be ""
+} OnnxModel;
+
+// Whether a file begins as ModelProto does.
+bool onnx_recognise(Bytes file);
+
+// Reads the model at `path` into `arena`, in which its files stay mapped. ERR_FORMAT naming the file and the node,
+// tensor or byte; ERR_UNSUPPORTED naming the operator, type or version that is not read.
+MUST_CHECK Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err);
