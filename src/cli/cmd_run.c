@@ -220,22 +220,12 @@ static Status forward(CommandRun *run, const Model *model, const Ids inputs[INPU
     return output_write(run->arena, folder, "logits", logits, f.logits, err);
 }
 
-static Status is_onnx_file(Arena *arena, const char *path, bool *ret, Error *err) {
-    Bytes file;
-    *ret = false;
-    if (path_kind(path) != PATH_FILE)
-        return OK;
-    TRY(file_map(arena, path, &file, err));
-    *ret = onnx_recognise(file);
-    return OK;
-}
-
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     if (!settings->out)
         return FAIL(err, ERR_USAGE, "--out DIR is missing; see 'hone help run'");
     bool onnx;
-    TRY(is_onnx_file(run->arena, run->arguments[0], &onnx, err));
+    TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
     if (onnx)
         return run_onnx(run, run->arguments[0], &settings->inputs, settings->out, err);
     if (settings->graph && strcmp(settings->graph, "forward") != 0)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "format/onnx/onnx.h"
 #include "graph/print.h"
 #include "model/model.h"
 #include "pass/pass.h"
@@ -38,9 +39,20 @@ static Status passes_until(Graph *graph, const char *after, Error *err) {
     return OK;
 }
 
+static Status show_onnx(CommandRun *run, Error *err) {
+    OnnxModel model;
+    TRY(onnx_read(run->arena, run->arguments[0], &model, err));
+    graph_print(model.graph, true, &run->out.text);
+    return output_line(&run->out, err);
+}
+
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     const Model *model;
+    bool onnx;
+    TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
+    if (onnx)
+        return show_onnx(run, err);
     TRY(model_open(run->arena, run->arguments[0], false, &model, err));
     const SessionModel *session = model_session(model);
     const Graph *graphs[] = {session->encode, session->decode, session->head};
@@ -60,7 +72,8 @@ const Command command_show = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Prints the graphs of a model as text, after the passes that every model goes through.\n",
+    .help = "Prints the graphs of a model as text, after the passes that every model goes through; of an ONNX file, its graph\n"
+            "as it was read.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run,

@@ -21,7 +21,10 @@ done
 for op in $(sed -n 's/^OP([A-Z_0-9]*, *\([a-z0-9_]*\),.*/\1/p' src/graph/ops.def); do
     [ -f "src/op/$op.c" ] || { echo "operator '$op' has no src/op/$op.c"; status=1; }
 done
+for op in $(sed -n 's/^TENSOR_OP([A-Z_0-9]*, *\([a-z0-9_]*\),.*/\1/p' src/graph/tensor_ops.def); do
+    [ -f "src/op/tensor/$op.c" ] || { echo "operator '$op' has no src/op/tensor/$op.c"; status=1; }
+done
 for pass in $(rows src/pass/passes.def PASS); do
-    [ -f "src/pass/$pass.c" ] || { echo "pass '$pass' has no src/pass/$pass.c"; status=1; }
+    [ -f "src/pass/$pass.c" ] || [ -f "src/pass/tensor/$pass.c" ] || { echo "pass '$pass' has no file"; status=1; }
 done
 exit $status

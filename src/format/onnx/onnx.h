@@ -23,6 +23,9 @@ typedef struct OnnxModel {
 // Whether a file begins as ModelProto does.
 bool onnx_recognise(Bytes file);
 
+// Whether a path is a file that begins so; a folder is none.
+MUST_CHECK Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err);
+
 // Reads the model at `path` into `arena`, in which its files stay mapped. ERR_FORMAT naming the file and the node,
 // tensor or byte; ERR_UNSUPPORTED naming the operator, type or version that is not read.
 MUST_CHECK Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err);

@@ -17,6 +17,16 @@ bool onnx_recognise(Bytes file) { // ir_version, then another field of ModelProt
             file.data[2] == 0x32 || file.data[2] == 0x3A || file.data[2] == 0x42);
 }
 
+Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err) {
+    Bytes file;
+    *ret = false;
+    if (path_kind(path) != PATH_FILE)
+        return OK;
+    TRY(file_map(arena, path, &file, err));
+    *ret = onnx_recognise(file);
+    return OK;
+}
+
 // A dimension's name as the IR takes it: "past + 1" becomes past___1.
 static Status dim_read(OnnxScope *scope, const Onnx__TensorShapeProto__Dimension *dim, Dim *ret, Error *err) {
     *ret = (Dim){true, DIM_UNKNOWN};
