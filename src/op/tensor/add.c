@@ -3,10 +3,10 @@
 #include "op/tensor/binary.h"
 
 BINARY_REAL_LOOPS(add, x + y)
-BINARY_INTEGER_LOOPS(add, x + y)
+BINARY_UNSIGNED_LOOPS(add, x + y)
 
 static Status evaluate(Evaluation *run, Error *err) {
-    static const Binary binary = {.loops = {BINARY_REAL(add), BINARY_WRAPPING(add)}};
+    static const Binary binary = {.loops = {LOOPS_REAL(add), LOOPS_WRAPPING(add)}};
     return binary_evaluate(run, &binary, err);
 }
 

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// And: not yet
-#include "op/tensor/evaluate.h"
+// And: of bools.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_and = {0};
+BINARY_LOOP(and_bool, uint8_t, bool, x &&y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {[DTYPE_BOOL] = and_bool}};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_and = {.infer = binary_infer, .evaluate = evaluate};

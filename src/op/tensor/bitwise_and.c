@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// BitwiseAnd: not yet
-#include "op/tensor/evaluate.h"
+// BitwiseAnd: of the bits of integers.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_bitwise_and = {0};
+BINARY_UNSIGNED_LOOPS(bitwise_and, x &y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_WRAPPING(bitwise_and)}};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_bitwise_and = {.infer = binary_infer, .evaluate = evaluate};

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// BitwiseNot: not yet
-#include "op/tensor/evaluate.h"
+// BitwiseNot: every bit of an integer turned.
+#include "op/tensor/unary.h"
 
-const OpDef op_tensor_bitwise_not = {0};
+UNARY_UNSIGNED_LOOPS(bitwise_not, ~x)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_WRAPPING(bitwise_not)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_bitwise_not = {.infer = infer_first, .evaluate = evaluate};

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// BitwiseOr: not yet
-#include "op/tensor/evaluate.h"
+// BitwiseOr: of the bits of integers.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_bitwise_or = {0};
+BINARY_UNSIGNED_LOOPS(bitwise_or, x | y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_WRAPPING(bitwise_or)}};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_bitwise_or = {.infer = binary_infer, .evaluate = evaluate};

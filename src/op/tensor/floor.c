@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Floor: not yet
-#include "op/tensor/evaluate.h"
+// Floor: the largest whole number not above x.
+#include <tgmath.h>
 
-const OpDef op_tensor_floor = {0};
+#include "op/tensor/unary.h"
+
+UNARY_REAL_LOOPS(floor, floor(x))
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_REAL(floor)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_floor = {.infer = infer_first, .evaluate = evaluate};

@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Greater: not yet
-#include "op/tensor/evaluate.h"
+// Greater: whether a > b.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_greater = {0};
+BINARY_COMPARE_LOOPS(greater, x > y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_NUMBER(greater)}, .compares = true};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_greater = {.infer = binary_infer_bool, .evaluate = evaluate};

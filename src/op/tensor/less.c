@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Less: not yet
-#include "op/tensor/evaluate.h"
+// Less: whether a < b.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_less = {0};
+BINARY_COMPARE_LOOPS(less, x < y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_NUMBER(less)}, .compares = true};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_less = {.infer = binary_infer_bool, .evaluate = evaluate};

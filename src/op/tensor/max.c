@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Max: not yet
-#include "op/tensor/evaluate.h"
+// Max: the largest of all inputs; NaN where one is.
+#include <math.h>
 
-const OpDef op_tensor_max = {0};
+#include "op/tensor/binary.h"
+
+BINARY_REAL_LOOPS(max, x > y || isnan(x) ? x : y)
+BINARY_SIGNED_LOOPS(max, x > y ? x : y)
+BINARY_UNSIGNED_LOOPS(max, x > y ? x : y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_NUMBER(max)}};
+    return binary_fold(run, &binary, err);
+}
+
+const OpDef op_tensor_max = {.infer = binary_infer_fold, .evaluate = evaluate};

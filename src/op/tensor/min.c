@@ -1,5 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Min: not yet
-#include "op/tensor/evaluate.h"
+// Min: the least of all inputs; NaN where one is.
+#include <math.h>
 
-const OpDef op_tensor_min = {0};
+#include "op/tensor/binary.h"
+
+BINARY_REAL_LOOPS(min, x < y || isnan(x) ? x : y)
+BINARY_SIGNED_LOOPS(min, x < y ? x : y)
+BINARY_UNSIGNED_LOOPS(min, x < y ? x : y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {LOOPS_NUMBER(min)}};
+    return binary_fold(run, &binary, err);
+}
+
+const OpDef op_tensor_min = {.infer = binary_infer_fold, .evaluate = evaluate};

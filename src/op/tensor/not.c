@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Not: not yet
-#include "op/tensor/evaluate.h"
+// Not: of bool.
+#include "op/tensor/unary.h"
 
-const OpDef op_tensor_not = {0};
+UNARY_LOOP(not_bool, uint8_t, bool, !x)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {[DTYPE_BOOL] = not_bool}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_not = {.infer = infer_first, .evaluate = evaluate};

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Round: not yet
-#include "op/tensor/evaluate.h"
+// Round: to the nearest whole number, half to even.
+#include <tgmath.h>
 
-const OpDef op_tensor_round = {0};
+#include "op/tensor/unary.h"
+
+UNARY_REAL_LOOPS(round, rint(x))
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_REAL(round)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_round = {.infer = infer_first, .evaluate = evaluate};

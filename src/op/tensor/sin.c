@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sin: not yet
-#include "op/tensor/evaluate.h"
+// Sin: of radians.
+#include <tgmath.h>
 
-const OpDef op_tensor_sin = {0};
+#include "op/tensor/unary.h"
+
+UNARY_REAL_LOOPS(sin, sin(x))
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_REAL(sin)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_sin = {.infer = infer_first, .evaluate = evaluate};

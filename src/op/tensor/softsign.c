@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softsign: not yet
-#include "op/tensor/evaluate.h"
+// Softsign: x / (1 + |x|).
+#include <tgmath.h>
 
-const OpDef op_tensor_softsign = {0};
+#include "op/tensor/unary.h"
+
+UNARY_REAL_LOOPS(softsign, x / (1 + fabs(x)))
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_REAL(softsign)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_softsign = {.infer = infer_first, .evaluate = evaluate};

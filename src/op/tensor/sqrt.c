@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sqrt: not yet
-#include "op/tensor/evaluate.h"
+// Sqrt: NaN below 0.
+#include <tgmath.h>
 
-const OpDef op_tensor_sqrt = {0};
+#include "op/tensor/unary.h"
+
+UNARY_REAL_LOOPS(sqrt, sqrt(x))
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Unary unary = {.loops = {LOOPS_REAL(sqrt)}};
+    return unary_evaluate(run, &unary, err);
+}
+
+const OpDef op_tensor_sqrt = {.infer = infer_first, .evaluate = evaluate};

@@ -3,48 +3,82 @@
 #include "op/tensor/unary.h"
 
 typedef struct Job {
-    const Evaluation *run;
-    const UnaryReal *unary;
+    UnaryLoop *loop;
     UnaryArgs args;
-    const float *x; // NULL: f64
-    float *y;       // f32, or where results lie before they are narrowed
-    const double *wide_x;
-    double *wide_y;
+    const unsigned char *x;
+    unsigned char *y;
+    size_t in_bytes, out_bytes;
 } Job;
 
 static void work(void *context, size_t first, size_t last) {
     const Job *job = context;
-    if (job->wide_x) {
-        for (size_t i = first; i < last; i++)
-            job->wide_y[i] = job->unary->wide(job->wide_x[i], &job->args);
-    } else if (job->unary->rows) {
-        job->unary->rows(job->run->kernels, job->x + first, last - first, job->y + first);
-    } else {
-        for (size_t i = first; i < last; i++)
-            job->y[i] = job->unary->single(job->x[i], &job->args);
-    }
+    job->loop(job->x + first * job->in_bytes, last - first, &job->args, job->y + first * job->out_bytes);
+}
+
+Status unary_evaluate(Evaluation *run, const Unary *unary, Error *err) {
+    DTypeSet types = 0;
+    for (DType d = 0; d < DTYPE_COUNT; d++)
+        if (unary->loops[loops_dtype(d)])
+            types |= DTYPE_BIT(d);
+    TRY(evaluate_type(run, 0, types, err));
+    const Tensor *x = &run->inputs[0];
+    DType dtype = loops_dtype(x->dtype);
+    bool half = dtype != x->dtype;
+    size_t count = shape_count(&x->shape);
+    Job job = {.loop = unary->loops[dtype], .x = x->data};
+    job.args = (UnaryArgs){.a = unary->a_missing, .b = unary->b_missing, .more = unary->more, .kernels = run->kernels};
+    if (unary->a)
+        job.args.a = node_real(run->node, unary->a, unary->a_missing);
+    if (unary->b)
+        job.args.b = node_real(run->node, unary->b, unary->b_missing);
+    job.in_bytes = dtype_bytes(dtype);
+    job.out_bytes = unary->tests ? 1 : job.in_bytes;
+    if (half)
+        TRY(evaluate_as_f32(run, 0, (const float **)(const void *)&job.x, err));
+    unsigned char *y;
+    TRY(evaluate_output(run, 0, unary->tests ? DTYPE_BOOL : x->dtype, &x->shape, &y, err));
+    job.y = y;
+    if (half && !unary->tests)
+        TRY_NEW(job.y = arena_alloc(run->scratch, count * sizeof(float), 64, err));
+    evaluate_parallel(run, count, count, work, &job);
+    if (half && !unary->tests)
+        real_store(x->dtype, (const float *)(const void *)job.y, count, y);
+    return OK;
+}
+
+static void single_loop(const void *from, size_t count, const UnaryArgs *args, void *to) {
+    const UnaryReal *unary = args->more;
+    const float *x = from;
+    float *y = to;
+    if (unary->rows)
+        unary->rows(args->kernels, x, count, y);
+    else
+        for (size_t i = 0; i < count; i++)
+            y[i] = unary->single(x[i], args);
+}
+
+static void wide_loop(const void *from, size_t count, const UnaryArgs *args, void *to) {
+    const UnaryReal *unary = args->more;
+    const double *x = from;
+    double *y = to;
+    for (size_t i = 0; i < count; i++)
+        y[i] = unary->wide(x[i], args);
 }
 
 Status unary_real(Evaluation *run, const UnaryReal *unary, Error *err) {
-    TRY(evaluate_type(run, 0, DTYPES_REAL, err));
-    const Tensor *x = &run->inputs[0];
-    size_t count = shape_count(&x->shape);
-    Job job = {.run = run, .unary = unary};
-    job.args.a = unary->a ? node_real(run->node, unary->a, unary->a_missing) : unary->a_missing;
-    job.args.b = unary->b ? node_real(run->node, unary->b, unary->b_missing) : unary->b_missing;
-    void *y;
-    TRY(evaluate_output(run, 0, x->dtype, &x->shape, &y, err));
-    if (x->dtype == DTYPE_F64) {
-        job.wide_x = x->data;
-        job.wide_y = y;
-    } else {
-        TRY(evaluate_as_f32(run, 0, &job.x, err));
-        job.y = y;
-        if (x->dtype != DTYPE_F32)
-            TRY_NEW(job.y = arena_alloc(run->scratch, count * sizeof *job.y, 64, err));
-    }
-    evaluate_parallel(run, count, count, work, &job);
-    if (x->dtype == DTYPE_F16 || x->dtype == DTYPE_BF16)
-        real_store(x->dtype, job.y, count, y);
+    const Unary loops = {
+        .loops = {[DTYPE_F32] = single_loop, [DTYPE_F64] = wide_loop},
+        .a = unary->a,
+        .b = unary->b,
+        .a_missing = unary->a_missing,
+        .b_missing = unary->b_missing,
+        .more = unary,
+    };
+    return unary_evaluate(run, &loops, err);
+}
+
+Status unary_infer_bool(const Node *node, ValueType *ret_types, Error *err) {
+    TRY(infer_first(node, ret_types, err));
+    ret_types[0] = infer_as(ret_types[0], DTYPE_BOOL);
     return OK;
 }

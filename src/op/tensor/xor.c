@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Xor: not yet
-#include "op/tensor/evaluate.h"
+// Xor: of bools.
+#include "op/tensor/binary.h"
 
-const OpDef op_tensor_xor = {0};
+BINARY_LOOP(xor_bool, uint8_t, bool, !x != !y)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Binary binary = {.loops = {[DTYPE_BOOL] = xor_bool}};
+    return binary_evaluate(run, &binary, err);
+}
+
+const OpDef op_tensor_xor = {.infer = binary_infer, .evaluate = evaluate};
