@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReduceL2: not yet
-#include "op/tensor/evaluate.h"
+// ReduceL2: the root of the sum of squares. {keepdims=1, noop_with_empty_axes=0}
+#include <math.h>
 
-const OpDef op_tensor_reduce_l2 = {0};
+#include "op/tensor/reduce.h"
+
+static double finish(double folded, double count, double shift) {
+    (void)count;
+    (void)shift;
+    return sqrt(folded);
+}
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Reduction reduction = {.reals = &reduce_squares, .finish = finish};
+    return reduce_evaluate(run, &reduction, err);
+}
+
+const OpDef op_tensor_reduce_l2 = {.infer = reduce_infer, .evaluate = evaluate};

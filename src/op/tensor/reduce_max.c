@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReduceMax: not yet
-#include "op/tensor/evaluate.h"
+// ReduceMax: NaN where there is one; of nothing -infinity, or the lowest of the type. {keepdims=1,
+// noop_with_empty_axes=0}
+#include "op/tensor/reduce.h"
 
-const OpDef op_tensor_reduce_max = {0};
+REDUCE_LOOPS(i64, int64_t, int64_t, INT64_MIN, x, v > a ? v : a)
+REDUCE_LOOPS(u64, uint64_t, uint64_t, 0, x, v > a ? v : a)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Reduction reduction = {.reals = &reduce_maxima,
+                                        .i64 = REDUCE_LOOPS_OF(i64),
+                                        .u64 = REDUCE_LOOPS_OF(u64),
+                                        .start = REDUCE_LOWEST,
+                                        .bools = true};
+    return reduce_evaluate(run, &reduction, err);
+}
+
+const OpDef op_tensor_reduce_max = {.infer = reduce_infer, .evaluate = evaluate};

@@ -1,5 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReduceProd: not yet
-#include "op/tensor/evaluate.h"
+// ReduceProd: integers wrap; of nothing 1. {keepdims=1, noop_with_empty_axes=0}
+#include "op/tensor/reduce.h"
 
-const OpDef op_tensor_reduce_prod = {0};
+REDUCE_LOOPS(integers, uint64_t, uint64_t, 1, x, a *v)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Reduction reduction = {.reals = &reduce_products,
+                                        .i64 = REDUCE_LOOPS_OF(integers),
+                                        .u64 = REDUCE_LOOPS_OF(integers),
+                                        .start = REDUCE_ONE};
+    return reduce_evaluate(run, &reduction, err);
+}
+
+const OpDef op_tensor_reduce_prod = {.infer = reduce_infer, .evaluate = evaluate};

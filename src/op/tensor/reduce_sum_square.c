@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// ReduceSumSquare: not yet
-#include "op/tensor/evaluate.h"
+// ReduceSumSquare: integers wrap; of nothing 0. {keepdims=1, noop_with_empty_axes=0}
+#include "op/tensor/reduce.h"
 
-const OpDef op_tensor_reduce_sum_square = {0};
+REDUCE_LOOPS(integers, uint64_t, uint64_t, 0, x *x, a + v)
+
+static Status evaluate(Evaluation *run, Error *err) {
+    static const Reduction reduction = {
+        .reals = &reduce_squares, .i64 = REDUCE_LOOPS_OF(integers), .u64 = REDUCE_LOOPS_OF(integers)};
+    return reduce_evaluate(run, &reduction, err);
+}
+
+const OpDef op_tensor_reduce_sum_square = {.infer = reduce_infer, .evaluate = evaluate};

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// RMSNormalization: not yet
-#include "op/tensor/evaluate.h"
+// RMSNormalization: by the root of the mean of squares. {axis=-1, epsilon=1e-5, stash_type=1}
+#include "op/tensor/normalize.h"
 
-const OpDef op_tensor_rms_normalization = {0};
+static Status evaluate(Evaluation *run, Error *err) {
+    return normalize_evaluate(run, false, err);
+}
+
+const OpDef op_tensor_rms_normalization = {.infer = normalize_infer, .evaluate = evaluate};

@@ -1,5 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Softmax: not yet
-#include "op/tensor/evaluate.h"
+// Softmax: e^x over the sum of all e^x along an axis. {axis=-1}
+#include <math.h>
 
-const OpDef op_tensor_softmax = {0};
+#include "op/tensor/axis.h"
+
+static void single(const Kernels *kernels, const float *x, size_t n, float *y) {
+    kernels->softmax(x, n, y);
+}
+
+static void wide(const double *x, size_t n, double *y) {
+    double max = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        max = x[i] > max ? x[i] : max;
+    for (size_t i = 0; i < n; i++)
+        sum += y[i] = exp(x[i] - max);
+    for (size_t i = 0; i < n; i++)
+        y[i] /= sum;
+}
+
+static Status evaluate(Evaluation *run, Error *err) {
+    return axis_map(run, &(AxisMap){single, wide}, err);
+}
+
+const OpDef op_tensor_softmax = {.infer = infer_first, .evaluate = evaluate};
