@@ -106,7 +106,7 @@ static Status pack(Pool *pool, const Constant *weight, const PackedWeights *pack
     return OK;
 }
 
-static Status map(Arena *arena, size_t bytes, unsigned char **ret_data, Error *err) {
+Status packed_room(Arena *arena, size_t bytes, unsigned char **ret_data, Error *err) {
     Mapping *mapping = arena_array(arena, 1, sizeof *mapping, err);
     TRY_NEW(mapping);
     mapping->bytes = bytes;
@@ -153,7 +153,7 @@ Status packed_make(const OpPrepare *args, const Constant *weight, PackedWeights 
         packed.data = args->block->data + place->offset;
         room = args->block->room ? args->block->room + place->offset : NULL;
     } else {
-        TRY(map(args->arena, packed.panels * packed.panel_bytes, &room, err));
+        TRY(packed_room(args->arena, packed.panels * packed.panel_bytes, &room, err));
         packed.data = room;
     }
     if (room) {
@@ -211,7 +211,7 @@ Status packed_block_make(Arena *arena, const Kernels *kernels, const Graph *cons
 }
 
 Status packed_block_map(Arena *arena, PackedBlock *block, Error *err) {
-    TRY(map(arena, block->bytes, &block->room, err));
+    TRY(packed_room(arena, block->bytes, &block->room, err));
     block->data = block->room;
     return OK;
 }

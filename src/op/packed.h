@@ -63,6 +63,9 @@ double packed_row_bytes(const Constant *weight);
 // the original is read.
 MUST_CHECK Status packed_make(const OpPrepare *args, const Constant *weight, PackedWeights *ret_packed, Error *err);
 
+// Memory for panels, as long as the arena lives.
+MUST_CHECK Status packed_room(Arena *arena, size_t bytes, unsigned char **ret_data, Error *err);
+
 // Packs rows [0, rows) of `weight` alone, with packed->gemm into ret_panels (gemm_packed_bytes of that many rows):
 // samples for timing. One thread.
 MUST_CHECK Status packed_sample(const PackedWeights *packed, const Constant *weight, size_t rows,
