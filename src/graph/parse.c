@@ -9,6 +9,7 @@
 #include "graph/names.h"
 #include "graph/print.h"
 #include "graph/verify.h"
+#include "tensor/small_floats.h"
 
 // Lists of one statement, before they are copied into the graph.
 typedef struct Parser {
@@ -142,50 +143,28 @@ static Status parse_type(Parser *parser, Constant *constant, ValueType *type, Er
 // The bytes of one element; false when `dtype` cannot hold the number.
 static bool element_store(DType dtype, const Number *number, unsigned char *to) {
     float single = strtof(number->text, NULL);
-    uint16_t half = dtype == DTYPE_F16 ? f32_to_f16(single) : f32_to_bf16(single);
-    bool within = true;
-    switch (dtype) {
-    case DTYPE_F64:
+    if (dtype == DTYPE_F64) {
         memcpy(to, &number->real, 8);
         return true;
-    case DTYPE_F32:
+    }
+    if (dtype == DTYPE_F32) {
         memcpy(to, &single, 4);
         return true;
-    case DTYPE_F16:
-    case DTYPE_BF16:
+    }
+    if (dtype_is_real(dtype)) {
+        uint16_t half = dtype == DTYPE_F16 ? f32_to_f16(single) : f32_to_bf16(single);
         memcpy(to, &half, 2);
         return true;
-    case DTYPE_U64:
-        within = number->is_integer ? number->integer >= 0 : number->bits != 0;
-        break;
-    case DTYPE_I64:
-    case DTYPE_COUNT:
-        within = number->is_integer;
-        break;
-    case DTYPE_I32:
-        within = number->is_integer && number->integer == (int32_t)number->integer;
-        break;
-    case DTYPE_I16:
-        within = number->is_integer && number->integer == (int16_t)number->integer;
-        break;
-    case DTYPE_I8:
-        within = number->is_integer && number->integer == (int8_t)number->integer;
-        break;
-    case DTYPE_U32:
-        within = number->is_integer && number->integer == (uint32_t)number->integer;
-        break;
-    case DTYPE_U16:
-        within = number->is_integer && number->integer == (uint16_t)number->integer;
-        break;
-    case DTYPE_U8:
-        within = number->is_integer && number->integer == (uint8_t)number->integer;
-        break;
-    case DTYPE_BOOL:
-        within = number->is_integer && (number->integer == 0 || number->integer == 1);
-        break;
+    }
+    if (dtype_is_small_float(dtype)) {
+        *to = f32_to_small_float(dtype, single, false);
+        return true;
     }
     memcpy(to, &number->bits, dtype_bytes(dtype)); // little-endian
-    return within;
+    int64_t least, most;
+    if (!dtype_integer_range(dtype, &least, &most)) // u64
+        return number->is_integer ? number->integer >= 0 : number->bits != 0;
+    return number->is_integer && number->integer >= least && number->integer <= most;
 }
 
 // {1, 2.5}: exactly `count` elements of `dtype`, of which `most` may be, in the arena.

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/small_floats.h"
+
 static const struct {
     const char *name, *safetensors, *numpy;
     unsigned bits;
@@ -34,6 +36,28 @@ bool dtype_is_real(DType dtype) {
     return dtype == DTYPE_F64 || dtype == DTYPE_F32 || dtype == DTYPE_F16 || dtype == DTYPE_BF16;
 }
 
+bool dtype_integer_range(DType dtype, int64_t *ret_least, int64_t *ret_most) {
+    static const struct {
+        int64_t least, most;
+    } ranges[DTYPE_COUNT] = {
+        [DTYPE_I64] = {INT64_MIN, INT64_MAX},
+        [DTYPE_I32] = {INT32_MIN, INT32_MAX},
+        [DTYPE_I16] = {INT16_MIN, INT16_MAX},
+        [DTYPE_I8] = {INT8_MIN, INT8_MAX},
+        [DTYPE_I4] = {-8, 7},
+        [DTYPE_I2] = {-2, 1},
+        [DTYPE_U32] = {0, UINT32_MAX},
+        [DTYPE_U16] = {0, UINT16_MAX},
+        [DTYPE_U8] = {0, UINT8_MAX},
+        [DTYPE_U4] = {0, 15},
+        [DTYPE_U2] = {0, 3},
+        [DTYPE_BOOL] = {0, 1},
+    };
+    *ret_least = ranges[dtype].least;
+    *ret_most = ranges[dtype].most;
+    return ranges[dtype].most != 0;
+}
+
 bool dtype_from_name(const char *name, DType *ret) {
     for (DType d = 0; d < DTYPE_COUNT; d++)
         if (strcmp(dtypes[d].name, name) == 0) {
@@ -45,7 +69,7 @@ bool dtype_from_name(const char *name, DType *ret) {
 
 bool dtype_from_safetensors_name(const char *name, DType *ret) {
     for (DType d = 0; d < DTYPE_COUNT; d++)
-        if (strcmp(dtypes[d].safetensors, name) == 0) {
+        if (*name && strcmp(dtypes[d].safetensors, name) == 0) {
             *ret = d;
             return true;
         }
@@ -119,8 +143,12 @@ uint16_t f32_to_bf16(float value) {
     case DTYPE_I16:                                                                                                    \
         CONVERT(int16_t, (Real)v);                                                                                     \
     case DTYPE_I8:                                                                                                     \
+    case DTYPE_I4:                                                                                                     \
+    case DTYPE_I2:                                                                                                     \
         CONVERT(int8_t, (Real)v);                                                                                      \
     case DTYPE_U8:                                                                                                     \
+    case DTYPE_U4:                                                                                                     \
+    case DTYPE_U2:                                                                                                     \
         CONVERT(uint8_t, (Real)v);                                                                                     \
     case DTYPE_U16:                                                                                                    \
         CONVERT(uint16_t, (Real)v);                                                                                    \
@@ -130,6 +158,13 @@ uint16_t f32_to_bf16(float value) {
         CONVERT(uint64_t, (Real)v);                                                                                    \
     case DTYPE_BOOL:                                                                                                   \
         CONVERT(uint8_t, (Real)(v != 0));                                                                              \
+    case DTYPE_F8E4M3:                                                                                                 \
+    case DTYPE_F8E4M3FNUZ:                                                                                             \
+    case DTYPE_F8E5M2:                                                                                                 \
+    case DTYPE_F8E5M2FNUZ:                                                                                             \
+    case DTYPE_F8E8M0:                                                                                                 \
+    case DTYPE_F4E2M1:                                                                                                 \
+        CONVERT(uint8_t, (Real)small_float_to_f32(dtype, v));                                                          \
     case DTYPE_COUNT:                                                                                                  \
         break;                                                                                                         \
     }

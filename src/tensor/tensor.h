@@ -20,10 +20,12 @@ typedef enum DType {
 } DType;
 
 const char *dtype_name(DType dtype);             // "f32"
-const char *dtype_safetensors_name(DType dtype); // "F32"
+const char *dtype_safetensors_name(DType dtype); // "F32"; "" where safetensors has none
 const char *dtype_numpy_name(DType dtype);       // "<f4"; "" where numpy has none
 size_t dtype_bytes(DType dtype);
-bool dtype_is_real(DType dtype); // F64, F32, F16 or BF16: what tensor_to_f32 takes
+bool dtype_is_real(DType dtype); // F64, F32, F16 or BF16: reals to compute with, which small_floats.h are not
+// What an integer type or BOOL can hold; false for reals and U64, which int64_t cannot tell of.
+bool dtype_integer_range(DType dtype, int64_t *ret_least, int64_t *ret_most);
 
 // False, and *ret untouched, for an unknown name.
 bool dtype_from_name(const char *name, DType *ret);

@@ -57,7 +57,11 @@ START_TEST(hostile_messages) {
         CASE("\x10\x01\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1\x08\1", ERR_UNSUPPORTED,
              "more than 8 dimensions"),
         CASE("\x10\x63", ERR_UNSUPPORTED, "data_type 99 (unknown)"),
-        CASE("\x10\x11", ERR_UNSUPPORTED, "(FLOAT8E4M3FN)"),
+        CASE("\x10\x0E", ERR_UNSUPPORTED, "(COMPLEX64)"),
+        CASE("\x10\x1B", ERR_UNSUPPORTED, "data_type 27 (unknown)"),
+        CASE("\x10\x15\x08\x03\x4A\x01\x21", ERR_FORMAT, "raw_data has 1 bytes, shape [3] of u4 needs 2"),
+        CASE("\x10\x19\x08\x05\x2A\x01\x21", ERR_FORMAT, "the tensor has 1 elements, its shape needs 2"),
+        CASE("\x10\x16\x08\x02\x2A\x02\x80\x02", ERR_FORMAT, "element 0, 256, is out of the range of u8"),
         CASE("\x1A\x00\x10\x01", ERR_UNSUPPORTED, "one segment"),
         CASE("\x70\x01\x10\x01", ERR_UNSUPPORTED, "external data"),
         CASE("\x10\x01\x08\x02\x4A\x04"
@@ -104,6 +108,40 @@ START_TEST(unpacked_fields_and_unknown_ones) {
 }
 END_TEST
 
+START_TEST(several_elements_share_a_byte) {
+    static const struct {
+        const char *text; // shape [5], three bytes of 4-bit elements or two of 2-bit ones
+        size_t bytes;
+        DType dtype;
+        float expected[5];
+    } cases[] = {
+#define CASE(text, dtype, ...) {text, sizeof(text) - 1, dtype, __VA_ARGS__}
+        CASE("\x10\x15\x08\x05\x4A\x03\xF1\x82\x07", DTYPE_U4, {1, 15, 2, 8, 7}),
+        CASE("\x10\x16\x08\x05\x4A\x03\xF1\x82\x07", DTYPE_I4, {1, -1, 2, -8, 7}),
+        CASE("\x10\x17\x08\x05\x4A\x03\xF1\x82\x07", DTYPE_F4E2M1, {0.5f, -6, 1, -0.0f, 6}),
+        CASE("\x10\x19\x08\x05\x4A\x02\xE4\x02", DTYPE_U2, {0, 1, 2, 3, 2}),
+        CASE("\x10\x1A\x08\x05\x4A\x02\xE4\x02", DTYPE_I2, {0, 1, -2, -1, -2}),
+        CASE("\x10\x16\x08\x05\x2A\x05\xF1\x01\x82\x01\x07", DTYPE_I4, {1, -1, 2, -8, 7}), // int32_data
+        CASE("\x10\x1A\x08\x05\x2A\x03\xE4\x01\x02", DTYPE_I2, {0, 1, -2, -1, -2}),
+        CASE("\x10\x11\x08\x05\x4A\x05\x38\xB8\x7E\x01\x00", DTYPE_F8E4M3, {1, -1, 448, 0x1p-9f, 0}),
+        CASE("\x10\x18\x08\x05\x2A\x06\x7F\x80\x01\x7E\x01\x00", DTYPE_F8E8M0, {1, 2, 0.5f, 0x1p-126f, 0x1p-127f}),
+#undef CASE
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        arena_init(&arena, 0);
+        Bytes file = {(const unsigned char *)cases[i].text, cases[i].bytes};
+        CHECK_OK(tensorproto_read(&arena, "x", file, &tensor, &err));
+        ck_assert_int_eq(tensor.dtype, cases[i].dtype);
+        ck_assert_uint_eq(tensor.bytes, 5);
+        float values[5];
+        tensor_to_f32(&tensor, values);
+        for (size_t k = 0; k < 5; k++)
+            ck_assert_msg(values[k] == cases[i].expected[k], "case %zu: element %zu is %g", i, k, (double)values[k]);
+        arena_done(&arena);
+    }
+}
+END_TEST
+
 START_TEST(truncations) {
     arena_init(&arena, 0);
     Bytes file = golden(&arena, "i16.typed.pb");
@@ -120,4 +158,4 @@ START_TEST(truncations) {
 END_TEST
 
 TEST_MAIN("format/tensorproto", protobufs_files_are_read, hostile_messages, unpacked_fields_and_unknown_ones,
-          truncations)
+          several_elements_share_a_byte, truncations)

@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "check.h"
+#include "tensor/small_floats.h"
 #include "tensor/tensor.h"
 
 START_TEST(names) {
@@ -11,7 +12,8 @@ START_TEST(names) {
         DType found = DTYPE_COUNT;
         ck_assert(dtype_from_name(dtype_name(d), &found) && found == d);
         found = DTYPE_COUNT;
-        ck_assert(dtype_from_safetensors_name(dtype_safetensors_name(d), &found) && found == d);
+        const char *safetensors = dtype_safetensors_name(d);
+        ck_assert(dtype_from_safetensors_name(safetensors, &found) ? found == d : !*safetensors);
         const char *numpy = dtype_numpy_name(d);
         ck_assert(!*numpy || (size_t)(numpy[2] - '0') == dtype_bytes(d));
     }
@@ -105,6 +107,16 @@ START_TEST(any_dtype_becomes_f32) {
         {DTYPE_U32, {0xFF, 0xFF, 0xFF, 0xFF}, 4294967296.0f},
         {DTYPE_U64, {0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF}, 18446744073709551616.0f},
         {DTYPE_BOOL, {2}, 1},
+        {DTYPE_F8E4M3, {0xC4}, -3},
+        {DTYPE_F8E4M3FNUZ, {0xC4}, -1.5f},
+        {DTYPE_F8E5M2, {0x42}, 3},
+        {DTYPE_F8E5M2FNUZ, {0x42}, 1.5f},
+        {DTYPE_F8E8M0, {0x82}, 8},
+        {DTYPE_F4E2M1, {0x0B}, -1.5f},
+        {DTYPE_U4, {15}, 15},
+        {DTYPE_I4, {0xF8}, -8},
+        {DTYPE_U2, {3}, 3},
+        {DTYPE_I2, {0xFE}, -2},
     };
     ck_assert_uint_eq(ARRAY_COUNT(cases), DTYPE_COUNT);
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -122,4 +134,78 @@ START_TEST(any_dtype_becomes_f32) {
 }
 END_TEST
 
-TEST_MAIN("dtype", names, all_16_bit_floats_there_and_back, rounding_is_to_nearest_even, any_dtype_becomes_f32)
+// A number for each code of a small float, in order of magnitude: what the next magnitude's code means is larger.
+static const struct {
+    DType dtype;
+    uint8_t sign, most, beyond; // bit of the sign; the largest finite code; what more becomes without saturation
+    float largest;
+} small[] = {
+    {DTYPE_F8E4M3, 0x80, 0x7E, 0x7F, 448},   {DTYPE_F8E4M3FNUZ, 0x80, 0x7F, 0x80, 240},
+    {DTYPE_F8E5M2, 0x80, 0x7B, 0x7C, 57344}, {DTYPE_F8E5M2FNUZ, 0x80, 0x7F, 0x80, 57344},
+    {DTYPE_F4E2M1, 0x08, 0x07, 0x07, 6},
+};
+
+START_TEST(small_floats_there_and_back) {
+    for (size_t i = 0; i < ARRAY_COUNT(small); i++) {
+        DType dtype = small[i].dtype;
+        ck_assert(dtype_is_small_float(dtype) && small_float_to_f32(dtype, 0) == 0);
+        ck_assert(small_float_to_f32(dtype, small[i].most) == small[i].largest);
+        for (unsigned code = 0; code < small[i].most; code++) {
+            uint8_t low = (uint8_t)code, high = (uint8_t)(code + 1), even = code & 1 ? high : low;
+            float a = small_float_to_f32(dtype, low), b = small_float_to_f32(dtype, high), middle = (a + b) / 2;
+            ck_assert_msg(a < b, "%s %02x", dtype_name(dtype), code);
+            ck_assert_uint_eq(f32_to_small_float(dtype, a, false), low);
+            ck_assert_uint_eq(f32_to_small_float(dtype, middle, true), even);
+            ck_assert_uint_eq(f32_to_small_float(dtype, nextafterf(middle, 0), true), low);
+            ck_assert_uint_eq(f32_to_small_float(dtype, nextafterf(middle, INFINITY), true), high);
+            if (code)
+                ck_assert_uint_eq(f32_to_small_float(dtype, -a, true), low | small[i].sign);
+            ck_assert(code == 0 || small_float_to_f32(dtype, low | small[i].sign) == -a);
+        }
+    }
+}
+END_TEST
+
+START_TEST(small_floats_out_of_range) {
+    for (size_t i = 0; i < ARRAY_COUNT(small); i++) {
+        DType dtype = small[i].dtype;
+        const float large[] = {small[i].largest * 1.2f, 1e30f, INFINITY};
+        for (size_t k = 0; k < ARRAY_COUNT(large); k++) {
+            ck_assert_uint_eq(f32_to_small_float(dtype, large[k], true), small[i].most);
+            ck_assert_uint_eq(f32_to_small_float(dtype, -large[k], true), small[i].most | small[i].sign);
+            ck_assert_uint_eq(f32_to_small_float(dtype, large[k], false), small[i].beyond);
+            ck_assert_uint_eq(f32_to_small_float(dtype, -large[k], false), small[i].beyond | small[i].sign);
+        }
+        bool unsigned_zero = dtype == DTYPE_F8E4M3FNUZ || dtype == DTYPE_F8E5M2FNUZ;
+        ck_assert_uint_eq(f32_to_small_float(dtype, -0.0f, true), unsigned_zero ? 0 : small[i].sign);
+        ck_assert_uint_eq(f32_to_small_float(dtype, -1e-30f, true), unsigned_zero ? 0 : small[i].sign);
+        if (dtype != DTYPE_F4E2M1)
+            ck_assert(isnan(small_float_to_f32(dtype, f32_to_small_float(dtype, NAN, true))));
+    }
+    ck_assert_uint_eq(f32_to_small_float(DTYPE_F4E2M1, NAN, true), 0x8);
+    ck_assert(small_float_to_f32(DTYPE_F8E5M2, 0xFC) == -INFINITY && isnan(small_float_to_f32(DTYPE_F8E5M2, 0x7D)));
+}
+END_TEST
+
+START_TEST(powers_of_two) {
+    for (unsigned code = 0; code < 0xFF; code++) {
+        float value = small_float_to_f32(DTYPE_F8E8M0, (uint8_t)code);
+        ck_assert(value == ldexpf(1, (int)code - 127));
+        ck_assert_uint_eq(f32_to_f8e8m0(value, false, SCALE_ROUND_UP), code);
+        ck_assert_uint_eq(f32_to_f8e8m0(value * 1.5f, false, SCALE_ROUND_DOWN), code);
+        ck_assert_uint_eq(f32_to_f8e8m0(value * 1.25f, false, SCALE_ROUND_NEAREST), code);
+        ck_assert_uint_eq(f32_to_f8e8m0(value * 1.5f, false, SCALE_ROUND_NEAREST), code + 1);
+        ck_assert_uint_eq(f32_to_small_float(DTYPE_F8E8M0, value * 1.25f, false), code + 1);
+    }
+    ck_assert(isnan(small_float_to_f32(DTYPE_F8E8M0, 0xFF)));
+    ck_assert_uint_eq(f32_to_f8e8m0(0, true, SCALE_ROUND_UP), 0);
+    ck_assert_uint_eq(f32_to_f8e8m0(0, false, SCALE_ROUND_UP), 0xFF);
+    ck_assert_uint_eq(f32_to_f8e8m0(NAN, true, SCALE_ROUND_UP), 0xFF);
+    ck_assert_uint_eq(f32_to_f8e8m0(INFINITY, true, SCALE_ROUND_UP), 0xFE);
+    ck_assert_uint_eq(f32_to_f8e8m0(INFINITY, false, SCALE_ROUND_DOWN), 0xFF);
+    ck_assert_uint_eq(f32_to_f8e8m0(3e38f, true, SCALE_ROUND_UP), 0xFE);
+}
+END_TEST
+
+TEST_MAIN("dtype", names, all_16_bit_floats_there_and_back, rounding_is_to_nearest_even, any_dtype_becomes_f32,
+          small_floats_there_and_back, small_floats_out_of_range, powers_of_two)

@@ -212,7 +212,9 @@ Status npy_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, 
 }
 
 static void header_add(Buffer *b, const Tensor *tensor) {
-    const char *descr = tensor->dtype == DTYPE_BF16 ? "<V2" : dtype_numpy_name(tensor->dtype);
+    const char *descr = dtype_numpy_name(tensor->dtype);
+    if (!*descr)
+        descr = tensor->dtype == DTYPE_BF16 ? "<V2" : "|V1";
     buffer_add(b, "\x93NUMPY\1\0??", 10);
     buffer_format(b, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (int i = 0; i < tensor->shape.rank; i++)

@@ -2,7 +2,8 @@
 // NumPy's .npy files (format versions 1 to 3): one tensor with its dtype and shape.
 //
 // dtypes are those of dtypes.def, little-endian; bfloat16, which NumPy has not, is kept as 2-byte void ('V2'), as the
-// ml_dtypes package writes it. Format: numpy/lib/format.py.
+// ml_dtypes package writes it. Floats of 8 and 4 bits are written as 1-byte void, which says nothing of their kind and
+// is not read; integers of 4 and 2 bits as those of 8. Format: numpy/lib/format.py.
 #pragma once
 
 #include <stdbool.h>

@@ -18,9 +18,9 @@ struct SafetensorsSink {
 static int rank_of(DType dtype) {
     static const DType order[] = {DTYPE_BOOL, DTYPE_U8,  DTYPE_I8,  DTYPE_I16, DTYPE_U16, DTYPE_F16, DTYPE_BF16,
                                   DTYPE_I32,  DTYPE_U32, DTYPE_F32, DTYPE_F64, DTYPE_I64, DTYPE_U64};
-    _Static_assert(sizeof order / sizeof *order == DTYPE_COUNT, "every dtype has a rank");
+    enum { RANKS = sizeof order / sizeof *order };
     int rank = 0;
-    while (order[rank] != dtype)
+    while (rank < RANKS && order[rank] != dtype) // those without a name have none
         rank++;
     return rank;
 }
@@ -102,6 +102,9 @@ static Status tensors_sort(Arena *arena, const Tensor *tensors, size_t count, Te
         bundle.tensors[i] = tensors[i];
         if (!shape_bytes(&tensors[i].shape, tensors[i].dtype, &bundle.tensors[i].bytes))
             return FAIL(err, ERR_LIMIT, "tensor '%s' is larger than any memory", tensors[i].name);
+        if (!*dtype_safetensors_name(tensors[i].dtype))
+            return FAIL(err, ERR_UNSUPPORTED, "tensor '%s' is of type %s, which safetensors files do not hold",
+                        tensors[i].name, dtype_name(tensors[i].dtype));
     }
     TRY(bundle_seal(&bundle, err));
     if (count)

@@ -24,50 +24,47 @@ enum {
     FIELD_LOCATION = 14,
 };
 
-// ONNX's element types: hone's dtype (DTYPE_COUNT: not read), and the field that holds elements when raw_data does not.
+// ONNX's element types, by their numbers: hone's dtype (DTYPE_COUNT: not read), the field that holds elements when
+// raw_data does not, and how many bits of a byte an element has where several share one.
 static const struct {
     const char *name;
     DType dtype;
-    unsigned field;
+    unsigned field, packed_bits;
 } types[] = {
-    {"UNDEFINED", DTYPE_COUNT, 0},
-    {"FLOAT", DTYPE_F32, FIELD_FLOAT},
-    {"UINT8", DTYPE_U8, FIELD_INT32},
-    {"INT8", DTYPE_I8, FIELD_INT32},
-    {"UINT16", DTYPE_U16, FIELD_INT32},
-    {"INT16", DTYPE_I16, FIELD_INT32},
-    {"INT32", DTYPE_I32, FIELD_INT32},
-    {"INT64", DTYPE_I64, FIELD_INT64},
-    {"STRING", DTYPE_COUNT, 0},
-    {"BOOL", DTYPE_BOOL, FIELD_INT32},
-    {"FLOAT16", DTYPE_F16, FIELD_INT32},
-    {"DOUBLE", DTYPE_F64, FIELD_DOUBLE},
-    {"UINT32", DTYPE_U32, FIELD_UINT64},
-    {"UINT64", DTYPE_U64, FIELD_UINT64},
-    {"COMPLEX64", DTYPE_COUNT, 0},
-    {"COMPLEX128", DTYPE_COUNT, 0},
-    {"BFLOAT16", DTYPE_BF16, FIELD_INT32},
-    {"FLOAT8E4M3FN", DTYPE_COUNT, 0},
-    {"FLOAT8E4M3FNUZ", DTYPE_COUNT, 0},
-    {"FLOAT8E5M2", DTYPE_COUNT, 0},
-    {"FLOAT8E5M2FNUZ", DTYPE_COUNT, 0},
-    {"UINT4", DTYPE_COUNT, 0},
-    {"INT4", DTYPE_COUNT, 0},
+    {"UNDEFINED", DTYPE_COUNT, 0, 0},
+    {"FLOAT", DTYPE_F32, FIELD_FLOAT, 0},
+    {"UINT8", DTYPE_U8, FIELD_INT32, 0},
+    {"INT8", DTYPE_I8, FIELD_INT32, 0},
+    {"UINT16", DTYPE_U16, FIELD_INT32, 0},
+    {"INT16", DTYPE_I16, FIELD_INT32, 0},
+    {"INT32", DTYPE_I32, FIELD_INT32, 0},
+    {"INT64", DTYPE_I64, FIELD_INT64, 0},
+    {"STRING", DTYPE_COUNT, 0, 0},
+    {"BOOL", DTYPE_BOOL, FIELD_INT32, 0},
+    {"FLOAT16", DTYPE_F16, FIELD_INT32, 0},
+    {"DOUBLE", DTYPE_F64, FIELD_DOUBLE, 0},
+    {"UINT32", DTYPE_U32, FIELD_UINT64, 0},
+    {"UINT64", DTYPE_U64, FIELD_UINT64, 0},
+    {"COMPLEX64", DTYPE_COUNT, 0, 0},
+    {"COMPLEX128", DTYPE_COUNT, 0, 0},
+    {"BFLOAT16", DTYPE_BF16, FIELD_INT32, 0},
+    {"FLOAT8E4M3FN", DTYPE_F8E4M3, FIELD_INT32, 0},
+    {"FLOAT8E4M3FNUZ", DTYPE_F8E4M3FNUZ, FIELD_INT32, 0},
+    {"FLOAT8E5M2", DTYPE_F8E5M2, FIELD_INT32, 0},
+    {"FLOAT8E5M2FNUZ", DTYPE_F8E5M2FNUZ, FIELD_INT32, 0},
+    {"UINT4", DTYPE_U4, FIELD_INT32, 4},
+    {"INT4", DTYPE_I4, FIELD_INT32, 4},
+    {"FLOAT4E2M1", DTYPE_F4E2M1, FIELD_INT32, 4},
+    {"FLOAT8E8M0", DTYPE_F8E8M0, FIELD_INT32, 0},
+    {"UINT2", DTYPE_U2, FIELD_INT32, 2},
+    {"INT2", DTYPE_I2, FIELD_INT32, 2},
 };
-
-bool tensorproto_dtype(int64_t number, DType *ret) {
-    if (number < 0 || (size_t)number >= sizeof types / sizeof *types || types[number].dtype == DTYPE_COUNT)
-        return false;
-    *ret = types[number].dtype;
-    return true;
-}
 
 typedef struct Proto {
     Shape shape;
     uint64_t type;
     Bytes raw, name;
-    bool has_raw, is_external;
-    TensorExternal external;
+    bool has_raw;
 } Proto;
 
 static Status dim_add(Proto *proto, uint64_t value, Error *err) {
@@ -76,43 +73,6 @@ static Status dim_add(Proto *proto, uint64_t value, Error *err) {
     if (value > INT64_MAX)
         return FAIL(err, ERR_FORMAT, "the tensor has the negative dimension %lld", (long long)value);
     proto->shape.dims[proto->shape.rank++] = (int64_t)value;
-    return OK;
-}
-
-static bool bytes_are(Bytes bytes, const char *text) {
-    return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
-}
-
-// A number in decimal; false for anything else.
-static bool bytes_number(Bytes bytes, uint64_t *ret) {
-    uint64_t value = 0;
-    for (size_t i = 0; i < bytes.size; i++) {
-        if (bytes.data[i] < '0' || bytes.data[i] > '9' || value > (UINT64_MAX - 9) / 10)
-            return false;
-        value = value * 10 + (uint64_t)(bytes.data[i] - '0');
-    }
-    *ret = value;
-    return bytes.size > 0;
-}
-
-// One entry of external_data: StringStringEntryProto {key = 1, value = 2}.
-static Status external_read(TensorExternal *external, Bytes entry, Error *err) {
-    Wire wire;
-    Bytes texts[3] = {0};
-    wire_init(&wire, entry);
-    while (wire.at < wire.end) {
-        WireField field;
-        TRY(wire_next(&wire, &field, err));
-        if (field.type == WIRE_BYTES && field.number < 3)
-            texts[field.number] = field.bytes;
-    }
-    if (bytes_are(texts[1], "location"))
-        external->location = texts[2];
-    bool offset = bytes_are(texts[1], "offset"), length = bytes_are(texts[1], "length");
-    if ((offset || length) && !bytes_number(texts[2], offset ? &external->offset : &external->bytes))
-        return FAIL(err, ERR_FORMAT, "external data's %s is '%.*s', expected a number", offset ? "offset" : "length",
-                    (int)(texts[2].size < 40 ? texts[2].size : 40), (const char *)texts[2].data);
-    external->has_bytes |= length;
     return OK;
 }
 
@@ -142,11 +102,10 @@ static Status field_read(Proto *proto, const WireField *field, Error *err) {
     case FIELD_SEGMENT:
         return FAIL(err, ERR_UNSUPPORTED, "the tensor is one segment of a larger one");
     case FIELD_EXTERNAL:
-        return field->type == WIRE_BYTES ? external_read(&proto->external, field->bytes, err)
-                                         : FAIL(err, ERR_FORMAT, "field %u is no message", field->number);
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
     case FIELD_LOCATION:
-        proto->is_external = field->value == 1;
-        return OK;
+        return field->value == 0 ? OK
+                                 : FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
     default:
         return OK; // the typed data is read later; documentation and fields of later versions do not matter
     }
@@ -212,19 +171,55 @@ static Status typed_read(Bytes file, unsigned number, DType dtype, size_t elemen
     return OK;
 }
 
-// The bytes of a tensor that lie in another file become its raw_data.
-static Status external_find(Proto *proto, const TensorFiles *files, size_t bytes, Error *err) {
-    if (!files)
-        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
-    if (!proto->external.location.size)
-        return FAIL(err, ERR_FORMAT, "external data without a location");
-    if (!proto->external.has_bytes)
-        proto->external.bytes = bytes;
-    proto->has_raw = true;
-    return files->find(files->context, &proto->external, &proto->raw, err);
+// Elements of 2 or 4 bits, the first in the lowest bits of its byte, one to a byte.
+static void packed_spread(const unsigned char *from, unsigned bits, DType dtype, size_t elements, unsigned char *to) {
+    unsigned mask = (1u << bits) - 1, sign = dtype == DTYPE_I4 || dtype == DTYPE_I2 ? 1u << (bits - 1) : 0;
+    for (size_t i = 0; i < elements; i++) {
+        unsigned value = from[i * bits / 8] >> i * bits % 8 & mask;
+        to[i] = (unsigned char)((value ^ sign) - sign);
+    }
 }
 
-static Status file_read(Arena *arena, Bytes file, const TensorFiles *files, Tensor *ret, Error *err) {
+// The tensor's elements, which lie in the file as `stored` elements of type `dtype` (its own, or u8 of packed ones).
+static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dtype, size_t stored,
+                          const void **ret_data, Error *err) {
+    char text[SHAPE_TEXT_BYTES];
+    size_t bytes;
+    if (!size_multiply(stored, dtype_bytes(dtype), &bytes))
+        return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory",
+                    shape_text(&proto->shape, text));
+    if (proto->has_raw) {
+        if (proto->raw.size != bytes)
+            return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto->raw.size,
+                        shape_text(&proto->shape, text), dtype_name(types[proto->type].dtype), bytes);
+        *ret_data = proto->raw.data;
+        return OK;
+    }
+    if (stored > file.size) // each takes a byte at least, so nothing larger is allocated
+        return FAIL(err, ERR_FORMAT, "shape %s needs %zu elements, the file has %zu bytes",
+                    shape_text(&proto->shape, text), stored, file.size);
+    unsigned char *data = arena_alloc(arena, bytes, 64, err);
+    TRY_NEW(data);
+    TRY(typed_read(file, types[proto->type].field, dtype, stored, data, err));
+    *ret_data = data;
+    return OK;
+}
+
+static Status elements_read(Arena *arena, Bytes file, const Proto *proto, size_t elements, Tensor *tensor, Error *err) {
+    unsigned bits = types[proto->type].packed_bits;
+    if (!bits)
+        return stored_read(arena, file, proto, tensor->dtype, elements, &tensor->data, err);
+    const void *packed = NULL;
+    size_t each = 8 / bits;
+    TRY(stored_read(arena, file, proto, DTYPE_U8, elements / each + (elements % each != 0), &packed, err));
+    unsigned char *data = arena_alloc(arena, elements, 64, err);
+    TRY_NEW(data);
+    packed_spread(packed, bits, tensor->dtype, elements, data);
+    tensor->data = data;
+    return OK;
+}
+
+static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
     Proto proto = {0};
     Wire wire;
     wire_init(&wire, file);
@@ -246,32 +241,13 @@ static Status file_read(Arena *arena, Bytes file, const TensorFiles *files, Tens
         return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory", shape_text(&proto.shape, text));
     TRY_NEW(tensor.name =
                 arena_copy_text(arena, proto.name.size ? (const char *)proto.name.data : "", proto.name.size, err));
-    if (proto.is_external)
-        TRY(external_find(&proto, files, tensor.bytes, err));
-    if (proto.has_raw) {
-        if (proto.raw.size != tensor.bytes)
-            return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto.raw.size,
-                        shape_text(&proto.shape, text), dtype_name(tensor.dtype), tensor.bytes);
-        tensor.data = proto.raw.data;
-    } else {
-        if (elements > file.size) // each takes a byte at least, so nothing larger is allocated
-            return FAIL(err, ERR_FORMAT, "shape %s needs %zu elements, the file has %zu bytes",
-                        shape_text(&proto.shape, text), elements, file.size);
-        unsigned char *data = arena_alloc(arena, tensor.bytes, 64, err);
-        TRY_NEW(data);
-        TRY(typed_read(file, types[proto.type].field, tensor.dtype, elements, data, err));
-        tensor.data = data;
-    }
+    TRY(elements_read(arena, file, &proto, elements, &tensor, err));
     *ret = tensor;
     return OK;
 }
 
 Status tensorproto_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, Error *err) {
-    if (file_read(arena, file, NULL, ret_tensor, err) != OK)
+    if (file_read(arena, file, ret_tensor, err) != OK)
         return error_context(err, "file '%s'", name);
     return OK;
-}
-
-Status tensorproto_read_in(Arena *arena, Bytes message, const TensorFiles *files, Tensor *ret_tensor, Error *err) {
-    return file_read(arena, message, files, ret_tensor, err);
 }

@@ -18,6 +18,8 @@ HERE = pathlib.Path(__file__).parent
 NAMES = {
     "float64": "f64", "float32": "f32", "float16": "f16", "bfloat16": "bf16", "int64": "i64", "int32": "i32", "int16": "i16",
     "int8": "i8", "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64", "bool": "bool",
+    "float8_e4m3fn": "f8e4m3", "float8_e4m3fnuz": "f8e4m3fnuz", "float8_e5m2": "f8e5m2", "float8_e5m2fnuz": "f8e5m2fnuz",
+    "float8_e8m0fnu": "f8e8m0", "float4_e2m1fn": "f4e2m1", "uint4": "u4", "int4": "i4", "uint2": "u2", "int2": "i2",
 }
 
 
@@ -25,9 +27,7 @@ def values(array):
     array = np.asarray(array)
     name = NAMES[array.dtype.name]
     flat = array.reshape(-1)
-    if array.dtype == bool:
-        words = [str(int(v)) for v in flat]
-    elif array.dtype.kind in "iu":
+    if array.dtype == bool or name[0] in "ui":
         words = [str(int(v)) for v in flat]
     elif name == "f64":
         words = [repr(float(v)) for v in flat]
