@@ -9,9 +9,9 @@
 
 static const struct {
     const char *name, *safetensors, *numpy;
-    unsigned bits;
+    unsigned bits, onnx;
 } dtypes[DTYPE_COUNT] = {
-#define DTYPE(code, text, safetensors, bits, numpy) [code] = {text, safetensors, numpy, bits},
+#define DTYPE(code, text, safetensors, bits, numpy, onnx) [code] = {text, safetensors, numpy, bits, onnx},
 #include "tensor/dtypes.def"
 #undef DTYPE
 };
@@ -29,7 +29,11 @@ const char *dtype_numpy_name(DType dtype) {
 }
 
 size_t dtype_bytes(DType dtype) {
-    return dtypes[dtype].bits / 8;
+    return (dtypes[dtype].bits + 7) / 8;
+}
+
+unsigned dtype_bits(DType dtype) {
+    return dtypes[dtype].bits;
 }
 
 bool dtype_is_real(DType dtype) {
@@ -70,6 +74,15 @@ bool dtype_from_name(const char *name, DType *ret) {
 bool dtype_from_safetensors_name(const char *name, DType *ret) {
     for (DType d = 0; d < DTYPE_COUNT; d++)
         if (*name && strcmp(dtypes[d].safetensors, name) == 0) {
+            *ret = d;
+            return true;
+        }
+    return false;
+}
+
+bool dtype_from_onnx(uint64_t number, DType *ret) {
+    for (DType d = 0; d < DTYPE_COUNT; d++)
+        if (dtypes[d].onnx == number) {
             *ret = d;
             return true;
         }

@@ -13,7 +13,7 @@
 #include "base/status.h"
 
 typedef enum DType {
-#define DTYPE(code, text, safetensors, bits, numpy) code,
+#define DTYPE(code, text, safetensors, bits, numpy, onnx) code,
 #include "tensor/dtypes.def"
 #undef DTYPE
     DTYPE_COUNT
@@ -22,7 +22,8 @@ typedef enum DType {
 const char *dtype_name(DType dtype);             // "f32"
 const char *dtype_safetensors_name(DType dtype); // "F32"; "" where safetensors has none
 const char *dtype_numpy_name(DType dtype);       // "<f4"; "" where numpy has none
-size_t dtype_bytes(DType dtype);
+size_t dtype_bytes(DType dtype);                 // of an element in memory
+unsigned dtype_bits(DType dtype);                // that an element needs: 4 and 2 where several share a byte in files
 bool dtype_is_real(DType dtype); // F64, F32, F16 or BF16: reals to compute with, which small_floats.h are not
 // What an integer type or BOOL can hold; false for reals and U64, which int64_t cannot tell of.
 bool dtype_integer_range(DType dtype, int64_t *ret_least, int64_t *ret_most);
@@ -30,6 +31,7 @@ bool dtype_integer_range(DType dtype, int64_t *ret_least, int64_t *ret_most);
 // False, and *ret untouched, for an unknown name.
 bool dtype_from_name(const char *name, DType *ret);
 bool dtype_from_safetensors_name(const char *name, DType *ret);
+bool dtype_from_onnx(uint64_t number, DType *ret); // TensorProto.DataType
 
 enum { SHAPE_MOST_DIMS = 8 };
 

@@ -24,41 +24,28 @@ enum {
     FIELD_LOCATION = 14,
 };
 
-// ONNX's element types, by their numbers: hone's dtype (DTYPE_COUNT: not read), the field that holds elements when
-// raw_data does not, and how many bits of a byte an element has where several share one.
+// ONNX's element types that hone has not.
 static const struct {
+    uint64_t number;
     const char *name;
-    DType dtype;
-    unsigned field, packed_bits;
-} types[] = {
-    {"UNDEFINED", DTYPE_COUNT, 0, 0},
-    {"FLOAT", DTYPE_F32, FIELD_FLOAT, 0},
-    {"UINT8", DTYPE_U8, FIELD_INT32, 0},
-    {"INT8", DTYPE_I8, FIELD_INT32, 0},
-    {"UINT16", DTYPE_U16, FIELD_INT32, 0},
-    {"INT16", DTYPE_I16, FIELD_INT32, 0},
-    {"INT32", DTYPE_I32, FIELD_INT32, 0},
-    {"INT64", DTYPE_I64, FIELD_INT64, 0},
-    {"STRING", DTYPE_COUNT, 0, 0},
-    {"BOOL", DTYPE_BOOL, FIELD_INT32, 0},
-    {"FLOAT16", DTYPE_F16, FIELD_INT32, 0},
-    {"DOUBLE", DTYPE_F64, FIELD_DOUBLE, 0},
-    {"UINT32", DTYPE_U32, FIELD_UINT64, 0},
-    {"UINT64", DTYPE_U64, FIELD_UINT64, 0},
-    {"COMPLEX64", DTYPE_COUNT, 0, 0},
-    {"COMPLEX128", DTYPE_COUNT, 0, 0},
-    {"BFLOAT16", DTYPE_BF16, FIELD_INT32, 0},
-    {"FLOAT8E4M3FN", DTYPE_F8E4M3, FIELD_INT32, 0},
-    {"FLOAT8E4M3FNUZ", DTYPE_F8E4M3FNUZ, FIELD_INT32, 0},
-    {"FLOAT8E5M2", DTYPE_F8E5M2, FIELD_INT32, 0},
-    {"FLOAT8E5M2FNUZ", DTYPE_F8E5M2FNUZ, FIELD_INT32, 0},
-    {"UINT4", DTYPE_U4, FIELD_INT32, 4},
-    {"INT4", DTYPE_I4, FIELD_INT32, 4},
-    {"FLOAT4E2M1", DTYPE_F4E2M1, FIELD_INT32, 4},
-    {"FLOAT8E8M0", DTYPE_F8E8M0, FIELD_INT32, 0},
-    {"UINT2", DTYPE_U2, FIELD_INT32, 2},
-    {"INT2", DTYPE_I2, FIELD_INT32, 2},
-};
+} foreign_types[] = {{8, "STRING"}, {14, "COMPLEX64"}, {15, "COMPLEX128"}};
+
+// The field that holds elements when raw_data does not.
+static unsigned typed_field(DType dtype) {
+    switch (dtype) {
+    case DTYPE_F32:
+        return FIELD_FLOAT;
+    case DTYPE_F64:
+        return FIELD_DOUBLE;
+    case DTYPE_I64:
+        return FIELD_INT64;
+    case DTYPE_U32:
+    case DTYPE_U64:
+        return FIELD_UINT64;
+    default:
+        return FIELD_INT32;
+    }
+}
 
 typedef struct Proto {
     Shape shape;
@@ -180,18 +167,18 @@ static void packed_spread(const unsigned char *from, unsigned bits, DType dtype,
     }
 }
 
-// The tensor's elements, which lie in the file as `stored` elements of type `dtype` (its own, or u8 of packed ones).
-static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dtype, size_t stored,
+// The tensor's elements, which lie in the file as `stored` elements of type `stored_as`: its own, or u8 of packed ones.
+static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dtype, DType stored_as, size_t stored,
                           const void **ret_data, Error *err) {
     char text[SHAPE_TEXT_BYTES];
     size_t bytes;
-    if (!size_multiply(stored, dtype_bytes(dtype), &bytes))
+    if (!size_multiply(stored, dtype_bytes(stored_as), &bytes))
         return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory",
                     shape_text(&proto->shape, text));
     if (proto->has_raw) {
         if (proto->raw.size != bytes)
             return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto->raw.size,
-                        shape_text(&proto->shape, text), dtype_name(types[proto->type].dtype), bytes);
+                        shape_text(&proto->shape, text), dtype_name(dtype), bytes);
         *ret_data = proto->raw.data;
         return OK;
     }
@@ -200,18 +187,19 @@ static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dt
                     shape_text(&proto->shape, text), stored, file.size);
     unsigned char *data = arena_alloc(arena, bytes, 64, err);
     TRY_NEW(data);
-    TRY(typed_read(file, types[proto->type].field, dtype, stored, data, err));
+    TRY(typed_read(file, typed_field(dtype), stored_as, stored, data, err));
     *ret_data = data;
     return OK;
 }
 
 static Status elements_read(Arena *arena, Bytes file, const Proto *proto, size_t elements, Tensor *tensor, Error *err) {
-    unsigned bits = types[proto->type].packed_bits;
-    if (!bits)
-        return stored_read(arena, file, proto, tensor->dtype, elements, &tensor->data, err);
+    unsigned bits = dtype_bits(tensor->dtype);
+    if (bits >= 8)
+        return stored_read(arena, file, proto, tensor->dtype, tensor->dtype, elements, &tensor->data, err);
     const void *packed = NULL;
     size_t each = 8 / bits;
-    TRY(stored_read(arena, file, proto, DTYPE_U8, elements / each + (elements % each != 0), &packed, err));
+    TRY(stored_read(arena, file, proto, tensor->dtype, DTYPE_U8, elements / each + (elements % each != 0), &packed,
+                    err));
     unsigned char *data = arena_alloc(arena, elements, 64, err);
     TRY_NEW(data);
     packed_spread(packed, bits, tensor->dtype, elements, data);
@@ -228,13 +216,17 @@ static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
         TRY(wire_next(&wire, &field, err));
         TRY(field_read(&proto, &field, err));
     }
-    bool known = proto.type < sizeof types / sizeof *types;
     if (proto.type == 0)
         return FAIL(err, ERR_FORMAT, "expected an ONNX TensorProto with a data_type, found none");
-    if (!known || types[proto.type].dtype == DTYPE_COUNT)
+    Tensor tensor = {.shape = proto.shape};
+    if (!dtype_from_onnx(proto.type, &tensor.dtype)) {
+        const char *foreign = "unknown";
+        for (size_t i = 0; i < sizeof foreign_types / sizeof *foreign_types; i++)
+            if (foreign_types[i].number == proto.type)
+                foreign = foreign_types[i].name;
         return FAIL(err, ERR_UNSUPPORTED, "the tensor's data_type %llu (%s) is not read",
-                    (unsigned long long)proto.type, known ? types[proto.type].name : "unknown");
-    Tensor tensor = {.dtype = types[proto.type].dtype, .shape = proto.shape};
+                    (unsigned long long)proto.type, foreign);
+    }
     size_t elements;
     char text[SHAPE_TEXT_BYTES];
     if (!shape_elements(&proto.shape, &elements) || !shape_bytes(&proto.shape, tensor.dtype, &tensor.bytes))
