@@ -52,7 +52,7 @@ Status onnx_type(OnnxScope *scope, const Onnx__TypeProto *proto, const char *nam
     if (proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE)
         return FAIL(err, ERR_UNSUPPORTED, "'%s' is a sequence, map or optional; tensors are read", name);
     const Onnx__TypeProto__Tensor *tensor = proto->tensor_type;
-    if (!tensorproto_dtype(tensor->elem_type, &type.dtype))
+    if (tensor->elem_type < 0 || !dtype_from_onnx((uint64_t)tensor->elem_type, &type.dtype))
         return FAIL(err, ERR_UNSUPPORTED, "'%s' has elements of ONNX's type %d, which is not read", name,
                     tensor->elem_type);
     if (tensor->shape) {

@@ -51,7 +51,9 @@ typedef struct Proto {
     Shape shape;
     uint64_t type;
     Bytes raw, name;
-    bool has_raw;
+    bool has_raw, is_external;
+    TensorExternal external;
+    const TensorFiles *files; // NULL: data in other files is refused
 } Proto;
 
 static Status dim_add(Proto *proto, uint64_t value, Error *err) {
@@ -60,6 +62,43 @@ static Status dim_add(Proto *proto, uint64_t value, Error *err) {
     if (value > INT64_MAX)
         return FAIL(err, ERR_FORMAT, "the tensor has the negative dimension %lld", (long long)value);
     proto->shape.dims[proto->shape.rank++] = (int64_t)value;
+    return OK;
+}
+
+static bool bytes_are(Bytes bytes, const char *text) {
+    return bytes.size == strlen(text) && memcmp(bytes.data, text, bytes.size) == 0;
+}
+
+// A number in decimal; false for anything else.
+static bool bytes_number(Bytes bytes, uint64_t *ret) {
+    uint64_t value = 0;
+    for (size_t i = 0; i < bytes.size; i++) {
+        if (bytes.data[i] < '0' || bytes.data[i] > '9' || value > (UINT64_MAX - 9) / 10)
+            return false;
+        value = value * 10 + (uint64_t)(bytes.data[i] - '0');
+    }
+    *ret = value;
+    return bytes.size > 0;
+}
+
+// One entry of external_data: StringStringEntryProto {key = 1, value = 2}.
+static Status external_read(TensorExternal *external, Bytes entry, Error *err) {
+    Wire wire;
+    Bytes texts[3] = {0};
+    wire_init(&wire, entry);
+    while (wire.at < wire.end) {
+        WireField field;
+        TRY(wire_next(&wire, &field, err));
+        if (field.type == WIRE_BYTES && field.number < 3)
+            texts[field.number] = field.bytes;
+    }
+    if (bytes_are(texts[1], "location"))
+        external->location = texts[2];
+    bool offset = bytes_are(texts[1], "offset"), length = bytes_are(texts[1], "length");
+    if ((offset || length) && !bytes_number(texts[2], offset ? &external->offset : &external->bytes))
+        return FAIL(err, ERR_FORMAT, "external data's %s is '%.*s', expected a number", offset ? "offset" : "length",
+                    (int)(texts[2].size < 40 ? texts[2].size : 40), (const char *)texts[2].data);
+    external->has_bytes |= length;
     return OK;
 }
 
@@ -89,10 +128,11 @@ static Status field_read(Proto *proto, const WireField *field, Error *err) {
     case FIELD_SEGMENT:
         return FAIL(err, ERR_UNSUPPORTED, "the tensor is one segment of a larger one");
     case FIELD_EXTERNAL:
-        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+        return field->type == WIRE_BYTES ? external_read(&proto->external, field->bytes, err)
+                                         : FAIL(err, ERR_FORMAT, "field %u is no message", field->number);
     case FIELD_LOCATION:
-        return field->value == 0 ? OK
-                                 : FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+        proto->is_external = field->value == 1;
+        return OK;
     default:
         return OK; // the typed data is read later; documentation and fields of later versions do not matter
     }
@@ -167,14 +207,28 @@ static void packed_spread(const unsigned char *from, unsigned bits, DType dtype,
     }
 }
 
+// The bytes of a tensor that lie in another file become its raw_data.
+static Status external_find(Proto *proto, size_t bytes, Error *err) {
+    if (!proto->files)
+        return FAIL(err, ERR_UNSUPPORTED, "the tensor's data is in another file (external data)");
+    if (!proto->external.location.size)
+        return FAIL(err, ERR_FORMAT, "external data without a location");
+    if (!proto->external.has_bytes)
+        proto->external.bytes = bytes;
+    proto->has_raw = true;
+    return proto->files->find(proto->files->context, &proto->external, &proto->raw, err);
+}
+
 // The tensor's elements, which lie in the file as `stored` elements of type `stored_as`: its own, or u8 of packed ones.
-static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dtype, DType stored_as, size_t stored,
+static Status stored_read(Arena *arena, Bytes file, Proto *proto, DType dtype, DType stored_as, size_t stored,
                           const void **ret_data, Error *err) {
     char text[SHAPE_TEXT_BYTES];
     size_t bytes;
     if (!size_multiply(stored, dtype_bytes(stored_as), &bytes))
         return FAIL(err, ERR_FORMAT, "the tensor's shape %s is larger than any memory",
                     shape_text(&proto->shape, text));
+    if (proto->is_external)
+        TRY(external_find(proto, bytes, err));
     if (proto->has_raw) {
         if (proto->raw.size != bytes)
             return FAIL(err, ERR_FORMAT, "raw_data has %zu bytes, shape %s of %s needs %zu", proto->raw.size,
@@ -192,7 +246,7 @@ static Status stored_read(Arena *arena, Bytes file, const Proto *proto, DType dt
     return OK;
 }
 
-static Status elements_read(Arena *arena, Bytes file, const Proto *proto, size_t elements, Tensor *tensor, Error *err) {
+static Status elements_read(Arena *arena, Bytes file, Proto *proto, size_t elements, Tensor *tensor, Error *err) {
     unsigned bits = dtype_bits(tensor->dtype);
     if (bits >= 8)
         return stored_read(arena, file, proto, tensor->dtype, tensor->dtype, elements, &tensor->data, err);
@@ -207,8 +261,8 @@ static Status elements_read(Arena *arena, Bytes file, const Proto *proto, size_t
     return OK;
 }
 
-static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
-    Proto proto = {0};
+static Status file_read(Arena *arena, Bytes file, const TensorFiles *files, Tensor *ret, Error *err) {
+    Proto proto = {.files = files};
     Wire wire;
     wire_init(&wire, file);
     while (wire.at < wire.end) {
@@ -239,7 +293,11 @@ static Status file_read(Arena *arena, Bytes file, Tensor *ret, Error *err) {
 }
 
 Status tensorproto_read(Arena *arena, const char *name, Bytes file, Tensor *ret_tensor, Error *err) {
-    if (file_read(arena, file, ret_tensor, err) != OK)
+    if (file_read(arena, file, NULL, ret_tensor, err) != OK)
         return error_context(err, "file '%s'", name);
     return OK;
+}
+
+Status tensorproto_read_in(Arena *arena, Bytes message, const TensorFiles *files, Tensor *ret_tensor, Error *err) {
+    return file_read(arena, message, files, ret_tensor, err);
 }

@@ -23,9 +23,6 @@ typedef struct TensorFiles {
     void *context;
 } TensorFiles;
 
-// ONNX's number of an element type, as TensorProto and TypeProto have it; false for what hone has not.
-bool tensorproto_dtype(int64_t number, DType *ret);
-
 // The tensor's name is the one in the message, or "". `name` begins every message. ERR_FORMAT for damage, for a size
 // that differs from shape and type, and for integers out of the type's range; ERR_UNSUPPORTED naming element types hone
 // has not (strings, complex), tensors in several segments and data in another file.
