@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// fuse_attention: softmax(scale Q K' + mask) V becomes one Attention (ONNX's of opset 23), whatever order an exporter
+// wrote its parts in: scalars on either side of the product or behind it, K transposed in one step or three, keys and
+// values of the past put before the new ones, projections split into heads by Reshape and Transpose. Where Q, K, V and
+// the result all are such splits, the operator takes them unsplit, [batch, length, heads * head_dim].
+#include <math.h>
+
+#include "pass/rewrite.h"
+#include "pass/tensor/match.h"
+
+static const int64_t heads_perm[] = {0, 2, 1, 3}, turned_perm[] = {0, 1, 3, 2}, heads_turned_perm[] = {0, 2, 3, 1};
+
+// [batch, heads, length, head_dim] made of an unsplit value; `turned`: [batch, heads, head_dim, length].
+typedef struct Split {
+    Value whole; // [batch, length, heads * head_dim]
+    int64_t heads, head_dim;
+} Split;
+
+typedef struct Core {
+    const Node *softmax, *sum;       // sum: the last product, whose result is replaced
+    Value q, k, v, mask;             // 4 dimensions each; mask may be absent
+    bool k_rows;                     // k is [batch, length, heads, head_dim]: was turned in one step
+    const Node *joined_k, *joined_v; // k and v are a past and new ones: their concatenations; NULL: not
+    double scale;
+} Core;
+
+// x of x * a, a * x, x / a: the numbers go into *scale.
+static Value scalars_strip(Value value, double *scale) {
+    for (;;) {
+        const Node *mul = match_node(value, TENSOR_MUL), *div = match_node(value, TENSOR_DIV);
+        double number;
+        Value rest;
+        if (mul && match_operand_number(mul, &number, &rest)) {
+            *scale *= number;
+        } else if (div && match_number(div->inputs[1], &number) && number != 0) {
+            *scale /= number;
+            rest = div->inputs[0];
+        } else {
+            return value;
+        }
+        value = rest;
+    }
+}
+
+static Value casts_strip(Value value) {
+    const Node *cast;
+    while ((cast = match_node(value, TENSOR_CAST)) && value_type(cast->inputs[0]).rank >= 0 &&
+           value_type(cast->inputs[0]).dtype == cast->types[0].dtype)
+        value = cast->inputs[0];
+    return value;
+}
+
+// The value whose last two dimensions are exchanged; scalars met on the way go into *scale. False: not of that form.
+static bool transpose_strip(Value value, double *scale, Value *ret, bool *ret_rows) {
+    value = scalars_strip(value, scale);
+    const Node *transpose = match_node(value, TENSOR_TRANSPOSE), *back = match_node(value, TENSOR_RESHAPE);
+    static const int64_t turned3[] = {0, 2, 1};
+    *ret_rows = false;
+    if (transpose && match_attribute_ints(transpose, "perm", turned_perm, 4)) {
+        *ret = scalars_strip(transpose->inputs[0], scale);
+        return true;
+    }
+    if (transpose && match_attribute_ints(transpose, "perm", heads_turned_perm, 4)) {
+        *ret = transpose->inputs[0];
+        *ret_rows = true;
+        return true;
+    }
+    // [b, h, l, d] as [b h, l, d], turned, as [b, h, d, l].
+    const Node *inner = back ? match_node(back->inputs[0], TENSOR_TRANSPOSE) : NULL;
+    const Node *flat =
+        inner && match_attribute_ints(inner, "perm", turned3, 3) ? match_node(inner->inputs[0], TENSOR_RESHAPE) : NULL;
+    if (!flat)
+        return false;
+    ValueType from = value_type(flat->inputs[0]), to = back->types[0];
+    int64_t length = type_dim(&from, 2), dim = type_dim(&from, 1);
+    bool fits =
+        from.rank == 4 && (to.rank < 0 || (to.rank == 4 && type_dim(&to, 2) == dim && type_dim(&to, 1) == length));
+    *ret = scalars_strip(flat->inputs[0], scale);
+    return fits;
+}
+
+// softmax(...) behind what only guards it: NaN of rows that attend to nothing become 0.
+static bool is_guarded_softmax(Value value, const Node **ret_softmax) {
+    double zero;
+    const Node *where = match_node(value, TENSOR_WHERE);
+    const Node *isnan = where ? match_node(where->inputs[0], TENSOR_ISNAN) : NULL;
+    if (isnan && match_number(where->inputs[1], &zero) && zero == 0 && value_equal(isnan->inputs[0], where->inputs[2]))
+        value = where->inputs[2];
+    *ret_softmax = match_node(casts_strip(value), TENSOR_SOFTMAX);
+    return *ret_softmax != NULL;
+}
+
+static bool is_last_axis(const Node *softmax) {
+    int64_t axis = node_int(softmax, "axis", -1);
+    return axis == -1 || (softmax->types[0].rank > 0 && axis == softmax->types[0].rank - 1);
+}
+
+// The scores: a product, perhaps scaled, perhaps with a mask added.
+static bool scores_match(Core *core, Value value) {
+    value = casts_strip(value);
+    const Node *add = match_node(value, TENSOR_ADD);
+    core->scale = 1;
+    for (size_t i = 0; add && i < 2; i++) {
+        double scale = 1;
+        Value scores = scalars_strip(add->inputs[i], &scale);
+        if (match_node(scores, TENSOR_MATMUL) && value_type(add->inputs[i]).rank == 4) {
+            value = add->inputs[i];
+            core->mask = add->inputs[1 - i];
+            break;
+        }
+    }
+    const Node *product = match_node(scalars_strip(value, &core->scale), TENSOR_MATMUL);
+    if (!product || product->types[0].rank != 4)
+        return false;
+    core->q = scalars_strip(product->inputs[0], &core->scale);
+    if (!transpose_strip(product->inputs[1], &core->scale, &core->k, &core->k_rows))
+        return false;
+    return core->scale > 0 && isfinite(core->scale);
+}
+
+// A concatenation along the lengths of something and new keys or values.
+static const Node *joined(Value value) {
+    const Node *concat = match_node(value, TENSOR_CONCAT);
+    int64_t axis = concat ? node_int(concat, "axis", 0) : 0;
+    return concat && concat->input_count == 2 && (axis == 2 || axis == -2) ? concat : NULL;
+}
+
+static bool core_match(const Node *sum, Core *core) {
+    *core = (Core){.sum = sum};
+    if (sum->op != TENSOR_MATMUL || sum->types[0].rank != 4 || !is_guarded_softmax(sum->inputs[0], &core->softmax) ||
+        !is_last_axis(core->softmax) || !scores_match(core, core->softmax->inputs[0]))
+        return false;
+    core->v = sum->inputs[1];
+    core->joined_k = joined(core->k);
+    core->joined_v = joined(core->v);
+    return true;
+}
+
+// Heads of [batch, length, whole] by Reshape, and by Transpose unless the value is that of before it.
+static bool heads_of(Value value, bool transposed, Split *ret) {
+    const Node *transpose = match_node(value, TENSOR_TRANSPOSE);
+    if (transposed && (!transpose || !match_attribute_ints(transpose, "perm", heads_perm, 4)))
+        return false;
+    const Node *reshape = match_node(transposed ? transpose->inputs[0] : value, TENSOR_RESHAPE);
+    if (!reshape || reshape->types[0].rank != 4)
+        return false;
+    ValueType from = value_type(reshape->inputs[0]), to = reshape->types[0];
+    ret->whole = reshape->inputs[0];
+    ret->heads = type_dim(&to, 2);
+    ret->head_dim = type_dim(&to, 1);
+    int64_t width = type_dim(&from, 1);
+    return from.rank == 3 && ret->heads > 0 && ret->head_dim > 0 && (width < 0 || width == ret->heads * ret->head_dim);
+}
+
+// The one reader of a node's first output; NULL: several, or the graph returns it.
+static Node *only_reader(const Graph *graph, const Node *node, const size_t *uses) {
+    if (uses[node->index] != 1)
+        return NULL;
+    for (size_t n = node->index + 1; n < graph->node_count; n++)
+        for (size_t i = 0; i < graph->nodes[n]->input_count; i++)
+            if (value_equal(graph->nodes[n]->inputs[i], value_of(node, 0)))
+                return graph->nodes[n];
+    return NULL;
+}
+
+static NodeSpec attention_spec(const Core *core, Value inputs[6], Attribute attributes[3], int64_t heads) {
+    size_t count = 0;
+    attributes[count++] = attribute_real("scale", core->scale);
+    if (heads) {
+        attributes[count++] = attribute_int("kv_num_heads", heads);
+        attributes[count++] = attribute_int("q_num_heads", heads);
+    }
+    inputs[3] = core->mask;
+    return (NodeSpec){.op = TENSOR_ATTENTION,
+                      .inputs = inputs,
+                      .input_count = 6,
+                      .attributes = attributes,
+                      .attribute_count = count,
+                      .output_count = 1,
+                      .note = core->softmax->note};
+}
+
+// What the graph returns of joined keys or values, Attention gives as well.
+static void returns_replace(Graph *graph, const Node *joined_node, const Node *attention, int output) {
+    for (size_t r = 0; r < graph->return_count; r++)
+        if (value_equal(graph->returns[r], value_of(joined_node, 0)))
+            graph->returns[r] = value_of(attention, output);
+}
+
+// Q, K, V and the result unsplit: Attention stands for the Reshape behind the result too. With a past, joined keys and
+// values are outputs 1 and 2. *ret_done false where something is no split.
+static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, bool *ret_done, Error *err) {
+    Split q, k, v;
+    const Node *transpose = only_reader(graph, core->sum, uses);
+    const Node *reshape = transpose && transpose->op == TENSOR_TRANSPOSE ? only_reader(graph, transpose, uses) : NULL;
+    bool past = core->joined_k && core->joined_v;
+    Value new_k = past ? core->joined_k->inputs[1] : core->k, new_v = past ? core->joined_v->inputs[1] : core->v;
+    bool split = heads_of(core->q, true, &q) && heads_of(new_v, true, &v) && heads_of(new_k, past || !core->k_rows, &k);
+    *ret_done = false;
+    if (!split || !reshape || reshape->op != TENSOR_RESHAPE || reshape->types[0].rank != 3 ||
+        !match_attribute_ints(transpose, "perm", heads_perm, 4) || q.heads != k.heads || q.heads != v.heads ||
+        q.head_dim != k.head_dim)
+        return OK;
+    Value inputs[6] = {q.whole, k.whole, v.whole};
+    Attribute attributes[3];
+    ValueType types[3] = {reshape->types[0]};
+    NodeSpec spec = attention_spec(core, inputs, attributes, q.heads);
+    spec.types = types;
+    spec.name = reshape->names[0];
+    if (past) {
+        inputs[4] = core->joined_k->inputs[0];
+        inputs[5] = core->joined_v->inputs[0];
+        types[1] = core->joined_k->types[0];
+        types[2] = core->joined_v->types[0];
+        spec.output_count = 3;
+    }
+    Node *attention;
+    TRY(graph_insert_before(graph, reshape, &spec, &attention, err));
+    graph_replace_value(graph, value_of(reshape, 0), value_of(attention, 0));
+    if (past) {
+        returns_replace(graph, core->joined_k, attention, 1);
+        returns_replace(graph, core->joined_v, attention, 2);
+    }
+    *ret_done = true;
+    return OK;
+}
+
+// Everything in four dimensions, as it is.
+static Status split_fuse(Graph *graph, const Core *core, Error *err) {
+    Value inputs[6] = {core->q, core->k, core->v};
+    Attribute attributes[3], perm = attribute_ints("perm", heads_perm, 4);
+    if (core->k_rows) {
+        NodeSpec turn = {.op = TENSOR_TRANSPOSE,
+                         .inputs = &core->k,
+                         .input_count = 1,
+                         .attributes = &perm,
+                         .attribute_count = 1,
+                         .output_count = 1};
+        Node *turned;
+        TRY(match_insert(graph, core->sum, &turn, &turned, err));
+        inputs[1] = value_of(turned, 0);
+    }
+    NodeSpec spec = attention_spec(core, inputs, attributes, 0);
+    spec.types = core->sum->types;
+    spec.name = core->sum->names[0];
+    Node *attention;
+    TRY(graph_insert_before(graph, core->sum, &spec, &attention, err));
+    graph_replace_value(graph, value_of(core->sum, 0), value_of(attention, 0));
+    return OK;
+}
+
+Status pass_fuse_attention(Graph *graph, const PassInputs *inputs, Error *err) {
+    size_t room = 0, *uses = NULL;
+    for (size_t n = 0; n < graph->node_count; n++) {
+        Core core;
+        if (!core_match(graph->nodes[n], &core))
+            continue;
+        if (graph->node_count > room) {
+            room = graph->node_count * 2;
+            TRY_NEW(uses = arena_array(inputs->scratch, room, sizeof *uses, err));
+        }
+        graph_count_uses(graph, uses);
+        bool done = false;
+        if (uses[core.softmax->index] > 2 || !uses[core.sum->index]) // read elsewhere; twice where NaN are guarded
+            continue;
+        TRY(whole_fuse(graph, &core, uses, &done, err));
+        if (!done)
+            TRY(split_fuse(graph, &core, err));
+    }
+    return OK;
+}
