@@ -5,11 +5,11 @@
 
 #include "op/tensor/move.h"
 
-#define TYPES (DTYPE_BIT(DTYPE_F32) | DTYPE_BIT(DTYPE_F64) | DTYPES_SIGNED)
+#define TYPES (DTYPES_REAL | DTYPES_SIGNED)
 
 // How many elements; -1: delta is 0, or a bound is no number. The three values are of one type out of TYPES.
 static int64_t range_count(DType dtype, const void *const *values) {
-    if (dtype == DTYPE_F32 || dtype == DTYPE_F64) {
+    if (dtype_is_real(dtype)) {
         double v[3];
         for (int i = 0; i < 3; i++)
             elements_to_f64(dtype, values[i], 1, &v[i]);
@@ -61,8 +61,23 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
             ((type *)y)[i] = (type)((Wide)start + (Wide)i * (Wide)delta);                                              \
         break;                                                                                                         \
     }
+// Halves are computed in f32.
+static void halves_fill(DType dtype, const void *const *values, int64_t count, uint16_t *y) {
+    double start, delta;
+    elements_to_f64(dtype, values[0], 1, &start);
+    elements_to_f64(dtype, values[2], 1, &delta);
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)start + (float)i * (float)delta;
+        real_store(dtype, &value, 1, &y[i]);
+    }
+}
+
 static void range_fill(DType dtype, const void *const *values, int64_t count, void *y) {
     switch (dtype) {
+    case DTYPE_F16:
+    case DTYPE_BF16:
+        halves_fill(dtype, values, count, y);
+        break;
     case DTYPE_F32:
         FILL(float, float)
     case DTYPE_F64:

@@ -85,6 +85,8 @@ def case_text(case):
             lines.append("const " + values(item.value))
         else:
             lines.append("in " + values(item))
+    if case.fails:
+        return "\n".join(lines + ["fails " + case.fails]) + "\n"
     expected = case.expected if case.expected is not None else compute(case)
     lines += ["out " + values(e) for e in expected]
     return "\n".join(lines) + "\n"

@@ -108,6 +108,19 @@ def cases():
     yield from integers(rng, x)
     yield from granular(rng, x)
     yield from floats(x)
+    two, u8 = np.ones(2, F32), np.array(0, np.uint8)
+    for fails, inputs, attributes in [
+            ("axis 3 of 3 dimensions", [x, two], {"axis": 3}),
+            ("scales of [2] do not fit [2,5,4]", [x, two], {}),
+            ("scales of [2] do not fit [2,5,4] (block_size 2)", [x, two], {"block_size": 2}),
+            ("block_size -1", [x, two], {"axis": 0, "block_size": -1}),
+            ("zero points of [] for scales of [2]", [x, two, u8], {"axis": 0}),
+            ("output_dtype i8, expected", [x, two[0], u8], {"output_dtype": T.INT8}),
+            ("output_dtype f32, expected", [x, two[0]], {"output_dtype": T.FLOAT}),
+            ("input 0 is of type i8", [x.astype(np.int8), two[0]], {})]:
+        yield Case("quantize_linear", "refused: " + fails, "QuantizeLinear", inputs, attributes, fails=fails)
+    yield Case("dequantize_linear", "refused: zero point", "DequantizeLinear", [np.arange(3, dtype=np.int32), two[0], np.array(1, np.int32)],
+               fails="zero point 0 of i32 is 1, expected 0")
     for name, values in [("both signs", x), ("positive", abs(x) + 1), ("negative", -abs(x) - 1)]:
         yield Case("dynamic_quantize_linear", name, "DynamicQuantizeLinear", [values], outputs=3)
     yield Case("dynamic_quantize_linear", "zeros", "DynamicQuantizeLinear", [x * 0], outputs=3,
