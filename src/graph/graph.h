@@ -236,6 +236,6 @@ void constant_codes(const Constant *constant, size_t first, size_t count, uint8_
 bool constant_stacks(const Constant *a, const Constant *b);
 
 // Structure holds: inputs come earlier, arity fits ops.def, names unique, constants and types well-formed (any but the
-// first input may be absent, and types unknown: what an operator needs is the shape rules' business; they are in
-// src/op, and op_verify in op/op.h checks them too). ERR_INTERNAL sentences.
+// first input may be absent, a Loop's first too, and types unknown: what an operator needs is the shape rules'
+// business; they are in src/op, and op_verify in op/op.h checks them too). ERR_INTERNAL sentences.
 MUST_CHECK Status graph_verify(const Graph *graph, Error *err);

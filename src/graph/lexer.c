@@ -10,7 +10,7 @@
 
 void lexer_init(Lexer *lexer, Arena *arena, const char *name, Bytes text) {
     const char *data = text.size ? (const char *)text.data : "";
-    *lexer = (Lexer){arena, name, data, data + text.size, data, 1};
+    *lexer = (Lexer){arena, name, data, data, data + text.size, data, 1};
 }
 
 Status lexer_fail(const Lexer *lexer, const char *at, Error *err, const char *format, ...) {
@@ -19,8 +19,12 @@ Status lexer_fail(const Lexer *lexer, const char *at, Error *err, const char *fo
     va_start(args, format);
     vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
-    return FAIL(err, ERR_FORMAT, "%s, line %zu, column %td: %s", lexer->name, lexer->line, at - lexer->line_start + 1,
-                sentence);
+    size_t line = lexer->line;
+    const char *start = lexer->line_start;
+    while (at < start) // a statement that bodies have stretched over lines is faulted where it begins
+        for (start--, line--; start > lexer->begin && start[-1] != '\n';)
+            start--;
+    return FAIL(err, ERR_FORMAT, "%s, line %zu, column %td: %s", lexer->name, line, at - start + 1, sentence);
 }
 
 char lexer_peek(Lexer *lexer) {

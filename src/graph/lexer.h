@@ -8,7 +8,7 @@
 typedef struct Lexer {
     Arena *arena;
     const char *name; // of the text, for messages
-    const char *at, *end, *line_start;
+    const char *begin, *at, *end, *line_start;
     size_t line;
 } Lexer;
 

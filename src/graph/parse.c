@@ -511,6 +511,7 @@ Status graph_parse(Arena *arena, const char *name, Bytes text, Graph **ret_graph
     Parser *parser = memory_new(1, sizeof *parser, err);
     TRY_NEW(parser);
     lexer_init(&parser->lexer, arena, name, text);
+    parser->depth = 0;
     Status status = parse_graph(parser, arena, err);
     if (status == OK)
         *ret_graph = parser->graph;

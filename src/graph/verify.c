@@ -123,7 +123,7 @@ Status verify_node(const Graph *graph, const Node *node, Error *err) {
     if (outputs >= 0 ? node->output_count != (size_t)outputs : node->output_count == 0)
         return FAIL(err, ERR_INTERNAL, "%s has %zu outputs, expected %s%d", op_name(node->op), node->output_count,
                     outputs < 0 ? "at least " : "", outputs < 0 ? 1 : outputs);
-    if (node->input_count && value_absent(node->inputs[0]))
+    if (node->input_count && value_absent(node->inputs[0]) && node->op != TENSOR_LOOP) // without end
         return FAIL(err, ERR_INTERNAL, "%s has no first input", op_name(node->op));
     for (size_t i = 0; i < node->input_count; i++) {
         const char *fault = value_fault(graph, node->inputs[i], node->index);

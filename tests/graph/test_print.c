@@ -59,6 +59,64 @@ START_TEST(test_canonical_text) {
 }
 END_TEST
 
+// Bodies are graphs of their own: names and dimensions of theirs mean nothing outside.
+START_TEST(test_bodies) {
+    static const char text[] = "graph g(T)\n"
+                               "  const @one = {1} : f32[1]\n"
+                               "  %c = input : bool[]\n"
+                               "  %x = input : f32[T,?]\n"
+                               "  %y = If %c, %x {else_branch=(\n"
+                               "    graph no(N)\n"
+                               "      %x = input : f32[N,2]\n"
+                               "      return %x\n"
+                               "  ), then_branch=(\n"
+                               "    graph yes()\n"
+                               "      const @one = {2} : f32[1]\n"
+                               "      %x = input : ?\n"
+                               "      %y = Add %x, @one : ?\n"
+                               "      return %y\n"
+                               "  )} : ?\n"
+                               "  %z, %all = Loop _, %c, %y {body=(\n"
+                               "    graph body()\n"
+                               "      %i = input : i64[]\n"
+                               "      %c = input : bool[]\n"
+                               "      %x = input : ?\n"
+                               "      %y = If %c, %x {else_branch=(\n"
+                               "        graph a()\n"
+                               "          %x = input : ?\n"
+                               "          return %x\n"
+                               "      ), then_branch=(\n"
+                               "        graph b()\n"
+                               "          %x = input : ?\n"
+                               "          return %x\n"
+                               "      )} : ?\n"
+                               "      return %c, %y, %i\n"
+                               "  ), carried=1} : ?, i64[?]\n"
+                               "  return %z, %all\n";
+    arena_init(&arena, 0);
+    Graph *graph = parsed(text);
+    ck_assert_str_eq(printed(graph), text);
+    Arena other;
+    arena_init(&other, 0);
+    Graph *copy = graph_copy(&other, graph, &err);
+    ck_assert_ptr_nonnull(copy);
+    arena_done(&arena); // and all that the copy might still look at
+    ck_assert_str_eq(printed(copy), text);
+    arena_done(&other);
+    CHECK_FAILS(graph_parse(&arena, "text",
+                            bytes_of("graph g()\n  %c = input : bool[]\n  %y = If %c {then_branch=(\n"
+                                     "    graph a()\n      return %c\n  )} : ?\n  return\n"),
+                            &graph, &err),
+                ERR_FORMAT, "line 5, column 14: there is no value '%c' before this line");
+    CHECK_FAILS(graph_parse(&arena, "text",
+                            bytes_of("graph g()\n  %c = input : bool[]\n\n  %y = If {then_branch=(\n    graph a()\n"
+                                     "      return\n  )} : ?\n  return\n"),
+                            &graph, &err),
+                ERR_FORMAT, "line 4, column 8: If has 0 inputs");
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_values_keep_their_bits) {
     static const char *const constants[] = {
         "{0.1, 3.4028235e+38, 1.4013e-45, -0.0} : f32[4]",
@@ -295,5 +353,6 @@ START_TEST(test_no_memory) {
 }
 END_TEST
 
-TEST_MAIN("print", test_canonical_text, test_four_bits, test_values_keep_their_bits, test_random_graphs_come_back,
-          test_errors_name_their_place, test_hostile_text_is_bounded, test_damaged_text, test_no_memory)
+TEST_MAIN("print", test_canonical_text, test_bodies, test_four_bits, test_values_keep_their_bits,
+          test_random_graphs_come_back, test_errors_name_their_place, test_hostile_text_is_bounded, test_damaged_text,
+          test_no_memory)
