@@ -12,8 +12,8 @@
 // Memory of one or more values (views share it). `next` chains those that are free.
 typedef struct Block {
     struct Block *next;
-    size_t bytes, references;
-    unsigned char *data; // 64-byte aligned, within this allocation
+    size_t bytes, whole_bytes, references; // for values, allocated, values in it
+    unsigned char *data;                   // 64-byte aligned, within this allocation
 } Block;
 
 // A graph with its numbering of values: node n's outputs are values [first[n], first[n] + output_count).
@@ -23,7 +23,9 @@ typedef struct Program {
     size_t *first;
     size_t *last_reader; // [values] the node that reads it last; SIZE_MAX: the graph returns it
     size_t values, inputs;
-    void **states; // [nodes] what prepare made
+    void **states;      // [nodes] what prepare made
+    struct Slot *slots; // [values] of the frame that runs it: a body is never within itself
+    Arena scratch;      // of that frame
 } Program;
 
 typedef struct Slot {
@@ -34,7 +36,7 @@ typedef struct Slot {
 // Results of bodies that ran for the node being evaluated.
 typedef struct BodyResults {
     struct BodyResults *next;
-    size_t count;
+    size_t count, room; // results, and how many there is room for
     Slot *slots;
     Tensor *tensors; // the slots', for the operator
 } BodyResults;
@@ -60,10 +62,21 @@ typedef struct Frame {
     Slot *outputs; // its outputs, until it is done
     const Slot **inputs;
     BodyResults *bodies;
+    BodyResults *spare; // done with, to be used again
     Arena *scratch;
 } Frame;
 
 enum { BLOCK_ALIGNMENT = 64 };
+
+// Gives the free blocks back to the heap.
+static void blocks_free(Evaluator *e) {
+    for (Block *next, *block = e->free; block; block = next) {
+        next = block->next;
+        e->held_bytes -= block->whole_bytes;
+        memory_free(block);
+    }
+    e->free = NULL;
+}
 
 // The smallest free block that fits and is not more than twice as large, else a new one.
 static Status block_take(Evaluator *e, size_t bytes, Block **ret, Error *err) {
@@ -80,10 +93,12 @@ static Status block_take(Evaluator *e, size_t bytes, Block **ret, Error *err) {
         if (!size_add(bytes, sizeof *block + BLOCK_ALIGNMENT, &whole))
             return FAIL(err, ERR_LIMIT, "%zu bytes are more than this machine can address", bytes);
         if (e->settings.limit_bytes && whole > e->settings.limit_bytes - e->held_bytes)
+            blocks_free(e); // of other sizes
+        if (e->settings.limit_bytes && whole > e->settings.limit_bytes - e->held_bytes)
             return FAIL(err, ERR_LIMIT, "%zu bytes more than the %zu held would pass the limit of %zu", whole,
                         e->held_bytes, e->settings.limit_bytes);
         TRY_NEW(block = memory_new(1, whole, err));
-        *block = (Block){.bytes = bytes};
+        *block = (Block){.bytes = bytes, .whole_bytes = whole};
         uintptr_t data = (uintptr_t)(block + 1);
         block->data = (unsigned char *)(block + 1) + (-data & (BLOCK_ALIGNMENT - 1));
         e->held_bytes += whole;
@@ -147,7 +162,7 @@ static Status host_result(Evaluation *run, size_t index, const Tensor *result, E
 }
 
 static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Error *err);
-static Status program_run(Evaluator *e, const Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
+static Status program_run(Evaluator *e, Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
                           Error *err);
 
 static Status body_run(Frame *frame, const Graph *body, const Tensor *inputs, size_t count, BodyResults *results,
@@ -163,14 +178,27 @@ static Status body_run(Frame *frame, const Graph *body, const Tensor *inputs, si
     return program_run(e, program, frame, inputs, results->slots, err);
 }
 
+static Status results_take(Frame *frame, size_t count, BodyResults **ret, Error *err) {
+    BodyResults *results = frame->spare;
+    if (results && results->room >= count) {
+        frame->spare = results->next;
+    } else {
+        TRY_NEW(results = arena_array(frame->scratch, 1, sizeof *results, err));
+        TRY_NEW(results->slots = arena_array(frame->scratch, count, sizeof *results->slots, err));
+        TRY_NEW(results->tensors = arena_array(frame->scratch, count, sizeof *results->tensors, err));
+        results->room = count;
+    }
+    results->count = 0;
+    *ret = results;
+    return OK;
+}
+
 static Status host_body(Evaluation *run, const Graph *body, const Tensor *inputs, size_t count,
                         const Tensor **ret_results, Error *err) {
     Frame *frame = frame_of(run);
     Evaluator *e = frame->evaluator;
-    BodyResults *results = arena_array(frame->scratch, 1, sizeof *results, err);
-    TRY_NEW(results);
-    TRY_NEW(results->slots = arena_array(frame->scratch, body->return_count, sizeof *results->slots, err));
-    TRY_NEW(results->tensors = arena_array(frame->scratch, body->return_count, sizeof *results->tensors, err));
+    BodyResults *results = NULL;
+    TRY(results_take(frame, body->return_count, &results, err));
     if (e->depth + 1 >= GRAPH_MOST_DEPTH)
         return FAIL(err, ERR_LIMIT, "%s: more than %d bodies within bodies", evaluate_name(run), GRAPH_MOST_DEPTH - 1);
     e->depth++;
@@ -186,13 +214,33 @@ static Status host_body(Evaluation *run, const Graph *body, const Tensor *inputs
     return OK;
 }
 
-static const EvaluateHost host = {host_output, host_view, host_body, host_result};
+static void results_drop(Frame *frame, BodyResults *results) {
+    for (size_t i = 0; i < results->count; i++)
+        slot_release(frame->evaluator, &results->slots[i]);
+    results->next = frame->spare;
+    frame->spare = results;
+}
 
+static void host_done(Evaluation *run, const Tensor *results) {
+    Frame *frame = frame_of(run);
+    for (BodyResults **at = &frame->bodies; *at; at = &(*at)->next)
+        if ((*at)->tensors == results) {
+            BodyResults *done = *at;
+            *at = done->next;
+            results_drop(frame, done);
+            return;
+        }
+}
+
+static const EvaluateHost host = {host_output, host_view, host_body, host_result, host_done};
+
+// The memory of the results goes with the scratch.
 static void bodies_release(Frame *frame) {
-    for (BodyResults *b = frame->bodies; b; b = b->next)
-        for (size_t i = 0; i < b->count; i++)
-            slot_release(frame->evaluator, &b->slots[i]);
-    frame->bodies = NULL;
+    for (BodyResults *next, *b = frame->bodies; b; b = next) {
+        next = b->next;
+        results_drop(frame, b);
+    }
+    frame->bodies = frame->spare = NULL;
 }
 
 static size_t value_number(const Program *program, Value value) {
@@ -255,6 +303,8 @@ static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Erro
         else
             TRY(constant_check(graph->name, graph->returns[r].constant, err));
     }
+    TRY_NEW(program->slots = arena_array(&e->arena, program->values, sizeof *program->slots, err));
+    arena_init(&program->scratch, e->settings.limit_bytes);
     program->next = e->programs;
     e->programs = program;
     *ret = program;
@@ -349,21 +399,16 @@ static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *
     return OK;
 }
 
-static Status program_run(Evaluator *e, const Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
+static Status program_run(Evaluator *e, Program *program, Frame *outer, const Tensor *inputs, Slot *ret_results,
                           Error *err) {
-    Arena scratch;
-    arena_init(&scratch, e->settings.limit_bytes);
-    Frame frame = {.evaluator = e, .program = program, .scratch = &scratch};
-    frame.slots = memory_new(program->values + 1, sizeof *frame.slots, err);
-    TRY_NEW(frame.slots);
+    Frame frame = {.evaluator = e, .program = program, .slots = program->slots, .scratch = &program->scratch};
     for (size_t v = 0; v < program->values; v++)
         frame.slots[v] = (Slot){.tensor.dtype = DTYPE_COUNT};
     Status status = frame_run(&frame, outer, inputs, ret_results, err);
     bodies_release(&frame);
     for (size_t v = 0; v < program->values; v++)
         slot_release(e, &frame.slots[v]);
-    memory_free(frame.slots);
-    arena_done(&scratch);
+    arena_reset(&program->scratch);
     return status;
 }
 
@@ -396,10 +441,9 @@ void evaluator_free(Evaluator *evaluator) {
     if (!evaluator)
         return;
     results_release(evaluator);
-    for (Block *next, *block = evaluator->free; block; block = next) {
-        next = block->next;
-        memory_free(block);
-    }
+    blocks_free(evaluator);
+    for (Program *program = evaluator->programs; program; program = program->next)
+        arena_done(&program->scratch);
     arena_done(&evaluator->arena);
     memory_free(evaluator);
 }

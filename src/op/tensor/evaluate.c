@@ -59,6 +59,11 @@ Status evaluate_result(Evaluation *run, size_t index, const Tensor *result, Erro
     return OK;
 }
 
+void evaluate_body_done(Evaluation *run, const Tensor *results) {
+    if (run->host->done)
+        run->host->done(run, results);
+}
+
 Status evaluate_type(const Evaluation *run, size_t index, DTypeSet types, Error *err) {
     if (!evaluate_has(run, index))
         return FAIL(err, ERR_FORMAT, "%s: input %zu is missing", evaluate_name(run), index);

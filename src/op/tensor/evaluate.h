@@ -37,6 +37,8 @@ struct EvaluateHost {
                    Error *err);
     // Output `index` takes over a body's result.
     Status (*result)(Evaluation *run, size_t index, const Tensor *result, Error *err);
+    // A body's results will not be looked at any more. NULL: they wait for the end of `run`.
+    void (*done)(Evaluation *run, const Tensor *results);
 };
 
 // "Add 'name'", for messages; valid until the next call in this thread.
@@ -60,6 +62,8 @@ MUST_CHECK Status evaluate_view(Evaluation *run, size_t index, size_t input, DTy
 MUST_CHECK Status evaluate_body(Evaluation *run, const Graph *body, const Tensor *inputs, size_t count,
                                 const Tensor **ret_results, Error *err);
 MUST_CHECK Status evaluate_result(Evaluation *run, size_t index, const Tensor *result, Error *err);
+// Gives back what one run of a body returned, but for what outputs and later results hold of it.
+void evaluate_body_done(Evaluation *run, const Tensor *results);
 
 // Sets of types, for evaluate_type: bits 1 << DType.
 typedef uint32_t DTypeSet;
