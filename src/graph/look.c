@@ -43,9 +43,9 @@ bool type_equal(const ValueType *a, const ValueType *b) {
     return true;
 }
 
+// A variable may turn out to be any number, or another variable.
 static bool dim_agrees(const Dim *a, const Dim *b) {
-    bool unknown = (a->variable && a->value == DIM_UNKNOWN) || (b->variable && b->value == DIM_UNKNOWN);
-    return unknown || a->variable != b->variable || a->value == b->value; // a variable may turn out to be the constant
+    return a->variable || b->variable || a->value == b->value;
 }
 
 bool type_agrees(const ValueType *a, const ValueType *b) {

@@ -41,8 +41,26 @@ static bool verifies(const PassInputs *inputs) {
 #endif
 }
 
+static Status pass_run(Graph *graph, const PassInfo *pass, const PassInputs *inputs, Error *err);
+
+// The same pass over the bodies of If and Loop.
+static Status bodies_run(const Graph *graph, const PassInfo *pass, const PassInputs *inputs, Error *err) {
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t a = 0; a < graph->nodes[n]->attribute_count; a++) {
+            Attribute *attribute = &graph->nodes[n]->attributes[a];
+            if (attribute->kind != ATTRIBUTE_GRAPH)
+                continue;
+            Graph *body = graph_copy(graph->arena, attribute->graph, err);
+            TRY_NEW(body);
+            TRY(pass_run(body, pass, inputs, err));
+            attribute->graph = body;
+        }
+    return OK;
+}
+
 static Status pass_run(Graph *graph, const PassInfo *pass, const PassInputs *inputs, Error *err) {
     TRY(pass->run(graph, inputs, err));
+    TRY(bodies_run(graph, pass, inputs, err));
     if (verifies(inputs) && op_verify(graph, err) != OK) {
         if (err->status == ERR_FORMAT) // types that do not fit are the pass's fault here
             err->status = ERR_INTERNAL;

@@ -16,9 +16,20 @@ typedef struct Split {
     int64_t heads, head_dim;
 } Split;
 
+// What is added to the scores, or what chooses between them and a number.
+typedef struct Mask {
+    Value added;             // absent: the other kind
+    Value condition, number; // scores where it is true, else the number
+    bool inverted;           // scores where it is false
+} Mask;
+
+enum { MASKS_MOST = 3 };
+
 typedef struct Core {
-    const Node *softmax, *sum;       // sum: the last product, whose result is replaced
-    Value q, k, v, mask;             // 4 dimensions each; mask may be absent
+    const Node *softmax, *sum; // sum: the last product, whose result is replaced
+    Value q, k, v;             // 4 dimensions each
+    Mask masks[MASKS_MOST];
+    size_t mask_count;
     bool k_rows;                     // k is [batch, length, heads, head_dim]: was turned in one step
     const Node *joined_k, *joined_v; // k and v are a past and new ones: their concatenations; NULL: not
     double scale;
@@ -95,19 +106,47 @@ static bool is_last_axis(const Node *softmax) {
     return axis == -1 || (softmax->types[0].rank > 0 && axis == softmax->types[0].rank - 1);
 }
 
-// The scores: a product, perhaps scaled, perhaps with a mask added.
+// Whether a value is a product, scaled and masked in any way; `depth` bounds the search.
+static bool leads_to_product(Value value, int depth) {
+    double scale = 1;
+    value = scalars_strip(casts_strip(value), &scale);
+    if (match_node(value, TENSOR_MATMUL))
+        return value_type(value).rank == 4;
+    bool masked = depth && (match_node(value, TENSOR_ADD) || match_node(value, TENSOR_WHERE));
+    for (size_t i = 0; masked && i < value.node->input_count; i++)
+        if (leads_to_product(value.node->inputs[i], depth - 1))
+            return true;
+    return false;
+}
+
+// Takes one mask off the scores; false: there is none.
+static bool mask_strip(Value *scores, Mask *ret) {
+    const Node *add = match_node(*scores, TENSOR_ADD), *where = match_node(*scores, TENSOR_WHERE);
+    double number;
+    *ret = (Mask){0};
+    for (size_t i = 0; add && i < 2; i++)
+        if (leads_to_product(add->inputs[i], MASKS_MOST)) {
+            *scores = add->inputs[i];
+            ret->added = add->inputs[1 - i];
+            return true;
+        }
+    for (size_t i = 1; where && i < 3; i++)
+        if (match_number(where->inputs[3 - i], &number) && number <= -1e4 &&
+            leads_to_product(where->inputs[i], MASKS_MOST)) {
+            *scores = where->inputs[i];
+            *ret = (Mask){.condition = where->inputs[0], .number = where->inputs[3 - i], .inverted = i == 2};
+            return true;
+        }
+    return false;
+}
+
+// The scores: a product, perhaps scaled, perhaps masked.
 static bool scores_match(Core *core, Value value) {
     value = casts_strip(value);
-    const Node *add = match_node(value, TENSOR_ADD);
     core->scale = 1;
-    for (size_t i = 0; add && i < 2; i++) {
-        double scale = 1;
-        Value scores = scalars_strip(add->inputs[i], &scale);
-        if (match_node(scores, TENSOR_MATMUL) && value_type(add->inputs[i]).rank == 4) {
-            value = add->inputs[i];
-            core->mask = add->inputs[1 - i];
-            break;
-        }
+    while (core->mask_count < MASKS_MOST && mask_strip(&value, &core->masks[core->mask_count])) {
+        core->mask_count++;
+        value = casts_strip(value);
     }
     const Node *product = match_node(scalars_strip(value, &core->scale), TENSOR_MATMUL);
     if (!product || product->types[0].rank != 4)
@@ -170,7 +209,6 @@ static NodeSpec attention_spec(const Core *core, Value inputs[6], Attribute attr
         attributes[count++] = attribute_int("kv_num_heads", heads);
         attributes[count++] = attribute_int("q_num_heads", heads);
     }
-    inputs[3] = core->mask;
     return (NodeSpec){.op = TENSOR_ATTENTION,
                       .inputs = inputs,
                       .input_count = 6,
@@ -187,24 +225,74 @@ static void returns_replace(Graph *graph, const Node *joined_node, const Node *a
             graph->returns[r] = value_of(attention, output);
 }
 
+static Status mask_value(Graph *graph, const Node *place, const Mask *mask, Value *ret, Error *err) {
+    static const float nothing = 0;
+    Constant zero = {.name = "zero", .dtype = DTYPE_F32, .data = &nothing};
+    const Constant *added;
+    Node *node;
+    *ret = mask->added;
+    if (!value_absent(mask->added))
+        return OK;
+    TRY(graph_add_constant(graph, &zero, &added, err));
+    Value none = value_constant(added);
+    Value inputs[] = {mask->condition, mask->inverted ? mask->number : none, mask->inverted ? none : mask->number};
+    NodeSpec spec = {.op = TENSOR_WHERE, .name = "mask", .inputs = inputs, .input_count = 3, .output_count = 1};
+    TRY(match_insert(graph, place, &spec, &node, err));
+    *ret = value_of(node, 0);
+    return OK;
+}
+
+// All masks as one that is added; absent where there is none.
+static Status masks_add(Graph *graph, const Node *place, const Core *core, Value *ret, Error *err) {
+    *ret = (Value){0};
+    for (size_t m = 0; m < core->mask_count; m++) {
+        Value inputs[2] = {*ret};
+        Node *node;
+        TRY(mask_value(graph, place, &core->masks[m], &inputs[1], err));
+        if (m) {
+            NodeSpec spec = {.op = TENSOR_ADD, .name = "mask", .inputs = inputs, .input_count = 2, .output_count = 1};
+            TRY(match_insert(graph, place, &spec, &node, err));
+            inputs[1] = value_of(node, 0);
+        }
+        *ret = inputs[1];
+    }
+    return OK;
+}
+
+// Whether a Reshape of [batch, length, heads, head_dim] means the same of [batch, length, heads * head_dim]: all do but
+// those that keep one of the last two dimensions.
+static bool reshapes_whole(const Node *reshape) {
+    int64_t shape[8];
+    size_t count;
+    if (!match_ints(reshape->inputs[1], shape, &count))
+        return node_int(reshape, "allowzero", 0) != 0;
+    for (size_t i = 2; i < count; i++)
+        if (shape[i] == 0)
+            return false;
+    return true;
+}
+
 // Q, K, V and the result unsplit: Attention stands for the Reshape behind the result too. With a past, joined keys and
 // values are outputs 1 and 2. *ret_done false where something is no split.
 static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, bool *ret_done, Error *err) {
     Split q, k, v;
     const Node *transpose = only_reader(graph, core->sum, uses);
-    const Node *reshape = transpose && transpose->op == TENSOR_TRANSPOSE ? only_reader(graph, transpose, uses) : NULL;
+    Node *reshape = transpose && transpose->op == TENSOR_TRANSPOSE ? only_reader(graph, transpose, uses) : NULL;
     bool past = core->joined_k && core->joined_v;
     Value new_k = past ? core->joined_k->inputs[1] : core->k, new_v = past ? core->joined_v->inputs[1] : core->v;
     bool split = heads_of(core->q, true, &q) && heads_of(new_v, true, &v) && heads_of(new_k, past || !core->k_rows, &k);
     *ret_done = false;
-    if (!split || !reshape || reshape->op != TENSOR_RESHAPE || reshape->types[0].rank != 3 ||
+    if (!split || !reshape || reshape->op != TENSOR_RESHAPE || reshape->types[0].rank < 0 ||
+        (reshape->types[0].rank != 3 && !reshapes_whole(reshape)) ||
         !match_attribute_ints(transpose, "perm", heads_perm, 4) || q.heads != k.heads || q.heads != v.heads ||
         q.head_dim != k.head_dim)
         return OK;
     Value inputs[6] = {q.whole, k.whole, v.whole};
     Attribute attributes[3];
-    ValueType types[3] = {reshape->types[0]};
+    ValueType types[3] = {transpose->types[0]};
     NodeSpec spec = attention_spec(core, inputs, attributes, q.heads);
+    types[0].rank = 3;
+    types[0].dims[2] = (Dim){false, v.heads * v.head_dim};
     spec.types = types;
     spec.name = reshape->names[0];
     if (past) {
@@ -215,8 +303,12 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, boo
         spec.output_count = 3;
     }
     Node *attention;
+    TRY(masks_add(graph, reshape, core, &inputs[3], err));
     TRY(graph_insert_before(graph, reshape, &spec, &attention, err));
-    graph_replace_value(graph, value_of(reshape, 0), value_of(attention, 0));
+    if (reshape->types[0].rank == 3)
+        graph_replace_value(graph, value_of(reshape, 0), value_of(attention, 0));
+    else
+        reshape->inputs[0] = value_of(attention, 0);
     if (past) {
         returns_replace(graph, core->joined_k, attention, 1);
         returns_replace(graph, core->joined_v, attention, 2);
@@ -244,6 +336,7 @@ static Status split_fuse(Graph *graph, const Core *core, Error *err) {
     spec.types = core->sum->types;
     spec.name = core->sum->names[0];
     Node *attention;
+    TRY(masks_add(graph, core->sum, core, &inputs[3], err));
     TRY(graph_insert_before(graph, core->sum, &spec, &attention, err));
     graph_replace_value(graph, value_of(core->sum, 0), value_of(attention, 0));
     return OK;
