@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 // sign 1, exponent, fraction bits; a magnitude's code is below `sign`.
 typedef struct Layout {
@@ -28,6 +29,14 @@ static Layout layout_of(DType dtype) {
     }
 }
 
+// Of exponents that make a normal f32.
+static float power_of_two(int exponent) {
+    uint32_t bits = (uint32_t)(exponent + 127) << 23;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 bool dtype_is_small_float(DType dtype) {
     return dtype >= DTYPE_F8E4M3 && dtype <= DTYPE_F4E2M1;
 }
@@ -44,10 +53,9 @@ float small_float_to_f32(DType dtype, uint8_t code) {
         float beyond = dtype == DTYPE_F8E5M2 && magnitude == layout.infinity ? INFINITY : NAN;
         return negative ? -beyond : beyond;
     }
-    int fraction = magnitude & ((1 << layout.fraction_bits) - 1);
-    float value = exponent ? ldexpf((float)(fraction + (1 << layout.fraction_bits)),
-                                    exponent - layout.bias - layout.fraction_bits)
-                           : ldexpf((float)fraction, 1 - layout.bias - layout.fraction_bits);
+    int fraction = magnitude & ((1 << layout.fraction_bits) - 1), whole = exponent ? 1 << layout.fraction_bits : 0;
+    float value =
+        (float)(whole + fraction) * power_of_two((exponent ? exponent : 1) - layout.bias - layout.fraction_bits);
     return negative ? -value : value;
 }
 
@@ -59,14 +67,15 @@ uint8_t f32_to_small_float(DType dtype, float value, bool saturate) {
     if (isnan(value))
         return layout.has_negatives && dtype != DTYPE_F4E2M1 ? sign | layout.nan : layout.nan;
     float magnitude = fabsf(value);
-    long code = LONG_MAX;
+    int code = INT_MAX;
     if (magnitude < 0x1p20f) { // beyond every type's range
-        int exponent = magnitude > 0 ? ilogbf(magnitude) : 1 - layout.bias;
-        if (exponent < 1 - layout.bias)
-            exponent = 1 - layout.bias;
-        // Steps of this binade; rounding up into the next one carries into the exponent.
-        code = lrintf(ldexpf(magnitude, layout.fraction_bits - exponent)) +
-               ((long)(exponent + layout.bias - 1) << layout.fraction_bits);
+        uint32_t bits;
+        memcpy(&bits, &magnitude, sizeof bits);
+        int exponent = (int)(bits >> 23) - 127, least = 1 - layout.bias;
+        exponent = exponent < least ? least : exponent;
+        // Steps of this binade, a few bits of them; rounding up into the next binade carries into the exponent.
+        float steps = magnitude * power_of_two(layout.fraction_bits - exponent);
+        code = (int)((steps + 0x1p23f) - 0x1p23f) + ((exponent - least) << layout.fraction_bits);
     }
     if (code > layout.most) {
         if (!saturate && dtype != DTYPE_F4E2M1)

@@ -85,13 +85,16 @@ static void integers_store(DType dtype, const uint64_t *values, size_t count, vo
 
 // The fraction cut off, in the range of `dtype`'s 32 or 64 bits.
 static uint64_t real_truncate(DType dtype, double value) {
+    if (dtype == DTYPE_BOOL)
+        return value != 0; // NaN too
+    bool natural = dtype == DTYPE_U64 || dtype == DTYPE_U32;
+    if (value > (natural ? -1.0 : -0x1p31) && value < 0x1p31) // nearly all
+        return (uint64_t)(int64_t)value;
     if (isnan(value))
         return 0;
-    if (dtype == DTYPE_BOOL)
-        return value != 0;
     if (dtype == DTYPE_U64 && value >= 0x1p63)
         return value >= 0x1p64 ? UINT64_MAX : (uint64_t)value;
-    if (dtype == DTYPE_U64 || dtype == DTYPE_U32)
+    if (natural)
         value = fmax(value, 0);
     if (dtype == DTYPE_U32)
         value = fmin(value, UINT32_MAX);
@@ -111,7 +114,7 @@ static void integers_piece(const Job *job, const unsigned char *from, size_t cou
         double reals[PIECE];
         elements_to_f64(c.from, from, count, reals);
         for (size_t i = 0; i < count; i++)
-            integers[i] = isnan(reals[i]) && c.to == DTYPE_BOOL ? 1 : real_truncate(c.to, reals[i]);
+            integers[i] = real_truncate(c.to, reals[i]);
     }
     integers_store(c.to, integers, count, to);
 }

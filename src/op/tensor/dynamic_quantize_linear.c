@@ -2,7 +2,7 @@
 // DynamicQuantizeLinear: the input as u8, with the scale and the zero point that its least and largest element ask for.
 #include <math.h>
 
-#include "op/tensor/move.h"
+#include "op/tensor/quantization.h"
 
 typedef struct Job {
     const float *x;
@@ -18,15 +18,15 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
-// A NaN becomes 0.
-static uint8_t byte_saturate(float value) {
-    return (uint8_t)fminf(fmaxf(value, 0), 255);
+// value + zero, rounded to even, as a byte; a NaN becomes 0.
+static uint8_t byte_round(float value, float zero) {
+    return (uint8_t)(int)round_within(value, zero, 0, 255);
 }
 
 static void work(void *context, size_t first, size_t last) {
     const Job *job = context;
     for (size_t i = first; i < last; i++)
-        job->y[i] = byte_saturate(nearbyintf(job->x[i] / job->scale) + job->zero);
+        job->y[i] = byte_round(job->x[i] / job->scale, job->zero);
 }
 
 static Status evaluate(Evaluation *run, Error *err) {
@@ -41,7 +41,7 @@ static Status evaluate(Evaluation *run, Error *err) {
         most = fmaxf(most, job.x[i]);
     }
     job.scale = least == most ? 1 : (most - least) / 255;
-    job.zero = byte_saturate(nearbyintf(-least / job.scale));
+    job.zero = byte_round(-least / job.scale, 0);
     TRY(evaluate_output(run, 0, DTYPE_U8, &x->shape, &job.y, err));
     TRY(evaluate_output(run, 1, DTYPE_F32, &(Shape){0}, &scale, err));
     TRY(evaluate_output(run, 2, DTYPE_U8, &(Shape){0}, &zero, err));

@@ -63,7 +63,7 @@ typedef struct CopyJob {
     size_t blocks;
 } CopyJob;
 
-enum { TILE = 16, PLANE_BLOCK = 4 * TILE, FEW_LINES = 256 };
+enum { TILE = 16, FEW_LINES = 256 };
 
 #define LINE_COPY(width)                                                                                               \
     case width:                                                                                                        \
@@ -111,7 +111,29 @@ static void lines_work(void *context, size_t first, size_t last) {
     }
 }
 
-// Items are bands of PLANE_BLOCK rows of a plane.
+// A tile of a plane by way of a small buffer, so that each line of memory is read and written once, however many of
+// them fall into the same place of a cache.
+#define TILE_COPY(width)                                                                                               \
+    case width:                                                                                                        \
+        for (size_t j = 0; j < columns; j++)                                                                           \
+            memcpy(tile + j * TILE * width, from + (int64_t)j * from_step, rows * width);                              \
+        for (size_t i = 0; i < rows; i++)                                                                              \
+            for (size_t j = 0; j < columns; j++)                                                                       \
+                memcpy(to + (int64_t)i * to_step + j * width, tile + (j * TILE + i) * width, width);                   \
+        break
+static void tile_copy(const unsigned char *from, int64_t from_step, unsigned char *to, int64_t to_step, size_t rows,
+                      size_t columns, size_t bytes) {
+    unsigned char tile[TILE * TILE * 8];
+    switch (bytes) {
+        TILE_COPY(1);
+        TILE_COPY(2);
+        TILE_COPY(4);
+    default:
+        TILE_COPY(8);
+    }
+}
+
+// Items are bands of TILE rows of a plane.
 static void planes_work(void *context, size_t first, size_t last) {
     const CopyJob *job = context;
     const StridedCopy *c = &job->copy;
@@ -120,14 +142,13 @@ static void planes_work(void *context, size_t first, size_t last) {
         const unsigned char *from;
         unsigned char *to;
         item_find(job, item / job->blocks, &from, &to);
-        int64_t start = (int64_t)(item % job->blocks) * PLANE_BLOCK, end = start + PLANE_BLOCK;
-        end = end < c->dims[row] ? end : c->dims[row];
+        int64_t i = (int64_t)(item % job->blocks) * TILE, rows = c->dims[row] - i < TILE ? c->dims[row] - i : TILE;
+        from += i * c->from_strides[row];
+        to += i * c->to_strides[row];
         for (int64_t j = 0; j < c->dims[column]; j += TILE) {
             int64_t columns = c->dims[column] - j < TILE ? c->dims[column] - j : TILE;
-            for (int64_t i = start; i < end; i++)
-                line_copy(from + i * c->from_strides[row] + j * c->from_strides[column], c->from_strides[column],
-                          to + i * c->to_strides[row] + j * c->to_strides[column], c->to_strides[column], columns,
-                          c->width);
+            tile_copy(from + j * c->from_strides[column], c->from_strides[column], to + j * c->to_strides[column],
+                      c->to_strides[row], (size_t)rows, (size_t)columns, c->width);
         }
     }
 }
@@ -142,7 +163,8 @@ static bool plane_make(StridedCopy *c) {
     int last = c->rank - 1, row = 0;
     while (row < last && c->from_strides[row] != (int64_t)c->width)
         row++;
-    if (c->width > 8 || row >= last || c->to_strides[last] != (int64_t)c->width)
+    bool single = c->width == 1 || c->width == 2 || c->width == 4 || c->width == 8;
+    if (!single || row >= last || c->to_strides[last] != (int64_t)c->width)
         return false;
     int64_t dim = c->dims[row], from = c->from_strides[row], to = c->to_strides[row];
     for (int i = row; i < last - 1; i++) {
@@ -176,7 +198,7 @@ void strided_copy(const Evaluation *run, const StridedCopy *copy) {
     }
     if (c->width > 8 && items < FEW_LINES) // each run an item of its own, so that there are some for every thread
         items *= (size_t)c->dims[job.outer++];
-    job.blocks = planes ? ((size_t)c->dims[job.outer] + PLANE_BLOCK - 1) / PLANE_BLOCK : 1;
+    job.blocks = planes ? ((size_t)c->dims[job.outer] + TILE - 1) / TILE : 1;
     evaluate_parallel(run, items * job.blocks, elements, planes ? planes_work : lines_work, &job);
 }
 

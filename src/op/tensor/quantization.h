@@ -33,3 +33,12 @@ typedef struct GridRow {
 // Calls work(context, row) over the whole grid, on the pool. Rows are no longer than GRID_MOST_ROW.
 enum { GRID_MOST_ROW = 256 };
 void grid_run(const Evaluation *run, const Grid *grid, void (*work)(void *context, GridRow row), void *context);
+
+// value + zero, rounded to even, within bounds of 16 bits. They are whole numbers, so that clamping may come before
+// rounding; a NaN becomes the least. What is left has fewer than 22 bits, which adding 1.5 * 2^23 rounds to even in a
+// way that compilers turn into vectors.
+static inline float round_within(float value, float zero, float least, float most) {
+    value = value > least - zero ? value : least - zero;
+    value = value < most - zero ? value : most - zero;
+    return ((value + 0x1.8p23f) - 0x1.8p23f) + zero;
+}

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // QuantizeLinear: x / scale, rounded to nearest, ties to even, plus the zero point, in the range of the zero point's
 // type. {axis=1, block_size=0, output_dtype, precision: of the division, the scale's; saturate=1}
-#include <math.h>
-
 #include "op/tensor/quantization.h"
 
 typedef struct Job {
@@ -29,36 +27,49 @@ static float in_precision(DType precision, float value) {
                                      : value;
 }
 
-static void work(void *context, GridRow row) {
-    const Job *job = context;
-    size_t width = dtype_bytes(job->to);
+// Quotients of a row, in the precision asked for.
+static void row_divide(const Job *job, GridRow row, float *values) {
     Tensor piece = {.dtype = job->from,
                     .data = job->x + row.first * dtype_bytes(job->from),
                     .bytes = row.count * dtype_bytes(job->from)};
-    float values[GRID_MOST_ROW];
     tensor_to_f32(&piece, values);
-    for (size_t i = 0; i < row.count; i++) {
-        float scale = row.scale[i * row.step], zero = row.zero[i * row.step];
-        if (job->precision != DTYPE_F32)
-            values[i] = in_precision(job->precision,
-                                     in_precision(job->precision, values[i]) / in_precision(job->precision, scale));
-        else
-            values[i] /= scale;
-        if (job->most != 0) // fmaxf first: a NaN becomes the least
-            values[i] = fminf(fmaxf(nearbyintf(values[i]) + zero, job->least), job->most);
-        else
-            values[i] += zero;
-    }
-    unsigned char *to = job->y + row.first * width;
-    if (job->most == 0)
+    if (job->precision != DTYPE_F32) {
         for (size_t i = 0; i < row.count; i++)
-            to[i] = f32_to_small_float(job->to, values[i], job->saturate);
-    else if (width == 1)
+            values[i] = in_precision(job->precision, in_precision(job->precision, values[i]) /
+                                                         in_precision(job->precision, row.scale[i * row.step]));
+    } else if (row.step == 0) {
+        float scale = *row.scale;
+        for (size_t i = 0; i < row.count; i++)
+            values[i] /= scale;
+    } else {
+        for (size_t i = 0; i < row.count; i++)
+            values[i] /= row.scale[i];
+    }
+}
+
+static void work(void *context, GridRow row) {
+    const Job *job = context;
+    size_t width = dtype_bytes(job->to);
+    unsigned char *to = job->y + row.first * width;
+    float values[GRID_MOST_ROW], least = job->least, most = job->most, zero = *row.zero;
+    row_divide(job, row, values);
+    if (most == 0) {
+        for (size_t i = 0; i < row.count; i++)
+            to[i] = f32_to_small_float(job->to, values[i] + row.zero[i * row.step], job->saturate);
+        return;
+    }
+    if (row.step == 0)
+        for (size_t i = 0; i < row.count; i++)
+            values[i] = round_within(values[i], zero, least, most);
+    else
+        for (size_t i = 0; i < row.count; i++)
+            values[i] = round_within(values[i], row.zero[i], least, most);
+    if (width == 1)
         for (size_t i = 0; i < row.count; i++)
             to[i] = (unsigned char)(int)values[i];
     else
         for (size_t i = 0; i < row.count; i++)
-            ((uint16_t *)to)[i] = (uint16_t)(int)values[i];
+            ((uint16_t *)(void *)to)[i] = (uint16_t)(int)values[i];
 }
 
 static Status evaluate(Evaluation *run, Error *err) {
