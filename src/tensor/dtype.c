@@ -111,7 +111,7 @@ uint16_t f32_to_f16(float value) {
     if (magnitude >= 0x477FF000) // 65520 and more round to infinity
         return sign | 0x7C00;
     if (magnitude < 0x38800000) // below 2^-14: a multiple of 2^-24, rounded to even by the FPU
-        return sign | (uint16_t)nearbyintf(fabsf(value) * 0x1p24f);
+        return sign | (uint16_t)((fabsf(value) * 0x1p24f + 0x1p23f) - 0x1p23f);
     uint32_t rounded = magnitude + 0xFFF + (magnitude >> 13 & 1);
     return sign | (uint16_t)((rounded >> 13) - (112 << 10));
 }

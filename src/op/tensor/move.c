@@ -63,7 +63,7 @@ typedef struct CopyJob {
     size_t blocks;
 } CopyJob;
 
-enum { TILE = 16, FEW_LINES = 256 };
+enum { TILE = 16, BAND = 4 * TILE, FEW_LINES = 256 };
 
 #define LINE_COPY(width)                                                                                               \
     case width:                                                                                                        \
@@ -133,7 +133,7 @@ static void tile_copy(const unsigned char *from, int64_t from_step, unsigned cha
     }
 }
 
-// Items are bands of TILE rows of a plane.
+// Items are bands of BAND rows of a plane: what is read lies together then.
 static void planes_work(void *context, size_t first, size_t last) {
     const CopyJob *job = context;
     const StridedCopy *c = &job->copy;
@@ -142,13 +142,14 @@ static void planes_work(void *context, size_t first, size_t last) {
         const unsigned char *from;
         unsigned char *to;
         item_find(job, item / job->blocks, &from, &to);
-        int64_t i = (int64_t)(item % job->blocks) * TILE, rows = c->dims[row] - i < TILE ? c->dims[row] - i : TILE;
-        from += i * c->from_strides[row];
-        to += i * c->to_strides[row];
+        int64_t start = (int64_t)(item % job->blocks) * BAND, end = start + BAND;
+        end = end < c->dims[row] ? end : c->dims[row];
         for (int64_t j = 0; j < c->dims[column]; j += TILE) {
             int64_t columns = c->dims[column] - j < TILE ? c->dims[column] - j : TILE;
-            tile_copy(from + j * c->from_strides[column], c->from_strides[column], to + j * c->to_strides[column],
-                      c->to_strides[row], (size_t)rows, (size_t)columns, c->width);
+            for (int64_t i = start; i < end; i += TILE)
+                tile_copy(from + i * c->from_strides[row] + j * c->from_strides[column], c->from_strides[column],
+                          to + i * c->to_strides[row] + j * c->to_strides[column], c->to_strides[row],
+                          (size_t)(end - i < TILE ? end - i : TILE), (size_t)columns, c->width);
         }
     }
 }
@@ -198,7 +199,7 @@ void strided_copy(const Evaluation *run, const StridedCopy *copy) {
     }
     if (c->width > 8 && items < FEW_LINES) // each run an item of its own, so that there are some for every thread
         items *= (size_t)c->dims[job.outer++];
-    job.blocks = planes ? ((size_t)c->dims[job.outer] + TILE - 1) / TILE : 1;
+    job.blocks = planes ? ((size_t)c->dims[job.outer] + BAND - 1) / BAND : 1;
     evaluate_parallel(run, items * job.blocks, elements, planes ? planes_work : lines_work, &job);
 }
 
