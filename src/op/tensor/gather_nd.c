@@ -17,7 +17,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     if (x.rank < 0 || at.rank < 1 || at.dims[at.rank - 1].variable)
         return OK;
     int64_t rest = batch + at.dims[at.rank - 1].value;
-    if (batch < 0 || batch > x.rank || rest < batch || rest > x.rank || at.rank - 1 + x.rank - rest > SHAPE_MOST_DIMS)
+    if (batch < 0 || batch >= at.rank || batch > x.rank || rest < batch || rest > x.rank || at.rank - 1 + x.rank - rest > SHAPE_MOST_DIMS)
         return OK;
     for (int i = 0; i < at.rank - 1; i++)
         y.dims[y.rank++] = at.dims[i];
