@@ -59,6 +59,8 @@ static Status evaluate(Evaluation *run, Error *err) {
     unsigned char *y;
     TRY(shapes_join(run, axis, &shape, err));
     TRY(evaluate_output(run, 0, x->dtype, &shape, &y, err));
+    if (!shape_count(&shape))
+        return OK;
     int64_t inner = (int64_t)shape_count_range(&shape, axis + 1, shape.rank), done = 0;
     for (size_t i = 0; i < run->node->input_count; i++) {
         int64_t rows = run->inputs[i].shape.dims[axis];

@@ -144,7 +144,7 @@ void shape_strides(const Shape *shape, int64_t ret_strides[SHAPE_MOST_DIMS]) {
     int64_t stride = 1;
     for (int i = shape->rank - 1; i >= 0; i--) {
         ret_strides[i] = stride;
-        stride *= shape->dims[i];
+        stride = (int64_t)((uint64_t)stride * (uint64_t)shape->dims[i]); // of an empty tensor it may be anything
     }
 }
 

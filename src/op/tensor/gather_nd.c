@@ -16,8 +16,10 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     ret_types[0] = type_unknown();
     if (x.rank < 0 || at.rank < 1 || at.dims[at.rank - 1].variable)
         return OK;
+    if (batch < 0 || batch >= at.rank || batch > x.rank || at.dims[at.rank - 1].value > x.rank - batch)
+        return OK;
     int64_t rest = batch + at.dims[at.rank - 1].value;
-    if (batch < 0 || batch >= at.rank || batch > x.rank || rest < batch || rest > x.rank || at.rank - 1 + x.rank - rest > SHAPE_MOST_DIMS)
+    if (at.rank - 1 + x.rank - rest > SHAPE_MOST_DIMS)
         return OK;
     for (int i = 0; i < at.rank - 1; i++)
         y.dims[y.rank++] = at.dims[i];

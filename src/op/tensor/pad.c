@@ -13,9 +13,11 @@ typedef struct AxisPad {
 
 // False where more is taken away than there is.
 static bool pad_find(int64_t dim, int64_t before, int64_t after, AxisPad *ret) {
-    *ret = (AxisPad){before < 0 ? -before : 0, dim, before > 0 ? before : 0, after > 0 ? after : 0};
     int64_t cut;
-    if (before == INT64_MIN || after == INT64_MIN || __builtin_add_overflow(ret->first, after < 0 ? -after : 0, &cut))
+    if (before == INT64_MIN || after == INT64_MIN)
+        return false;
+    *ret = (AxisPad){before < 0 ? -before : 0, dim, before > 0 ? before : 0, after > 0 ? after : 0};
+    if (__builtin_add_overflow(ret->first, after < 0 ? -after : 0, &cut))
         return false;
     ret->kept -= cut;
     return ret->kept >= 0;
@@ -131,14 +133,16 @@ static void constant_pad(const Evaluation *run, const void *value, const AxisPad
     StridedCopy copy = {.from = x->data, .to = y, .width = dtype_bytes(x->dtype), .rank = shape->rank};
     int64_t from = 0, to = 0;
     elements_fill(value, copy.width, shape_count(shape), y);
+    if (!x->bytes)
+        return;
     shape_strides(&x->shape, copy.from_strides);
     shape_strides(shape, copy.to_strides);
     for (int i = 0; i < shape->rank; i++) {
         copy.dims[i] = pads[i].kept;
         from += pads[i].first * copy.from_strides[i];
-        to += pads[i].before * copy.to_strides[i];
         if (pads[i].kept == 0)
             return;
+        to += pads[i].before * copy.to_strides[i];
     }
     copy.from = (const unsigned char *)copy.from + (size_t)from * copy.width;
     copy.to = (unsigned char *)copy.to + (size_t)to * copy.width;

@@ -111,7 +111,7 @@ static Status evaluate(Evaluation *run, Error *err) {
         if (slices[i].step == 0)
             continue;
         shape.dims[i] = slice_count(slices[i], x->shape.dims[i], &first);
-        if (shape.dims[i] == 0)
+        if (!x->bytes || shape.dims[i] == 0)
             continue;
         offset += first * strides[i];
         strides[i] = shape.dims[i] == 1 ? 0 : strides[i] * slices[i].step; // of one element any step may be

@@ -24,7 +24,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
             continue;
         Dim *dim = &ret_types[i].dims[axis];
         if (known && listed)
-            *dim = dim_of(sizes[i]);
+            *dim = sizes[i] < 0 ? dim_unknown() : dim_of(sizes[i]);
         else if (known && !dim->variable)
             *dim = dim_of(equal_part(dim->value, node->output_count, i));
         else if (listed || node->output_count > 1)
@@ -61,7 +61,7 @@ static Status evaluate(Evaluation *run, Error *err) {
     int axis;
     TRY(evaluate_axis(run, "axis", 0, x->shape.rank, false, &axis, err));
     int64_t whole = x->shape.dims[axis], done = 0;
-    int64_t inner = (int64_t)shape_count_range(&x->shape, axis + 1, x->shape.rank);
+    int64_t inner = x->bytes ? (int64_t)shape_count_range(&x->shape, axis + 1, x->shape.rank) : 0;
     int64_t *sizes = arena_array(run->scratch, run->node->output_count, sizeof *sizes, err);
     TRY_NEW(sizes);
     TRY(sizes_find(run, whole, sizes, err));

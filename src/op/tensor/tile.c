@@ -37,6 +37,8 @@ static Status evaluate(Evaluation *run, Error *err) {
     StridedCopy copy = {.from = x->data, .width = dtype_bytes(x->dtype), .rank = 2 * shape.rank};
     int64_t from[SHAPE_MOST_DIMS], to[SHAPE_MOST_DIMS];
     TRY(evaluate_output(run, 0, x->dtype, &shape, &copy.to, err));
+    if (!shape_count(&shape))
+        return OK;
     shape_strides(&x->shape, from);
     shape_strides(&shape, to);
     for (int i = 0; i < shape.rank; i++) {
