@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "op/attend.h"
-#include "op/tensor/wide.h"
 
 enum { BLOCK_QUERIES = 64, FEW_QUERIES = 4, LANES = 16 };
 
@@ -310,6 +309,24 @@ Status attend_join(Evaluation *run, const AttendView *past, const AttendView *fr
     }
     *ret = attend_dense(to, fresh->batches, fresh->heads, tokens, fresh->width);
     return OK;
+}
+
+Status attend_past(Evaluation *run, size_t past, size_t present, AttendView *view, WideOutput *ret_present,
+                   Error *err) {
+    AttendView before = {0}, *given = NULL;
+    *ret_present = (WideOutput){0};
+    if (evaluate_has(run, past)) {
+        TRY(evaluate_same_type(run, 0, past, err));
+        TRY(attend_view(run, past, 0, &before, err));
+        given = &before;
+    } else if (run->node->output_count <= present) {
+        return OK;
+    }
+    Shape shape = {
+        4,
+        {(int64_t)view->batches, (int64_t)view->heads, (int64_t)(view->tokens + before.tokens), (int64_t)view->width}};
+    TRY(wide_output(run, present, run->inputs[0].dtype, &shape, ret_present, err));
+    return attend_join(run, given, view, ret_present->values, view, err);
 }
 
 static Status bias_values(Evaluation *run, size_t index, const float **ret, Error *err) {

@@ -4,7 +4,7 @@
 // says), counts of valid keys, or causal.
 #pragma once
 
-#include "op/tensor/evaluate.h"
+#include "op/tensor/wide.h"
 
 // Heads of f32 tokens: element d of token t of head h lies at data[b * batch + h * head + t * row + d].
 typedef struct AttendView {
@@ -48,6 +48,10 @@ AttendView attend_dense(const float *data, size_t batches, size_t heads, size_t 
 // where that is NULL.
 MUST_CHECK Status attend_join(Evaluation *run, const AttendView *past, const AttendView *fresh, float *to,
                               AttendView *ret, Error *err);
+// `view` behind what input `past` holds [batches, heads, tokens, width], if it is there; given out as output `present`,
+// of input 0's type, where the node has that.
+MUST_CHECK Status attend_past(Evaluation *run, size_t past, size_t present, AttendView *view, WideOutput *ret_present,
+                              Error *err);
 // Input `index` as a bias that broadcasts to [batches, heads, queries, keys]: bool (false: masked) or real; its last
 // dimension may be shorter.
 MUST_CHECK Status attend_bias(Evaluation *run, size_t index, const AttendView *q, size_t keys, AttendBias *ret,

@@ -28,25 +28,6 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
-// K or V with its past before it, given out as present where the node has that output.
-static Status with_past(Evaluation *run, size_t past, size_t present, AttendView *view, WideOutput *ret_output,
-                        Error *err) {
-    AttendView before, *given = NULL;
-    *ret_output = (WideOutput){0};
-    if (evaluate_has(run, past)) {
-        TRY(evaluate_same_type(run, Q, past, err));
-        TRY(attend_view(run, past, 0, &before, err));
-        given = &before;
-    } else if (run->node->output_count <= present) {
-        return OK;
-    }
-    Shape shape = {4,
-                   {(int64_t)view->batches, (int64_t)view->heads, (int64_t)(view->tokens + (given ? before.tokens : 0)),
-                    (int64_t)view->width}};
-    TRY(wide_output(run, present, run->inputs[Q].dtype, &shape, ret_output, err));
-    return attend_join(run, given, view, ret_output->values, view, err);
-}
-
 static Status scores_make(Evaluation *run, Attend *args, WideOutput *ret_output, Error *err) {
     Shape shape = {
         4, {(int64_t)args->q.batches, (int64_t)args->q.heads, (int64_t)args->q.tokens, (int64_t)args->k.tokens}};
@@ -107,8 +88,8 @@ static Status evaluate(Evaluation *run, Error *err) {
     TRY(attend_view(run, V, node_int(run->node, "kv_num_heads", 0), &args.v, err));
     if (evaluate_has(run, PAST_KEY))
         args.past = (size_t)(run->inputs[PAST_KEY].shape.rank == 4 ? run->inputs[PAST_KEY].shape.dims[2] : 0);
-    TRY(with_past(run, PAST_KEY, PRESENT_KEY, &args.k, &present_key, err));
-    TRY(with_past(run, PAST_VALUE, PRESENT_VALUE, &args.v, &present_value, err));
+    TRY(attend_past(run, PAST_KEY, PRESENT_KEY, &args.k, &present_key, err));
+    TRY(attend_past(run, PAST_VALUE, PRESENT_VALUE, &args.v, &present_value, err));
     args.scale = (float)node_real(run->node, "scale", 1 / sqrt((double)(args.q.width ? args.q.width : 1)));
     args.softcap = (float)node_real(run->node, "softcap", 0);
     TRY(masks_make(run, &args, err));

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Gelu: not yet
-#include "op/tensor/evaluate.h"
+// Gelu: x/2 (1 + erf(x / sqrt 2)).
+#include "op/tensor/bias_activate.h"
+#include "op/tensor/infer.h"
 
-const OpDef op_tensor_ms_gelu = {0};
+static Status evaluate(Evaluation *run, Error *err) {
+    return bias_activate(run, ACTIVATION_GELU, err);
+}
+
+const OpDef op_tensor_ms_gelu = {.infer = infer_first, .evaluate = evaluate};

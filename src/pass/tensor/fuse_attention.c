@@ -6,15 +6,9 @@
 #include <math.h>
 
 #include "pass/rewrite.h"
-#include "pass/tensor/match.h"
+#include "pass/tensor/heads.h"
 
-static const int64_t heads_perm[] = {0, 2, 1, 3}, turned_perm[] = {0, 1, 3, 2}, heads_turned_perm[] = {0, 2, 3, 1};
-
-// [batch, heads, length, head_dim] made of an unsplit value; `turned`: [batch, heads, head_dim, length].
-typedef struct Split {
-    Value whole; // [batch, length, heads * head_dim]
-    int64_t heads, head_dim;
-} Split;
+static const int64_t turned_perm[] = {0, 1, 3, 2}, heads_turned_perm[] = {0, 2, 3, 1};
 
 // What is added to the scores, or what chooses between them and a number.
 typedef struct Mask {
@@ -175,33 +169,6 @@ static bool core_match(const Node *sum, Core *core) {
     return true;
 }
 
-// Heads of [batch, length, whole] by Reshape, and by Transpose unless the value is that of before it.
-static bool heads_of(Value value, bool transposed, Split *ret) {
-    const Node *transpose = match_node(value, TENSOR_TRANSPOSE);
-    if (transposed && (!transpose || !match_attribute_ints(transpose, "perm", heads_perm, 4)))
-        return false;
-    const Node *reshape = match_node(transposed ? transpose->inputs[0] : value, TENSOR_RESHAPE);
-    if (!reshape || reshape->types[0].rank != 4)
-        return false;
-    ValueType from = value_type(reshape->inputs[0]), to = reshape->types[0];
-    ret->whole = reshape->inputs[0];
-    ret->heads = type_dim(&to, 2);
-    ret->head_dim = type_dim(&to, 1);
-    int64_t width = type_dim(&from, 1);
-    return from.rank == 3 && ret->heads > 0 && ret->head_dim > 0 && (width < 0 || width == ret->heads * ret->head_dim);
-}
-
-// The one reader of a node's first output; NULL: several, or the graph returns it.
-static Node *only_reader(const Graph *graph, const Node *node, const size_t *uses) {
-    if (uses[node->index] != 1)
-        return NULL;
-    for (size_t n = node->index + 1; n < graph->node_count; n++)
-        for (size_t i = 0; i < graph->nodes[n]->input_count; i++)
-            if (value_equal(graph->nodes[n]->inputs[i], value_of(node, 0)))
-                return graph->nodes[n];
-    return NULL;
-}
-
 static NodeSpec attention_spec(const Core *core, Value inputs[6], Attribute attributes[3], int64_t heads) {
     size_t count = 0;
     attributes[count++] = attribute_real("scale", core->scale);
@@ -259,42 +226,25 @@ static Status masks_add(Graph *graph, const Node *place, const Core *core, Value
     return OK;
 }
 
-// Whether a Reshape of [batch, length, heads, head_dim] means the same of [batch, length, heads * head_dim]: all do but
-// those that keep one of the last two dimensions.
-static bool reshapes_whole(const Node *reshape) {
-    int64_t shape[8];
-    size_t count;
-    if (!match_ints(reshape->inputs[1], shape, &count))
-        return node_int(reshape, "allowzero", 0) != 0;
-    for (size_t i = 2; i < count; i++)
-        if (shape[i] == 0)
-            return false;
-    return true;
-}
-
 // Q, K, V and the result unsplit: Attention stands for the Reshape behind the result too. With a past, joined keys and
 // values are outputs 1 and 2. *ret_done false where something is no split.
 static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, bool *ret_done, Error *err) {
-    Split q, k, v;
-    const Node *transpose = only_reader(graph, core->sum, uses);
-    Node *reshape = transpose && transpose->op == TENSOR_TRANSPOSE ? only_reader(graph, transpose, uses) : NULL;
+    HeadsSplit q, k, v;
+    HeadsJoin join;
     bool past = core->joined_k && core->joined_v;
     Value new_k = past ? core->joined_k->inputs[1] : core->k, new_v = past ? core->joined_v->inputs[1] : core->v;
-    bool split = heads_of(core->q, true, &q) && heads_of(new_v, true, &v) && heads_of(new_k, past || !core->k_rows, &k);
+    bool split =
+        heads_split(core->q, true, &q) && heads_split(new_v, true, &v) && heads_split(new_k, past || !core->k_rows, &k);
     *ret_done = false;
-    if (!split || !reshape || reshape->op != TENSOR_RESHAPE || reshape->types[0].rank < 0 ||
-        (reshape->types[0].rank != 3 && !reshapes_whole(reshape)) ||
-        !match_attribute_ints(transpose, "perm", heads_perm, 4) || q.heads != k.heads || q.heads != v.heads ||
+    if (!split || !heads_join(graph, core->sum, uses, &join) || q.heads != k.heads || q.heads != v.heads ||
         q.head_dim != k.head_dim)
         return OK;
     Value inputs[6] = {q.whole, k.whole, v.whole};
     Attribute attributes[3];
-    ValueType types[3] = {transpose->types[0]};
+    ValueType types[3] = {heads_joined_type(&join, &v)};
     NodeSpec spec = attention_spec(core, inputs, attributes, q.heads);
-    types[0].rank = 3;
-    types[0].dims[2] = (Dim){false, v.heads * v.head_dim};
     spec.types = types;
-    spec.name = reshape->names[0];
+    spec.name = join.reshape->names[0];
     if (past) {
         inputs[4] = core->joined_k->inputs[0];
         inputs[5] = core->joined_v->inputs[0];
@@ -303,12 +253,9 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, boo
         spec.output_count = 3;
     }
     Node *attention;
-    TRY(masks_add(graph, reshape, core, &inputs[3], err));
-    TRY(graph_insert_before(graph, reshape, &spec, &attention, err));
-    if (reshape->types[0].rank == 3)
-        graph_replace_value(graph, value_of(reshape, 0), value_of(attention, 0));
-    else
-        reshape->inputs[0] = value_of(attention, 0);
+    TRY(masks_add(graph, join.reshape, core, &inputs[3], err));
+    TRY(graph_insert_before(graph, join.reshape, &spec, &attention, err));
+    heads_join_replace(graph, &join, attention);
     if (past) {
         returns_replace(graph, core->joined_k, attention, 1);
         returns_replace(graph, core->joined_v, attention, 2);
@@ -320,7 +267,7 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, boo
 // Everything in four dimensions, as it is.
 static Status split_fuse(Graph *graph, const Core *core, Error *err) {
     Value inputs[6] = {core->q, core->k, core->v};
-    Attribute attributes[3], perm = attribute_ints("perm", heads_perm, 4);
+    Attribute attributes[3], perm = attribute_ints("perm", heads_perm, HEADS_RANK);
     if (core->k_rows) {
         NodeSpec turn = {.op = TENSOR_TRANSPOSE,
                          .inputs = &core->k,
