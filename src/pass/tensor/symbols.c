@@ -9,8 +9,15 @@
 
 enum { NAME_MOST = 96, DIMS_MOST = 512 };
 
+// What a variable stands for, where it was made from others: a + b. Others have no parts.
+typedef struct Sum {
+    bool known;
+    Dim a, b;
+} Sum;
+
 struct SymbolTable {
     Graph *graph;
+    Sum sums[DIMS_MOST]; // [dims]
     Arena *scratch;
     size_t *first;           // [nodes] number of a node's first value
     const Symbols **symbols; // [values]
@@ -79,10 +86,12 @@ static const Symbols *input_symbols(const SymbolTable *table, const Node *node, 
     return index < node->input_count ? symbols_of(table, node->inputs[index]) : NULL;
 }
 
-// "seq", "3", "m3": a part of an expression's name.
+// "seq", "3", "m3": a part of an expression's name. Long names go by their numbers: cut off, two could be one.
 static void dim_word(const Graph *graph, Dim dim, char word[NAME_MOST]) {
-    if (dim.variable)
-        snprintf(word, NAME_MOST, "%.40s", graph->dims[dim.value]);
+    if (dim.variable && strlen(graph->dims[dim.value]) > 40)
+        snprintf(word, NAME_MOST, "__%lld", (long long)dim.value);
+    else if (dim.variable)
+        snprintf(word, NAME_MOST, "%s", graph->dims[dim.value]);
     else
         snprintf(word, NAME_MOST, dim.value < 0 ? "m%lld" : "%lld",
                  (long long)(dim.value < 0 ? -dim.value : dim.value));
@@ -110,7 +119,10 @@ static Dim dim_add(SymbolTable *table, Dim a, Dim b) {
     if (!a.variable && !b.variable)
         return __builtin_add_overflow(a.value, b.value, &sum) ? unknown() : number(sum);
     bool swap = !a.variable || (b.variable && b.value < a.value); // a + b and b + a are one variable
-    return expression(table, "plus", swap ? b : a, swap ? a : b);
+    Dim total = expression(table, "plus", swap ? b : a, swap ? a : b);
+    if (!is_unknown(total) && total.value < DIMS_MOST)
+        table->sums[total.value] = (Sum){true, a, b};
+    return total;
 }
 
 static Dim dim_subtract(SymbolTable *table, Dim a, Dim b) {
@@ -119,6 +131,11 @@ static Dim dim_subtract(SymbolTable *table, Dim a, Dim b) {
         return a;
     if (dims_equal(a, b))
         return number(0);
+    const Sum *sum = a.variable && !is_unknown(a) && a.value < DIMS_MOST ? &table->sums[a.value] : NULL;
+    if (sum && sum->known && dims_equal(sum->a, b))
+        return sum->b;
+    if (sum && sum->known && dims_equal(sum->b, b))
+        return sum->a;
     if (!a.variable && !b.variable)
         return __builtin_sub_overflow(a.value, b.value, &difference) ? unknown() : number(difference);
     return expression(table, "minus", a, b);
@@ -540,7 +557,8 @@ static Status node_follow(SymbolTable *table, Node *node, Error *err) {
 Status symbols_make(Graph *graph, Arena *scratch, SymbolTable **ret_table, Error *err) {
     SymbolTable *table = arena_array(scratch, 1, sizeof *table, err);
     TRY_NEW(table);
-    *table = (SymbolTable){.graph = graph, .scratch = scratch};
+    table->graph = graph;
+    table->scratch = scratch;
     size_t values = 0;
     TRY_NEW(table->first = arena_array(scratch, graph->node_count, sizeof *table->first, err));
     for (size_t n = 0; n < graph->node_count; n++) {
