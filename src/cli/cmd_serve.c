@@ -81,20 +81,6 @@ static const Option options[] = {
     {0},
 };
 
-// "900M": bytes, or with K, M, G of 1024.
-static Status size_parse(const char *text, size_t *ret, Error *err) {
-    char *end;
-    double number = strtod(text, &end);
-    const char *units = "KMG", *unit = *end ? strchr(units, *end) : NULL;
-    double bytes = number;
-    for (ptrdiff_t i = 0; unit && i <= unit - units; i++)
-        bytes *= 1024;
-    if (end == text || !(number > 0) || (*end && (!unit || end[1])) || bytes > 1e18)
-        return FAIL(err, ERR_USAGE, "--memory-limit is '%s', expected bytes or a number with K, M or G", text);
-    *ret = (size_t)bytes;
-    return OK;
-}
-
 static uint64_t ns_of(double seconds) {
     return (uint64_t)(seconds * 1e9);
 }
@@ -154,7 +140,8 @@ static Status service_settings_fill(CommandRun *run, const Settings *settings, S
                              .most_queued_tokens = (size_t)settings->queue_tokens,
                              .memory_base_bytes = memory_base(settings),
                              .cached_sources = (size_t)settings->cached_sources};
-    return settings->memory_limit ? size_parse(settings->memory_limit, &ret->memory_limit_bytes, err) : OK;
+    return settings->memory_limit ? option_size("memory-limit", settings->memory_limit, &ret->memory_limit_bytes, err)
+                                  : OK;
 }
 
 static const Settings defaults = {.host = "127.0.0.1",

@@ -105,6 +105,9 @@ const CommandRow *command_find(const char *name);
 MUST_CHECK Status command_parse(const CommandRow *row, int count, char **words, CommandRun *run, bool *ret_helped,
                                 Error *err);
 
+// The bytes that an option's text means: "900M", or with K, G, all of 1024. ERR_USAGE naming the option.
+MUST_CHECK Status option_size(const char *option, const char *text, size_t *ret_bytes, Error *err);
+
 // The help of one command, and of all of hone.
 void command_print_help(const CommandRow *row, Buffer *text);
 void commands_print_help(Buffer *text);

@@ -222,3 +222,16 @@ void command_print_help(const CommandRow *row, Buffer *text) {
     print_table(command->json ? json_option : NULL, text);
     print_table(common_options, text);
 }
+
+Status option_size(const char *option, const char *text, size_t *ret_bytes, Error *err) {
+    char *end;
+    double number = strtod(text, &end);
+    const char *units = "KMG", *unit = *end ? strchr(units, *end) : NULL;
+    double bytes = number;
+    for (ptrdiff_t i = 0; unit && i <= unit - units; i++)
+        bytes *= 1024;
+    if (end == text || !(number > 0) || (*end && (!unit || end[1])) || bytes > 1e18)
+        return FAIL(err, ERR_USAGE, "--%s is '%s', expected bytes or a number with K, M or G", option, text);
+    *ret_bytes = (size_t)bytes;
+    return OK;
+}

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/buffer.h"
 #include "format/tensorproto/wire.h"
 
 typedef enum Message {
@@ -77,17 +76,6 @@ typedef struct Place {
 
 enum { FIELD_RAW_DATA = 9, PLACE_MESSAGE_BYTES = 2 + sizeof(Place) };
 
-static void varint_add(Buffer *buffer, uint64_t value) {
-    for (; value >= 0x80; value >>= 7)
-        buffer_add_char(buffer, (char)(value | 0x80));
-    buffer_add_char(buffer, (char)value);
-}
-
-static void message_begin(Buffer *buffer, uint32_t field, size_t bytes) {
-    varint_add(buffer, (uint64_t)field << 3 | WIRE_BYTES);
-    varint_add(buffer, bytes);
-}
-
 typedef struct Walk {
     Bytes file;
     size_t messages;
@@ -102,15 +90,15 @@ static Status child_walk(Walk *walk, Message kind, const WireField *field, int d
         return FAIL(err, ERR_UNSUPPORTED, "more than %d messages", SKELETON_MOST_MESSAGES);
     if (kind == MESSAGE_TENSOR) {
         Place place = {PLACE_MAGIC, (uint64_t)(field->bytes.data - walk->file.data), field->bytes.size};
-        message_begin(out, field->number, PLACE_MESSAGE_BYTES);
-        message_begin(out, FIELD_RAW_DATA, sizeof place);
+        wire_put_header(out, field->number, PLACE_MESSAGE_BYTES);
+        wire_put_header(out, FIELD_RAW_DATA, sizeof place);
         buffer_add(out, &place, sizeof place);
         return OK;
     }
     Buffer child = {.limit_bytes = SKELETON_MOST_BYTES};
     Status status = message_walk(walk, kind, field->bytes, depth + 1, &child, err);
     if (status == OK) {
-        message_begin(out, field->number, child.bytes);
+        wire_put_header(out, field->number, child.bytes);
         buffer_add(out, child.data, child.bytes);
     }
     buffer_done(&child);

@@ -54,3 +54,14 @@ Status wire_next(Wire *wire, WireField *ret_field, Error *err) {
     *ret_field = field;
     return OK;
 }
+
+void wire_put_varint(Buffer *buffer, uint64_t value) {
+    for (; value >= 0x80; value >>= 7)
+        buffer_add_char(buffer, (char)(value | 0x80));
+    buffer_add_char(buffer, (char)value);
+}
+
+void wire_put_header(Buffer *buffer, uint32_t field, uint64_t bytes) {
+    wire_put_varint(buffer, (uint64_t)field << 3 | WIRE_BYTES);
+    wire_put_varint(buffer, bytes);
+}

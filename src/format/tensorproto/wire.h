@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wire: protocol buffers read field by field in place, for messages of which a few fields matter and whose data must
-// not be copied. Encoding: protobuf.dev, "Encoding".
+// not be copied; and the pieces that messages are written of. Encoding: protobuf.dev, "Encoding".
 //
 //     while (wire.at < wire.end) {
 //         TRY(wire_next(&wire, &field, err));
@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
 #include "base/status.h"
 
@@ -34,3 +35,7 @@ MUST_CHECK Status wire_next(Wire *wire, WireField *ret_field, Error *err);
 
 // One varint at the cursor, for packed fields.
 MUST_CHECK Status wire_varint(Wire *wire, uint64_t *ret_value, Error *err);
+
+// Writing: a number, and what stands before `bytes` bytes of a length-delimited field.
+void wire_put_varint(Buffer *buffer, uint64_t value);
+void wire_put_header(Buffer *buffer, uint32_t field, uint64_t bytes);

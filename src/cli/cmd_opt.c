@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// hone opt: an ONNX file's graph, rewritten by passes, as an ONNX file.
+#include <string.h>
+
+#include "cli/command.h"
+#include "format/onnx/onnx.h"
+#include "format/onnx/write.h"
+#include "pass/levels.h"
+#include "pass/pass.h"
+
+typedef struct Settings {
+    const char *output, *level, *target, *passes, *dump_after, *external_data;
+    int64_t opset;
+} Settings;
+
+static const Option options[] = {
+    {"output", 'o', "FILE", "where to write", OPTION_TEXT, offsetof(Settings, output)},
+    {"level", 0, "N", "which passes: 0 none, 1 what any runtime runs, 2 fused operators, 99 all (the default)",
+     OPTION_TEXT, offsetof(Settings, level), .choices = "0|1|2|99"},
+    {"target", 0, "NAME", "onnx: ONNX's own operators only; ort: com.microsoft's too (the default)", OPTION_TEXT,
+     offsetof(Settings, target), .choices = "ort|onnx"},
+    {"passes", 0, "A,B", "these passes instead of a level's", OPTION_TEXT, offsetof(Settings, passes)},
+    {"dump-after", 0, "PASS", "print the graph's text after that pass", OPTION_TEXT, offsetof(Settings, dump_after)},
+    {"opset", 0, "N", "ONNX's opset to write (default: the file's own, or the lowest above it that can)", OPTION_INT,
+     offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = ONNX_WRITE_LAST},
+    {"external-data", 0, "SIZE", "tensors go into FILE_data when the model has more than that (default: 1G)",
+     OPTION_TEXT, offsetof(Settings, external_data)},
+    {0},
+};
+
+typedef struct PassNames {
+    const char *names[LEVEL_MOST_PASSES];
+    size_t count;
+} PassNames;
+
+// "a,b,c"
+static Status names_split(Arena *arena, const char *list, PassNames *ret, Error *err) {
+    for (const char *at = list; *at;) {
+        size_t bytes = strcspn(at, ",");
+        if (!bytes || ret->count == LEVEL_MOST_PASSES)
+            return FAIL(err, ERR_USAGE, "--passes is '%s', expected at most %d names with commas between", list,
+                        LEVEL_MOST_PASSES);
+        TRY_NEW(ret->names[ret->count++] = arena_copy_text(arena, at, bytes, err));
+        at += bytes + (at[bytes] == ',');
+    }
+    return OK;
+}
+
+static bool name_among(const PassNames *passes, const char *name) {
+    for (size_t i = 0; i < passes->count; i++)
+        if (strcmp(passes->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static Status passes_choose(CommandRun *run, PassNames *ret, Error *err) {
+    const Settings *settings = run->settings;
+    if (settings->passes) {
+        TRY(names_split(run->arena, settings->passes, ret, err));
+    } else {
+        bool only_onnx = settings->target && strcmp(settings->target, "onnx") == 0;
+        int level = settings->level ? (int)strtol(settings->level, NULL, 10) : 99;
+        ret->count = level_passes(level, only_onnx, ret->names);
+    }
+    if (settings->dump_after && !name_among(ret, settings->dump_after))
+        return FAIL(err, ERR_USAGE, "--dump-after is '%s', which is none of the passes that run", settings->dump_after);
+    return OK;
+}
+
+// Nodes of a graph and its bodies, by operator.
+static void operators_count(const Graph *graph, size_t counts[OP_COUNT], size_t *ret_all) {
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        counts[node->op] += node->op != OP_INPUT;
+        *ret_all += node->op != OP_INPUT;
+        for (size_t i = 0; i < node->attribute_count; i++)
+            if (node->attributes[i].kind == ATTRIBUTE_GRAPH)
+                operators_count(node->attributes[i].graph, counts, ret_all);
+    }
+}
+
+typedef struct Summary {
+    size_t before[OP_COUNT], after[OP_COUNT];
+    size_t all_before, all_after;
+    OnnxWritten written;
+} Summary;
+
+static void summary_json(const Summary *summary, Buffer *out) {
+    buffer_format(out, "{\"nodes\":{\"before\":%zu,\"after\":%zu},\"operators\":{", summary->all_before,
+                  summary->all_after);
+    const char *comma = "";
+    for (OpCode op = 0; op < OP_COUNT; op++) {
+        if (!summary->before[op] && !summary->after[op])
+            continue;
+        buffer_format(out, "%s\"%s\":{\"before\":%zu,\"after\":%zu}", comma, op_name(op), summary->before[op],
+                      summary->after[op]);
+        comma = ",";
+    }
+    buffer_format(out, "},\"opset\":%lld,\"bytes\":%llu,\"external_bytes\":%llu}", (long long)summary->written.opset,
+                  (unsigned long long)summary->written.bytes, (unsigned long long)summary->written.external_bytes);
+}
+
+static void summary_table(const Summary *summary, Buffer *out) {
+    buffer_format(out, "%-40s %8s %8s\n", "operator", "before", "after");
+    for (OpCode op = 0; op < OP_COUNT; op++)
+        if (summary->before[op] || summary->after[op])
+            buffer_format(out, "%-40s %8zu %8zu\n", op_name(op), summary->before[op], summary->after[op]);
+    buffer_format(out, "%-40s %8zu %8zu\n", "all", summary->all_before, summary->all_after);
+    buffer_format(out, "opset %lld, %llu bytes", (long long)summary->written.opset,
+                  (unsigned long long)(summary->written.bytes + summary->written.external_bytes));
+    if (summary->written.external_bytes)
+        buffer_format(out, ", %llu of them external data", (unsigned long long)summary->written.external_bytes);
+}
+
+static void dump(void *context, const PassReport *report) {
+    CommandRun *run = context;
+    const Settings *settings = run->settings;
+    if (strcmp(report->name, settings->dump_after) == 0)
+        buffer_add_text(&run->out.text, report->text);
+}
+
+static Status model_write(CommandRun *run, const OnnxModel *model, OnnxWritten *ret_written, Error *err) {
+    const Settings *settings = run->settings;
+    OnnxWriteSettings write = {.opset = settings->opset, .producer_version = HONE_VERSION, .written = ret_written};
+    if (settings->external_data)
+        TRY(option_size("external-data", settings->external_data, &write.external_bytes, err));
+    if (!settings->opset) {
+        TRY(onnx_lowest_opset(model->graph, &write.opset, err));
+        write.opset = write.opset < model->opset ? model->opset : write.opset;
+    }
+    return onnx_write(settings->output, model->graph, model->output_names, &write, err);
+}
+
+static Status run(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    if (!settings->output)
+        return FAIL(err, ERR_USAGE, "expected -o FILE, the place for the model that is written");
+    PassNames passes = {0};
+    TRY(passes_choose(run, &passes, err));
+    OnnxModel model;
+    TRY(onnx_read(run->arena, run->arguments[0], &model, err));
+    Summary *summary = arena_array(run->arena, 1, sizeof *summary, err);
+    TRY_NEW(summary);
+    operators_count(model.graph, summary->before, &summary->all_before);
+    TRY(passes_run(model.graph, passes.names, passes.count, &(PassInputs){0}, settings->dump_after ? dump : NULL, run,
+                   err));
+    operators_count(model.graph, summary->after, &summary->all_after);
+    TRY(model_write(run, &model, &summary->written, err));
+    if (run->common.json)
+        summary_json(summary, &run->out.text);
+    else if (!settings->dump_after)
+        summary_table(summary, &run->out.text);
+    return output_line(&run->out, err);
+}
+
+const Command command_opt = {
+    .arguments = "IN.onnx",
+    .least = 1,
+    .most = 1,
+    .help = "Rewrites the graph of an ONNX file by passes and writes it as an ONNX file that computes the same.\n",
+    .settings_bytes = sizeof(Settings),
+    .options = options,
+    .json = true,
+    .run = run,
+};

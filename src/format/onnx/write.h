@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A graph of tensor operators as an ONNX file: the way of onnx.h backwards.
+//
+//  Graph ─▶ needs: lowest opset ─▶ scopes of names ─▶ nodes in the opset's form ─▶ Message ─▶ FILE, FILE's data
+//           write_needs.def         write_names.c      write_forms.def              text + pieces of weights
+//
+// The bodies of If and Loop read from around them by name again. The same graph gives the same bytes. Weights are
+// streamed from where they lie.
+#pragma once
+
+#include "graph/graph.h"
+
+enum { ONNX_WRITE_FIRST = 14, ONNX_WRITE_LAST = 27 }; // opsets
+
+// What was written.
+typedef struct OnnxWritten {
+    int64_t opset;
+    uint64_t bytes, external_bytes;
+} OnnxWritten;
+
+// All zero is a fine default.
+typedef struct OnnxWriteSettings {
+    int64_t opset;                // of ONNX's own operators; 0: what onnx_lowest_opset says
+    int64_t ir_version;           // 0: what goes with the opset
+    size_t external_bytes;        // a model of more keeps its tensors in a file of external data beside it; 0: 1 GiB
+    const char *producer_version; // NULL: none
+    OnnxWritten *written;         // filled at the end; may be NULL
+} OnnxWriteSettings;
+
+// The lowest opset, from ONNX_WRITE_FIRST on, that the graph can be written in. ERR_UNSUPPORTED for an operator or a
+// constant that ONNX has not.
+MUST_CHECK Status onnx_lowest_opset(const Graph *graph, int64_t *ret_opset, Error *err);
+
+// Writes `path` and, if need be, the file of its external data: `path` with _data behind it ("model.onnx_data"); both
+// appear whole or not at all. `output_names` are those of the graph's returns; NULL: their values' names. Constants
+// that nothing reads are left out. ERR_UNSUPPORTED naming the node where the opset is too low or its form cannot be
+// written; ERR_LIMIT for a model that is too large without its tensors.
+MUST_CHECK Status onnx_write(const char *path, const Graph *graph, const char *const *output_names,
+                             const OnnxWriteSettings *settings, Error *err);

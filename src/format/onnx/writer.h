@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files that write ONNX models share.
+#pragma once
+
+#include "format/onnx/message.h"
+#include "format/onnx/write.h"
+#include "graph/names.h"
+
+typedef struct OnnxWriter {
+    Arena *arena; // of names and lists
+    Message message;
+    int64_t opset;
+    const char *location; // of external data, relative to the model; NULL: there is none
+    MessagePiece *placed; // constants in it, `at` being their offset
+    size_t placed_count, placed_room;
+    size_t data_bytes;
+    NameTable places;     // "address, bytes" of data to its MessagePiece
+    const char **domains; // other than ONNX's own
+    size_t domain_count;
+} OnnxWriter;
+
+typedef struct WriteValue {
+    const char *name;     // "" for outputs that nothing reads and that may be left out
+    const Value *outside; // what an input of a body stands for in the scope around it; NULL: a value of this scope
+    bool read;
+} WriteValue;
+
+typedef struct WriteReturn {
+    const char *name;
+    bool copied; // by an Identity from the value
+} WriteReturn;
+
+// Names within a graph or a body. ONNX has one set of names for values and constants, and a body may use none of those
+// around it for something else.
+typedef struct WriteScope WriteScope;
+struct WriteScope {
+    OnnxWriter *writer;
+    WriteScope *outer;
+    const Graph *graph;
+    NameTable taken, node_names;
+    WriteValue **values; // [node][output]
+    WriteReturn *returns;
+    const char **constants;
+    bool *constant_read; // becomes an initializer
+};
+
+// A node on its way: as the graph has it, then in the form of the file's opset.
+typedef struct WriteNode {
+    WriteScope *scope;
+    const Node *node;
+    Value *inputs;
+    size_t input_count;
+    Attribute *attributes; // room for one more
+    size_t attribute_count;
+    const Constant *value; // the attribute of that name, a tensor; NULL: there is none
+} WriteNode;
+
+// "node 'name' (Add)" for messages.
+const char *write_node_name(const Node *node, char ret_text[200]);
+
+// write_names.c: chooses all names of a graph. `owner` is the node whose body it is, of the scope around; `first` the
+// node's input that the body's input number `formal` stands for, from which on they stand for values around it.
+MUST_CHECK Status write_scope_open(WriteScope *scope, const char *const *output_names, const Node *owner, size_t formal,
+                                   size_t first, Error *err);
+// The name by which nodes of a scope read a value ("" for an absent one); notes that it is read.
+const char *write_value_name(WriteScope *scope, Value value);
+// A name for a node: where it came from, else NULL.
+MUST_CHECK Status write_node_label(WriteScope *scope, const Node *node, const char **ret_label, Error *err);
+// The first input of a body that stands for a value around it, and the input of its node that it stands for.
+MUST_CHECK Status write_body_inputs(const Node *node, size_t *ret_formal, size_t *ret_first, Error *err);
+
+// write_graph.c: the fields of a GraphProto.
+MUST_CHECK Status write_graph(WriteScope *scope, Error *err);
+
+// write_tensors.c: a TensorProto as field `field`; one without a name never lies outside.
+MUST_CHECK Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const Constant *constant,
+                               Error *err);
+// ONNX's number of an element type.
+int64_t write_type_number(DType dtype);
+// The file of external data.
+MUST_CHECK Status write_data(const OnnxWriter *writer, FileWriter *file, Error *err);
+
+// write_forms.c: what a graph and its bodies need.
+typedef struct WriteNeed {
+    int64_t opset;
+    char what[280]; // "node 'y' (Gelu)"
+} WriteNeed;
+MUST_CHECK Status write_need(const Graph *graph, WriteNeed *need, Error *err);
+// Brings a node into the form of the file's opset.
+MUST_CHECK Status write_form(WriteNode *node, Error *err);
+// Whether numbers under that name are reals in ONNX, however the graph has them.
+bool write_is_real(const char *attribute);

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Levels of optimization for graphs of tensor operators, as ONNX Runtime counts them: the table levels.def.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { LEVEL_MOST_PASSES = 64 };
+
+// The names of a level's passes in order, for passes_run; how many there are. `only_onnx`: without those that write
+// operators of other domains.
+size_t level_passes(int level, bool only_onnx, const char *ret_names[LEVEL_MOST_PASSES]);

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+// Graphs that are written as ONNX and read back are the same text; what cannot be written is a sentence; what fails
+// leaves nothing.
+#include "format/onnx/write.h"
+
+#include "base/fault.h"
+#include "format/craft.h"
+#include "format/onnx/onnx.h"
+#include "graph/print.h"
+
+static Arena arena;
+static Error err;
+static char folder[64];
+static const char *path, *data_path;
+
+static void setup(void) {
+    arena_init(&arena, 0);
+    scratch_make(folder);
+    path = path_join(&arena, folder, "m.onnx", &err);
+    data_path = path_join(&arena, folder, "m.onnx_data", &err);
+}
+
+static void teardown(void) {
+    unlink(path);
+    unlink(data_path);
+    scratch_done(&arena, folder); // fails if anything else is left
+    arena_done(&arena);
+}
+
+static Graph *parsed(const char *text) {
+    Graph *graph = NULL;
+    CHECK_OK(graph_parse(&arena, "text", (Bytes){(const unsigned char *)text, strlen(text)}, &graph, &err));
+    return graph;
+}
+
+static const char *printed(const Graph *graph) {
+    Buffer buffer = {0};
+    graph_print(graph, true, &buffer);
+    const char *text = arena_copy_text(&arena, buffer.data, buffer.bytes, &err);
+    ck_assert_ptr_nonnull(text);
+    buffer_done(&buffer);
+    return text;
+}
+
+static const char *round_trip(const char *text, OnnxWriteSettings settings) {
+    OnnxModel model;
+    OnnxWritten written;
+    settings.written = &written;
+    CHECK_OK(onnx_write(path, parsed(text), NULL, &settings, &err));
+    CHECK_OK(onnx_read(&arena, path, &model, &err));
+    ck_assert_int_eq(model.opset, written.opset);
+    return printed(model.graph);
+}
+
+// The same text comes back from this opset and from all above it that are written.
+static void keeps(const char *text, int64_t lowest) {
+    int64_t found;
+    CHECK_OK(onnx_lowest_opset(parsed(text), &found, &err));
+    ck_assert_int_eq(found, lowest);
+    for (int64_t opset = lowest; opset <= ONNX_WRITE_LAST; opset++)
+        ck_assert_str_eq(round_trip(text, (OnnxWriteSettings){.opset = opset}), text);
+    ck_assert_str_eq(round_trip(text, (OnnxWriteSettings){0}), text);
+}
+
+START_TEST(graphs_come_back) {
+    setup();
+    keeps("graph plain(T, B)\n"
+          "  const @weight = {1, 2.5} : f32[2]\n"
+          "  const @limit = {4} : f32[]\n"
+          "  %x = input : f32[T,2]\n"
+          "  %y = input : f32[B,?,2]\n"
+          "  %sum = Add %x, @weight : f32[T,2]\n"
+          "  %clipped = Clip %sum, _, @limit : f32[T,2]\n"
+          "  %again = Add %clipped, @weight : f32[T,2]\n"
+          "  %z = Add %y, %y : f32[B,?,2]\n"
+          "  return %again, %z\n",
+          14);
+    keeps("graph attributes()\n"
+          "  %x = input : f32[2,3]\n"
+          "  %scaled = LeakyRelu %x {alpha=0.25} : f32[2,3]\n"
+          "  %turned = Transpose %scaled {perm=[1,0]} : f32[3,2]\n"
+          "  %summed = Einsum %turned {equation=\"ij->ji\"} : f32[2,3]\n"
+          "  %joined = Concat %summed, %x {axis=-2} : f32[4,3]\n"
+          "  return %joined\n",
+          14);
+    keeps("graph types()\n"
+          "  const @half = {1.5} : f16[1]\n"
+          "  const @brain = {2.5} : bf16[1]\n"
+          "  const @flags = {1, 0} : bool[2]\n"
+          "  const @small = {-3} : i8[]\n"
+          "  const @none = {} : i64[0]\n"
+          "  const @wide = {0.1} : f64[1]\n"
+          "  %a = Identity @half : f16[1]\n"
+          "  %b = Identity @brain : bf16[1]\n"
+          "  %c = Identity @flags : bool[2]\n"
+          "  %d = Identity @small : i8[]\n"
+          "  %e = Identity @none : i64[0]\n"
+          "  %f = Identity @wide : f64[1]\n"
+          "  return %a, %b, %c, %d, %e, %f\n",
+          14);
+    keeps("graph com()\n"
+          "  %x = input : f32[2,3]\n"
+          "  %y = com.microsoft.QuickGelu %x {alpha=1.5} : f32[2,3]\n"
+          "  return %y\n",
+          14);
+    teardown();
+}
+END_TEST
+
+START_TEST(older_forms_come_back) {
+    setup();
+    keeps("graph reduce()\n"
+          "  const @axes = {1} : i64[1]\n"
+          "  %x = input : f32[2,3]\n"
+          "  %mean = ReduceMean %x, @axes {keepdims=0} : f32[2]\n"
+          "  %all = ReduceMax %x : f32[1,1]\n"
+          "  return %mean, %all\n",
+          14);
+    keeps("graph fill()\n"
+          "  const @value = {7} : i64[1]\n"
+          "  %shape = input : i64[2]\n"
+          "  %y = ConstantOfShape %shape, @value : i64[?,?]\n"
+          "  return %y\n",
+          14);
+    keeps("graph gelu()\n"
+          "  %x = input : f32[2,3]\n"
+          "  %y = Gelu %x {approximate=tanh} : f32[2,3]\n"
+          "  return %y\n",
+          20);
+    // as many parts as there are outputs, since opset 18 by name
+    const char *plain = "graph split()\n  %x = input : f32[4]\n  %a, %b = Split %x : f32[2], f32[2]\n  return %a, %b\n";
+    const char *counted = "graph split()\n  %x = input : f32[4]\n  %a, %b = Split %x {num_outputs=2} : f32[2], f32[2]\n"
+                          "  return %a, %b\n";
+    ck_assert_str_eq(round_trip(plain, (OnnxWriteSettings){.opset = 17}), plain);
+    ck_assert_str_eq(round_trip(plain, (OnnxWriteSettings){.opset = 18}), counted);
+    ck_assert_str_eq(round_trip(counted, (OnnxWriteSettings){0}), plain);
+    teardown();
+}
+END_TEST
+
+// The axes that became an attribute are no initializer any more, unless somebody else reads them.
+START_TEST(constants_are_written_when_they_are_read) {
+    setup();
+    ck_assert_str_eq(round_trip("graph g()\n"
+                                "  const @unread = {1} : f32[1]\n"
+                                "  const @axes = {0} : i64[1]\n"
+                                "  const @both = {1} : i64[1]\n"
+                                "  %x = input : f32[2,3]\n"
+                                "  %a = ReduceMax %x, @axes : f32[1,3]\n"
+                                "  %b = ReduceMax %x, @both : f32[2,1]\n"
+                                "  %c = Add @both, @both : i64[1]\n"
+                                "  return %a, %b, %c\n",
+                                (OnnxWriteSettings){.opset = 17}),
+                     "graph g()\n"
+                     "  const @both = {1} : i64[1]\n"
+                     "  const @axes = {0} : i64[1]\n"
+                     "  const @axes.1 = {1} : i64[1]\n"
+                     "  %x = input : f32[2,3]\n"
+                     "  %a = ReduceMax %x, @axes : f32[1,3]\n"
+                     "  %b = ReduceMax %x, @axes.1 : f32[2,1]\n"
+                     "  %c = Add @both, @both : i64[1]\n"
+                     "  return %a, %b, %c\n");
+    ck_assert_str_eq(round_trip("graph real()\n  %x = input : f32[2]\n  %y = Elu %x {alpha=2} : f32[2]\n  return %y\n",
+                                (OnnxWriteSettings){0}),
+                     "graph real()\n  %x = input : f32[2]\n  %y = Elu %x {alpha=2} : f32[2]\n  return %y\n");
+    teardown();
+}
+END_TEST
+
+static const char bodies[] = "graph outer(T)\n"
+                             "  const @one = {1} : f32[1]\n"
+                             "  %go = input : bool[]\n"
+                             "  %x = input : f32[T]\n"
+                             "  %trips = input : i64[]\n"
+                             "  %y = If %go, %x, @one {else_branch=(\n"
+                             "    graph else_branch(T)\n"
+                             "      %x = input : f32[T]\n"
+                             "      %one = input : f32[1]\n"
+                             "      %less = Sub %x, %one : f32[T]\n"
+                             "      return %less\n"
+                             "  ), then_branch=(\n"
+                             "    graph then_branch(T)\n"
+                             "      const @two = {2} : f32[1]\n"
+                             "      %x = input : f32[T]\n"
+                             "      %more = Add %x, @two : f32[T]\n"
+                             "      %one = input : f32[1]\n"
+                             "      %most = Add %more, %one : f32[T]\n"
+                             "      return %most\n"
+                             "  )} : f32[T]\n"
+                             "  %last, %all = Loop %trips, %go, %y, %x {body=(\n"
+                             "    graph body(T)\n"
+                             "      %i = input : i64[]\n"
+                             "      %c = input : bool[]\n"
+                             "      %now = input : f32[T]\n"
+                             "      %on = Identity %c : bool[]\n"
+                             "      %x = input : f32[T]\n"
+                             "      %next = Mul %now, %x : f32[T]\n"
+                             "      %seen = Identity %next : f32[T]\n"
+                             "      return %on, %next, %seen\n"
+                             "  ), carried=1} : f32[T], f32[?,T]\n"
+                             "  return %last, %all\n";
+
+START_TEST(bodies_read_from_around_them) {
+    setup();
+    keeps(bodies, 14);
+    Bytes file;
+    CHECK_OK(file_map(&arena, path, &file, &err));
+    ck_assert_ptr_null(memmem(file.data, file.size, "carried", 7));
+    teardown();
+}
+END_TEST
+
+// One set of names for values and constants, none of which a body has for something else; inputs and outputs keep
+// theirs.
+START_TEST(names_are_told_apart) {
+    setup();
+    ck_assert_str_eq(round_trip("graph g()\n"
+                                "  const @x = {1} : f32[1]\n"
+                                "  const @\"x.1\" = {2} : f32[1]\n"
+                                "  %go = input : bool[]\n"
+                                "  %x = input : f32[1]\n"
+                                "  %mid = Add %x, @x : f32[1]\n"
+                                "  %y = If %go, %x {else_branch=(\n"
+                                "    graph else_branch()\n"
+                                "      %a = input : f32[1]\n"
+                                "      %late = Abs %a : f32[1]\n"
+                                "      return %late\n"
+                                "  ), then_branch=(\n"
+                                "    graph then_branch()\n"
+                                "      %a = input : f32[1]\n"
+                                "      %mid = Neg %a : f32[1]\n"
+                                "      return %mid\n"
+                                "  )} : f32[1]\n"
+                                "  %late = Add %mid, @\"x.1\" : f32[1]\n"
+                                "  return %y, %late\n",
+                                (OnnxWriteSettings){0}),
+                     "graph g()\n"
+                     "  const @x.1 = {1} : f32[1]\n"
+                     "  const @x.1.1 = {2} : f32[1]\n"
+                     "  %go = input : bool[]\n"
+                     "  %x = input : f32[1]\n"
+                     "  %mid = Add %x, @x.1 : f32[1]\n"
+                     "  %y = If %go, %x {else_branch=(\n"
+                     "    graph else_branch()\n"
+                     "      %x = input : f32[1]\n"
+                     "      %late.1 = Abs %x : f32[1]\n"
+                     "      return %late.1\n"
+                     "  ), then_branch=(\n"
+                     "    graph then_branch()\n"
+                     "      %x = input : f32[1]\n"
+                     "      %mid.1 = Neg %x : f32[1]\n"
+                     "      return %mid.1\n"
+                     "  )} : f32[1]\n"
+                     "  %late = Add %mid, @x.1.1 : f32[1]\n"
+                     "  return %y, %late\n");
+    teardown();
+}
+END_TEST
+
+START_TEST(outputs_bear_their_names) {
+    setup();
+    Graph *graph = parsed("graph g()\n"
+                          "  const @c = {1} : f32[1]\n"
+                          "  %x = input : f32[1]\n"
+                          "  %b = Abs %x : f32[1]\n"
+                          "  %y = Neg %b : f32[1]\n"
+                          "  return %y, %y, %x, @c, %x\n");
+    const char *const names[] = {"b", "copy", "same", "constant", "x"};
+    OnnxModel model;
+    CHECK_OK(onnx_write(path, graph, names, &(OnnxWriteSettings){0}, &err));
+    CHECK_OK(onnx_read(&arena, path, &model, &err));
+    ck_assert_str_eq(printed(model.graph), "graph g()\n"
+                                           "  const @c = {1} : f32[1]\n"
+                                           "  %x = input : f32[1]\n"
+                                           "  %b.1 = Abs %x : f32[1]\n"
+                                           "  %b = Neg %b.1 : f32[1]\n"
+                                           "  %copy = Identity %b : f32[1]\n"
+                                           "  %same = Identity %x : f32[1]\n"
+                                           "  %constant = Identity @c : f32[1]\n"
+                                           "  return %b, %copy, %same, %constant, %x\n");
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_str_eq(model.output_names[i], names[i]);
+    const char *const twice[] = {"b", "b", "same", "constant", "x"}, *const taken[] = {"x", "b", "d", "e", "f"};
+    CHECK_FAILS(onnx_write(path, graph, twice, &(OnnxWriteSettings){0}, &err), ERR_USAGE,
+                "output 1 cannot be called 'b'");
+    CHECK_FAILS(onnx_write(path, graph, taken, &(OnnxWriteSettings){0}, &err), ERR_USAGE,
+                "output 0 cannot be called 'x'");
+    teardown();
+}
+END_TEST
+
+// A graph of two tensors that are large enough to lie outside, one of which two constants share.
+static Graph *large_graph(void) {
+    Graph *graph = parsed("graph large()\n  %x = input : f32[2000]\n  return %x\n");
+    float *values = arena_alloc(&arena, 2 * 2000 * sizeof *values, 64, &err);
+    for (int i = 0; i < 4000; i++)
+        values[i] = (float)i;
+    Value sum = value_of(graph->nodes[0], 0);
+    for (int i = 0; i < 3; i++) {
+        Constant constant = {
+            .name = "w", .dtype = DTYPE_F32, .shape = {1, {2000}}, .data = values + (i == 1 ? 2000 : 0)};
+        const Constant *added;
+        CHECK_OK(graph_add_constant(graph, &constant, &added, &err));
+        Value inputs[] = {sum, value_constant(added)};
+        ValueType type = value_type(sum);
+        Node *node;
+        NodeSpec spec = {
+            .op = TENSOR_ADD, .name = "y", .inputs = inputs, .input_count = 2, .types = &type, .output_count = 1};
+        CHECK_OK(graph_add_node(graph, &spec, &node, &err));
+        sum = value_of(node, 0);
+    }
+    CHECK_OK(graph_set_returns(graph, &sum, 1, &err));
+    return graph;
+}
+
+START_TEST(large_tensors_lie_outside) {
+    setup();
+    Graph *graph = large_graph();
+    OnnxModel model;
+    OnnxWritten written;
+    OnnxWriteSettings settings = {.external_bytes = 20000, .written = &written};
+    CHECK_OK(onnx_write(path, graph, NULL, &settings, &err));
+    CHECK_OK(onnx_read(&arena, path, &model, &err));
+    ck_assert_str_eq(printed(model.graph), printed(graph));
+    Bytes data, file, again;
+    CHECK_OK(file_map(&arena, data_path, &data, &err));
+    CHECK_OK(file_map(&arena, path, &file, &err));
+    ck_assert_uint_eq(data.size, 8192 + 8000); // the third shares the first's place
+    ck_assert_uint_eq(written.external_bytes, data.size);
+    ck_assert_uint_eq(written.bytes, file.size);
+    for (size_t c = 0; c < 3; c++)
+        ck_assert_mem_eq(model.graph->constants[c]->data, graph->constants[c]->data, 8000);
+    CHECK_OK(onnx_write(path, graph, NULL, &settings, &err)); // the same bytes, whatever is there
+    CHECK_OK(file_map(&arena, path, &again, &err));
+    ck_assert(file.size == again.size && memcmp(file.data, again.data, file.size) == 0);
+    unlink(data_path);
+    settings.external_bytes = 1 << 20;
+    CHECK_OK(onnx_write(path, graph, NULL, &settings, &err));
+    ck_assert_int_eq(path_kind(data_path), PATH_NONE);
+    CHECK_OK(onnx_read(&arena, path, &model, &err));
+    ck_assert_mem_eq(model.graph->constants[1]->data, graph->constants[1]->data, 8000);
+    CHECK_FAILS(onnx_write("/dev/null", graph, NULL, &(OnnxWriteSettings){.external_bytes = 1}, &err), ERR_USAGE,
+                "no file that external data could lie beside");
+    teardown();
+}
+END_TEST
+
+START_TEST(faults_leave_nothing) {
+    setup();
+    Graph *graph = large_graph();
+    OnnxWriteSettings settings = {.external_bytes = 1};
+    for (int kind = 0; kind < 2; kind++) {
+        FaultKind fault = kind ? FAULT_WRITE : FAULT_ALLOCATION;
+        for (uint64_t nth = 1;; nth++) {
+            fault_arm(fault, nth);
+            Status status = onnx_write(path, graph, NULL, &settings, &err);
+            bool struck = fault_seen(fault) >= nth;
+            fault_arm(fault, 0);
+            ck_assert_int_eq(status == OK, !struck);
+            ck_assert_int_eq(path_kind(path), struck ? PATH_NONE : PATH_FILE);
+            ck_assert_int_eq(path_kind(data_path), struck ? PATH_NONE : PATH_FILE);
+            if (!struck)
+                break;
+        }
+        unlink(path);
+        unlink(data_path);
+    }
+    teardown();
+}
+END_TEST
+
+static void refused(const char *text, int64_t opset, Status status, const char *why) {
+    OnnxWriteSettings settings = {.opset = opset};
+    CHECK_FAILS(onnx_write(path, parsed(text), NULL, &settings, &err), status, why);
+    ck_assert_int_eq(path_kind(path), PATH_NONE);
+}
+
+START_TEST(what_cannot_be_written_is_a_sentence) {
+    setup();
+    refused("graph g()\n  %x = input : f32[2]\n  %y = Gelu %x : f32[2]\n  return %y\n", 19, ERR_UNSUPPORTED,
+            "node 'y' (Gelu) is in opset 20 and later, the model is to be in opset 19");
+    refused("graph g()\n  %x = input : bf16[2]\n  %y = Sin %x : bf16[2]\n  return %y\n", 21, ERR_UNSUPPORTED,
+            "node 'y' (Sin) with 'bf16' is in opset 22");
+    refused("graph g()\n  %x = input : f32[2]\n  %y = Cast %x {saturate=1, to=1} : f32[2]\n  return %y\n", 18,
+            ERR_UNSUPPORTED, "node 'y' (Cast) with 'saturate' is in opset 19");
+    refused("graph g()\n  %x = input : f32[2]\n  %a = input : i64[1]\n  %y = ReduceMax %x, %a : f32[?]\n  return %y\n",
+            17, ERR_UNSUPPORTED, "node 'y' (ReduceMax) with 'axes that are no constant' is in opset 18");
+    refused("graph g()\n  %x = input : f32[3]\n  %y, %z = Split %x {num_outputs=2} : f32[2], f32[1]\n  return %y, %z\n",
+            17, ERR_UNSUPPORTED, "node 'y' (Split) with 'parts of unequal or unknown size' is in opset 18");
+    refused("graph g()\n  %x = input : f32[3]\n  %p = input : i64[2]\n  %a = input : i64[1]\n"
+            "  %y = Pad %x, %p, _, %a : f32[?]\n  return %y\n",
+            17, ERR_UNSUPPORTED, "node 'y' (Pad) with 'axes' is in opset 18");
+    refused("graph g()\n  %x = input : f32[2]\n  return %x\n", 13, ERR_USAGE, "opset 13, those from 14 to 27");
+    refused("graph g()\n  %x = input : f32[2]\n  %s = input : i64[1]\n  %y = ConstantOfShape %s, %x : f32[?]\n  return "
+            "%y\n",
+            0, ERR_UNSUPPORTED, "its value is no constant of one element");
+    refused("graph g()\n  const @c : f32[2]\n  %y = Abs @c : f32[2]\n  return %y\n", 0, ERR_UNSUPPORTED,
+            "constant '@c' has no values");
+    refused("graph g()\n  const @c = {1, 2} scales {1} : s8/row[1,2]\n  %y = Abs @c : f32[1,2]\n  return %y\n", 0,
+            ERR_UNSUPPORTED, "constant '@c' is quantized by row or group");
+    refused("graph g(T)\n  %x = input : f32[T,2]\n  %y = scale %x {factor=2} : f32[T,2]\n  return %y\n", 0,
+            ERR_UNSUPPORTED, "node 'y' (scale): ONNX has no such operator");
+    teardown();
+}
+END_TEST
+
+TEST_MAIN("onnx_write", graphs_come_back, older_forms_come_back, constants_are_written_when_they_are_read,
+          bodies_read_from_around_them, names_are_told_apart, outputs_bear_their_names, large_tensors_lie_outside,
+          faults_leave_nothing, what_cannot_be_written_is_a_sentence)
