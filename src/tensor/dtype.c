@@ -80,6 +80,10 @@ bool dtype_from_safetensors_name(const char *name, DType *ret) {
     return false;
 }
 
+uint64_t dtype_onnx(DType dtype) {
+    return dtypes[dtype].onnx;
+}
+
 bool dtype_from_onnx(uint64_t number, DType *ret) {
     for (DType d = 0; d < DTYPE_COUNT; d++)
         if (dtypes[d].onnx == number) {

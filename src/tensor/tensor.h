@@ -32,6 +32,7 @@ bool dtype_integer_range(DType dtype, int64_t *ret_least, int64_t *ret_most);
 bool dtype_from_name(const char *name, DType *ret);
 bool dtype_from_safetensors_name(const char *name, DType *ret);
 bool dtype_from_onnx(uint64_t number, DType *ret); // TensorProto.DataType
+uint64_t dtype_onnx(DType dtype);
 
 enum { SHAPE_MOST_DIMS = 8 };
 

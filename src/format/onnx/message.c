@@ -82,20 +82,13 @@ Status message_write(const Message *message, FileWriter *writer, Error *err) {
     return file_write(writer, message->text.data + at, message->text.bytes - at, err);
 }
 
-static unsigned packed_bits(DType dtype) {
-    const char *name = dtype_name(dtype);
-    bool four = strcmp(name, "u4") == 0 || strcmp(name, "i4") == 0 || strcmp(name, "f4e2m1") == 0;
-    bool two = strcmp(name, "u2") == 0 || strcmp(name, "i2") == 0;
-    return four ? 4 : two ? 2 : (unsigned)dtype_bytes(dtype) * 8;
-}
-
 static size_t elements_of(const Constant *constant) {
     size_t elements = 0;
     return shape_elements(&constant->shape, &elements) ? elements : 0;
 }
 
 uint64_t packed_bytes(const Constant *constant) {
-    unsigned bits = packed_bits(constant->dtype);
+    unsigned bits = dtype_bits(constant->dtype);
     size_t elements = elements_of(constant);
     return bits < 8 ? elements / (8 / bits) + (elements % (8 / bits) != 0) : elements * (uint64_t)(bits / 8);
 }
@@ -129,7 +122,7 @@ static Status packer_put(Packer *packer, const unsigned char *data, size_t eleme
 }
 
 Status packed_write(const Constant *constant, FileWriter *writer, Error *err) {
-    Packer packer = {.writer = writer, .bits = packed_bits(constant->dtype)};
+    Packer packer = {.writer = writer, .bits = dtype_bits(constant->dtype)};
     size_t count = constant->part_count ? constant->part_count : 1;
     for (size_t i = 0; i < count; i++) {
         const Constant *part = constant->part_count ? constant->parts[i] : constant;

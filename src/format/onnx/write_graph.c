@@ -54,7 +54,7 @@ static void info_put(Message *message, uint32_t field, const char *name, const G
     message_text(message, INFO_NAME, name);
     if (type->rank >= 0) {
         MessageMark mark = message_begin(message), tensor = mark;
-        message_int(message, TYPE_TENSOR_ELEMENTS, write_type_number(type->dtype));
+        message_int(message, TYPE_TENSOR_ELEMENTS, (int64_t)dtype_onnx(type->dtype));
         MessageMark shape = message_begin(message);
         for (int i = 0; i < type->rank; i++)
             dim_put(message, graph, &type->dims[i]);

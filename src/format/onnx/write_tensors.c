@@ -21,14 +21,6 @@ enum {
 
 enum { LEAST_EXTERNAL_BYTES = 1024, SMALL_BYTES = 4096, ALIGNMENT = 4096, SMALL_ALIGNMENT = 64 };
 
-int64_t write_type_number(DType dtype) {
-    DType found;
-    for (int64_t number = 1; number < 64; number++)
-        if (tensorproto_dtype(number, &found) && found == dtype)
-            return number;
-    return 0;
-}
-
 static Status places_grow(OnnxWriter *writer, Error *err) {
     if (writer->placed_count < writer->placed_room)
         return OK;
@@ -94,7 +86,7 @@ Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const 
                     constant->name);
     if (!constant_has_data(constant))
         return FAIL(err, ERR_UNSUPPORTED, "constant '@%s' has no values that could be written", constant->name);
-    int64_t type = write_type_number(constant->dtype);
+    int64_t type = (int64_t)dtype_onnx(constant->dtype);
     if (!type)
         return FAIL(err, ERR_UNSUPPORTED, "constant '@%s': ONNX has no element type %s", constant->name,
                     dtype_name(constant->dtype));

@@ -75,8 +75,6 @@ MUST_CHECK Status write_graph(WriteScope *scope, Error *err);
 // write_tensors.c: a TensorProto as field `field`; one without a name never lies outside.
 MUST_CHECK Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const Constant *constant,
                                Error *err);
-// ONNX's number of an element type.
-int64_t write_type_number(DType dtype);
 // The file of external data.
 MUST_CHECK Status write_data(const OnnxWriter *writer, FileWriter *file, Error *err);
 
