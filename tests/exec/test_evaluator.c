@@ -280,5 +280,57 @@ START_TEST(test_random_graphs) {
 }
 END_TEST
 
+// Shared out over threads, results are the same bits.
+START_TEST(test_threads) {
+    enum { TOKENS = 70, COLUMNS = 96 };
+    static const char whole[] =
+        "graph g()\n  %x = input : f32[2,70,96]\n  %b = input : i32[2]\n  %w = input : f32[96,288]\n"
+        "  %y = com.microsoft.Attention %x, %w, _, %b {num_heads=3, unidirectional=1} : ?\n"
+        "  %z, %k, %v, %s = Attention %x, %x, %y {kv_num_heads=6, q_num_heads=6, softcap=2} : ?, ?, ?, ?\n"
+        "  %n = com.microsoft.FastGelu %z : ?\n  return %y, %z, %k, %v, %s, %n\n";
+    arena_init(&arena, 0);
+    Random random = {3};
+    float *x = memory_new(2 * TOKENS * COLUMNS, sizeof *x, &err),
+          *w = memory_new(COLUMNS * 3 * COLUMNS, sizeof *w, &err);
+    ck_assert(x && w);
+    for (size_t i = 0; i < 2 * TOKENS * COLUMNS; i++)
+        x[i] = (float)random_below(&random, 2000) / 1000 - 1;
+    for (size_t i = 0; i < 3 * COLUMNS * COLUMNS; i++)
+        w[i] = (float)random_below(&random, 2000) / 8000 - 0.125f;
+    int32_t lengths[] = {70, 33};
+    const Tensor inputs[] = {
+        {.name = "x",
+         .dtype = DTYPE_F32,
+         .shape = {3, {2, TOKENS, COLUMNS}},
+         .data = x,
+         .bytes = sizeof *x * 2 * TOKENS * COLUMNS},
+        {.name = "b", .dtype = DTYPE_I32, .shape = {1, {2}}, .data = lengths, .bytes = sizeof lengths},
+        {.name = "w",
+         .dtype = DTYPE_F32,
+         .shape = {2, {COLUMNS, 3 * COLUMNS}},
+         .data = w,
+         .bytes = sizeof *w * 3 * COLUMNS * COLUMNS}};
+    Evaluator *alone = evaluator_of(whole, 0), *shared;
+    const Tensor *expected, *found;
+    Graph *graph;
+    Pool *pool;
+    CHECK_OK(pool_new(3, &pool, &err));
+    CHECK_OK(graph_parse(&arena, "text", (Bytes){(const unsigned char *)whole, strlen(whole)}, &graph, &err));
+    CHECK_OK(evaluator_new(graph, &(EvaluatorSettings){.kernels = &kernels, .pool = pool}, &shared, &err));
+    CHECK_OK(evaluator_run(alone, inputs, &expected, &err));
+    CHECK_OK(evaluator_run(shared, inputs, &found, &err));
+    for (size_t i = 0; i < graph->return_count; i++) {
+        ck_assert_uint_eq(found[i].bytes, expected[i].bytes);
+        ck_assert_msg(memcmp(found[i].data, expected[i].data, found[i].bytes) == 0, "result %zu differs", i);
+    }
+    evaluator_free(alone);
+    evaluator_free(shared);
+    pool_free(pool);
+    memory_free(x);
+    memory_free(w);
+    arena_done(&arena);
+}
+END_TEST
+
 TEST_MAIN("evaluator", test_if, test_loop, test_loop_condition, test_failure_in_a_body, test_limit,
-          test_memory_is_used_again, test_random_graphs)
+          test_memory_is_used_again, test_random_graphs, test_threads)
