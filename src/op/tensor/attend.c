@@ -121,10 +121,10 @@ static void few_run(const Job *job, size_t b, size_t h, const AttendView *k, con
 static void values_pack(const Job *job, const AttendView *v, float *scratch) {
     const GemmKernel *gemm = &job->kernels->gemm[WEIGHT_F32];
     float *transposed = scratch + job->room.transposed;
-    for (size_t first = 0; first < job->value_dim; first += LANES) {
-        size_t last = first + LANES < job->value_dim ? first + LANES : job->value_dim;
-        for (size_t j = 0; j < job->keys; j++)
-            for (size_t d = first; d < last; d++)
+    for (size_t first = 0; first < job->keys; first += LANES) { // 16 keys at a time stay in the first cache
+        size_t last = first + LANES < job->keys ? first + LANES : job->keys;
+        for (size_t d = 0; d < job->value_dim; d++)
+            for (size_t j = first; j < last; j++)
                 transposed[d * job->keys + j] = v->data[j * v->row + d];
     }
     GemmRows rows = {.weights = transposed, .stride = job->keys, .columns = job->value_dim, .k = job->keys};
