@@ -3,6 +3,7 @@
 // a graph beforehand).
 #include "exec/evaluator.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -66,7 +67,7 @@ typedef struct Frame {
     Arena *scratch;
 } Frame;
 
-enum { BLOCK_ALIGNMENT = 64 };
+enum { BLOCK_ALIGNMENT = 64, INPUT_TEXT_BYTES = 200 };
 
 // Gives the free blocks back to the heap.
 static void blocks_free(Evaluator *e) {
@@ -393,6 +394,12 @@ static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *
     }
     for (size_t r = 0; r < graph->return_count; r++) {
         Value value = graph->returns[r];
+        if (value.node && frame->slots[value_number(frame->program, value)].tensor.dtype == DTYPE_COUNT)
+            return FAIL(err, ERR_UNSUPPORTED, "'%s' is returned, but %s did not compute it",
+                        value.node->names[value.output], op_name(value.node->op));
+    }
+    for (size_t r = 0; r < graph->return_count; r++) {
+        Value value = graph->returns[r];
         ret_results[r] = value.constant ? (Slot){.tensor = constant_tensor(value.constant)}
                                         : slot_share(&frame->slots[value_number(frame->program, value)]);
     }
@@ -448,22 +455,44 @@ void evaluator_free(Evaluator *evaluator) {
     memory_free(evaluator);
 }
 
+// "f32[B,3]": what an input node takes.
+static const char *type_text(const Graph *graph, const ValueType *type, char ret_text[INPUT_TEXT_BYTES]) {
+    size_t used = (size_t)snprintf(ret_text, INPUT_TEXT_BYTES, "%s[", dtype_name(type->dtype));
+    for (int i = 0; i < type->rank && used < INPUT_TEXT_BYTES; i++) {
+        const Dim *dim = &type->dims[i];
+        char number[24] = "?";
+        if (!dim->variable)
+            snprintf(number, sizeof number, "%lld", (long long)dim->value);
+        const char *name = dim->variable && dim->value != DIM_UNKNOWN ? graph->dims[dim->value] : number;
+        used += (size_t)snprintf(ret_text + used, INPUT_TEXT_BYTES - used, "%s%.60s", i ? "," : "", name);
+    }
+    if (used < INPUT_TEXT_BYTES)
+        snprintf(ret_text + used, INPUT_TEXT_BYTES - used, "]");
+    return ret_text;
+}
+
+static Status input_check(const Graph *graph, const Node *node, const Tensor *tensor, Error *err) {
+    const ValueType *type = &node->types[0];
+    char found[SHAPE_TEXT_BYTES], expected[INPUT_TEXT_BYTES];
+    if (type->rank < 0)
+        return OK;
+    if (tensor->dtype != type->dtype || tensor->shape.rank != type->rank)
+        return FAIL(err, ERR_FORMAT, "input '%s' is %s%s, expected %s", node->names[0], dtype_name(tensor->dtype),
+                    shape_text(&tensor->shape, found), type_text(graph, type, expected));
+    for (int i = 0; i < type->rank; i++)
+        if (!type->dims[i].variable && type->dims[i].value != tensor->shape.dims[i])
+            return FAIL(err, ERR_FORMAT, "dimension %d of input '%s' is %lld in %s%s, expected %lld as in %s", i,
+                        node->names[0], (long long)tensor->shape.dims[i], dtype_name(tensor->dtype),
+                        shape_text(&tensor->shape, found), (long long)type->dims[i].value,
+                        type_text(graph, type, expected));
+    return OK;
+}
+
 static Status inputs_check(const Graph *graph, const Tensor *inputs, Error *err) {
     size_t input = 0;
-    char shape[SHAPE_TEXT_BYTES];
-    for (size_t n = 0; n < graph->node_count; n++) {
-        const Node *node = graph->nodes[n];
-        if (node->op != OP_INPUT)
-            continue;
-        const Tensor *tensor = &inputs[input++];
-        ValueType type = {.dtype = tensor->dtype, .rank = tensor->shape.rank};
-        for (int i = 0; i < type.rank; i++)
-            type.dims[i].value = tensor->shape.dims[i];
-        if (!type_agrees(&type, &node->types[0]))
-            return FAIL(err, ERR_FORMAT, "input '%s' is %s%s, the graph's is %s of %d dimensions", node->names[0],
-                        dtype_name(tensor->dtype), shape_text(&tensor->shape, shape), dtype_name(node->types[0].dtype),
-                        node->types[0].rank);
-    }
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (graph->nodes[n]->op == OP_INPUT)
+            TRY(input_check(graph, graph->nodes[n], &inputs[input++], err));
     return OK;
 }
 

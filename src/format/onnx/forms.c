@@ -134,7 +134,7 @@ static Status form_broadcast(OnnxNode *node, Error *err) {
         return FAIL(err, ERR_UNSUPPORTED, "%s: broadcasting at axis %lld of shapes that are not known",
                     onnx_node_name(node), (long long)axis->i);
     int64_t at = axis->i < 0 ? axis->i + a.rank : axis->i, axes[SHAPE_MOST_DIMS];
-    if (at < 0 || at + b.rank > a.rank)
+    if (at < 0 || at > a.rank - b.rank)
         return FAIL(err, ERR_FORMAT, "%s: axis %lld, but the operands have %d and %d dimensions", onnx_node_name(node),
                     (long long)axis->i, a.rank, b.rank);
     size_t count = (size_t)(a.rank - at - b.rank);
@@ -191,8 +191,8 @@ static Status form_group_normalization(OnnxNode *node, Error *err) {
     TRY(onnx_ints(scope, "wide", wide, 2, &shapes[1], err));
     TRY(onnx_ints(scope, "row", row, 1, &shapes[2], err));
     static const OpCode ops[] = {TENSOR_RESHAPE, TENSOR_EXPAND, TENSOR_RESHAPE};
-    for (size_t i = 1; i < 3 && i < node->input_count; i++)
-        for (size_t s = 0; s < 3; s++) {
+    for (size_t i = 1; i < 3; i++)
+        for (size_t s = 0; s < 3 && has_input(node, i); s++) {
             Value inputs[] = {node->inputs[i], shapes[s]};
             TRY(onnx_emit(scope, ops[s], "channels", inputs, 2, NULL, 0, &node->inputs[i], err));
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes of an ONNX graph, one after another: constants become constants of the graph, calls of model-local functions
-// are written out, bodies are read into graphs of their own, everything else becomes a node.
+// are written out (functions.c), bodies are read into graphs of their own, everything else becomes a node.
 #include <stdio.h>
 #include <string.h>
 
@@ -22,15 +22,21 @@ static const Onnx__AttributeProto *attribute_in(Onnx__AttributeProto *const *lis
     return NULL;
 }
 
-// Follows a reference to an attribute of the function's call; NULL where the call has none.
+static bool is_reference(const Onnx__AttributeProto *attribute) {
+    return attribute && attribute->ref_attr_name && *attribute->ref_attr_name;
+}
+
+// Follows a reference to an attribute of the function's call, or to the function's default; NULL where there is
+// neither.
 static const Onnx__AttributeProto *attribute_resolve(const OnnxScope *scope, const Onnx__AttributeProto *attribute) {
-    while (attribute && attribute->ref_attr_name && *attribute->ref_attr_name) {
-        if (!scope || !scope->call)
-            return NULL;
-        attribute = attribute_in(scope->call->attribute, scope->call->n_attribute, attribute->ref_attr_name);
-        scope = scope->caller;
-    }
-    return attribute;
+    if (!is_reference(attribute))
+        return attribute;
+    if (!scope->call)
+        return NULL;
+    const char *name = attribute->ref_attr_name;
+    const Onnx__AttributeProto *given =
+        attribute_resolve(scope->caller, attribute_in(scope->call->attribute, scope->call->n_attribute, name));
+    return given ? given : attribute_in(scope->function->defaults, scope->function->default_count, name);
 }
 
 // Field of the type that a file of IR version 1 did not name.
@@ -75,6 +81,7 @@ Status onnx_emit(OnnxScope *scope, OpCode op, const char *name, const Value *inp
                      .attribute_count = attribute_count,
                      .output_count = 1};
     Node *node;
+    TRY(onnx_charge(scope->reader, 1, ONNX_NODE_BYTES, err));
     TRY(graph_add_node(scope->graph, &spec, &node, err));
     TRY(op_infer(node, err));
     *ret = value_of(node, 0);
@@ -94,6 +101,7 @@ static Status attribute_read(OnnxNode *node, const Onnx__AttributeProto *from, c
         *to = attribute_int(name, from->i);
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: {
+        TRY(onnx_charge(node->scope->reader, from->s.len, 2, err));
         const char *text = arena_copy_text(node->scope->reader->scratch, (const char *)from->s.data, from->s.len, err);
         TRY_NEW(text);
         *to = attribute_text(name, text);
@@ -101,6 +109,7 @@ static Status attribute_read(OnnxNode *node, const Onnx__AttributeProto *from, c
         break;
     }
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS:
+        TRY(onnx_charge(node->scope->reader, from->n_ints, sizeof *from->ints, err));
         *to = attribute_ints(name, from->ints, from->n_ints);
         break;
     default:
@@ -119,8 +128,8 @@ static Status attributes_read(OnnxNode *node, Error *err) {
         bool kept = false;
         if (!name)
             return FAIL(err, ERR_FORMAT, "%s: an attribute without a name", onnx_node_name(node));
-        for (size_t k = 0; k < node->attribute_count; k++)
-            if (strcmp(node->attributes[k].name, name) == 0)
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(proto->attribute[k]->name, name) == 0)
                 return FAIL(err, ERR_FORMAT, "%s: attribute '%s' is there twice", onnx_node_name(node), name);
         if (from)
             TRY(attribute_read(node, from, name, &kept, err));
@@ -141,9 +150,9 @@ static Status inputs_read(OnnxNode *node, Error *err) {
 }
 
 // Types that the file claims, where the rule could not tell.
-static void types_claim(const OnnxScope *scope, Node *node) {
-    for (size_t o = 0; o < node->output_count; o++) {
-        const NameEntry *entry = names_find(&scope->types, node->names[o]);
+static void types_claim(const OnnxScope *scope, const Onnx__NodeProto *proto, Node *node) {
+    for (size_t o = 0; o < node->output_count && o < proto->n_output; o++) {
+        const NameEntry *entry = names_find(&scope->types, proto->output[o]);
         ValueType *type = &node->types[o];
         if (!entry)
             continue;
@@ -186,24 +195,33 @@ static Status node_add(OnnxNode *node, OpCode op, Error *err) {
     Node *added;
     TRY(graph_add_node(scope->graph, &spec, &added, err));
     TRY(op_infer(added, err));
-    types_claim(scope, added);
+    types_claim(scope, proto, added);
     for (size_t o = 0; o < node->output_count; o++)
         if (*proto->output[o])
             TRY(scope_add(scope, proto->output[o], value_of(added, (int)o), err));
     return OK;
 }
 
+static Status scalar_int(OnnxScope *scope, const char *name, const int64_t *number, Value *ret, Error *err) {
+    int64_t *data = arena_array(scope->graph->arena, 1, sizeof *data, err);
+    TRY_NEW(data);
+    *data = *number;
+    return onnx_constant(scope, name, DTYPE_I64, &(Shape){0}, data, ret, err);
+}
+
 // Constant: whatever attribute holds its value.
 static Status constant_read(OnnxNode *node, Error *err) {
     OnnxScope *scope = node->scope;
-    const char *name = node->proto->n_output ? node->proto->output[0] : "constant";
     const Onnx__AttributeProto *a;
     Value value;
+    if (node->proto->n_output != 1 || !*node->proto->output[0])
+        return FAIL(err, ERR_FORMAT, "%s has %zu outputs, expected one with a name", onnx_node_name(node),
+                    node->proto->n_output);
+    const char *name = node->proto->output[0];
     if ((a = onnx_attribute(node, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR))) {
         TRY(onnx_tensor(scope, a->t, name, &value, err));
     } else if ((a = onnx_attribute(node, "value_int", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT))) {
-        TRY(onnx_ints(scope, name, &a->i, 1, &value, err));
-        scope->graph->constants[scope->graph->constant_count - 1]->shape = (Shape){0};
+        TRY(scalar_int(scope, name, &a->i, &value, err));
     } else if ((a = onnx_attribute(node, "value_ints", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INTS))) {
         TRY(onnx_ints(scope, name, a->ints, a->n_ints, &value, err));
     } else {
@@ -214,6 +232,7 @@ static Status constant_read(OnnxNode *node, Error *err) {
                         "not read",
                         onnx_node_name(node));
         size_t count = one ? 1 : a->n_floats;
+        TRY(onnx_charge(scope->reader, count, sizeof(float), err));
         float *data = arena_array(scope->graph->arena, count + 1, sizeof *data, err);
         TRY_NEW(data);
         if (count)
@@ -230,15 +249,19 @@ static Status body_read(OnnxNode *node, const char *name, const OnnxScope *first
     const Onnx__AttributeProto *a = onnx_attribute(node, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH);
     if (!a || !a->g)
         return FAIL(err, ERR_FORMAT, "%s: attribute %s is missing", onnx_node_name(node), name);
+    if (is_reference(attribute_in(node->proto->attribute, node->proto->n_attribute, name)))
+        return FAIL(err, ERR_UNSUPPORTED, "%s: a body that is an attribute of a function's call", onnx_node_name(node));
     if (scope->depth + 1 >= GRAPH_MOST_DEPTH)
-        return FAIL(err, ERR_UNSUPPORTED, "%s: bodies and functions nest deeper than %d", onnx_node_name(node),
-                    GRAPH_MOST_DEPTH - 1);
+        return FAIL(err, ERR_UNSUPPORTED, "%s: bodies nest deeper than %d", onnx_node_name(node), GRAPH_MOST_DEPTH - 1);
     body->reader = scope->reader;
     body->outer = scope;
     body->call = scope->call;
+    body->function = scope->function;
     body->caller = scope->caller;
     body->opset = scope->opset;
     body->depth = scope->depth + 1;
+    body->calls = scope->calls;
+    TRY(onnx_charge(body->reader, 1, ONNX_CALL_BYTES, err));
     TRY_NEW(body->graph = graph_make(scope->graph->arena, name, err));
     const char **output_names;
     Value unused;
@@ -246,6 +269,18 @@ static Status body_read(OnnxNode *node, const char *name, const OnnxScope *first
         TRY(scope_capture(body, c->name, c->outer, &unused, err));
     TRY(onnx_graph(body, a->g, &output_names, err));
     onnx_attribute_set(node, attribute_graph(name, body->graph));
+    return OK;
+}
+
+// What a body takes and gives has to fit its node.
+static Status body_check(const OnnxNode *node, const OnnxScope *body, size_t inputs, size_t returns, Error *err) {
+    size_t own = 0;
+    for (size_t n = 0; n < body->graph->node_count; n++)
+        own += body->graph->nodes[n]->op == OP_INPUT;
+    own -= body->capture_count;
+    if (own != inputs || body->graph->return_count != returns)
+        return FAIL(err, ERR_FORMAT, "%s: its %s takes %zu values and gives %zu, expected %zu and %zu",
+                    onnx_node_name(node), body->graph->name, own, body->graph->return_count, inputs, returns);
     return OK;
 }
 
@@ -268,93 +303,49 @@ static Status if_read(OnnxNode *node, Error *err) {
     Value unused;
     TRY(body_read(node, "then_branch", NULL, &bodies[0], err));
     TRY(body_read(node, "else_branch", &bodies[0], &bodies[1], err));
-    for (const OnnxCapture *c = bodies[1].captures; c; c = c->next)
-        if (!names_find(&bodies[0].names, c->name))
-            TRY(scope_capture(&bodies[0], c->name, c->outer, &unused, err));
-    if (bodies[0].graph->return_count != bodies[1].graph->return_count)
-        return FAIL(err, ERR_FORMAT, "%s: its branches give %zu and %zu values", onnx_node_name(node),
-                    bodies[0].graph->return_count, bodies[1].graph->return_count);
+    const OnnxCapture *c = bodies[1].captures;
+    for (size_t i = bodies[0].capture_count; i > 0; i--)
+        c = c->next;
+    for (; c; c = c->next)
+        TRY(scope_capture(&bodies[0], c->name, c->outer, &unused, err));
     node->output_count = node->proto->n_output;
+    for (size_t i = 0; i < 2; i++)
+        TRY(body_check(node, &bodies[i], 0, node->output_count, err));
     return captures_add(node, &bodies[0], err);
 }
 
 static Status loop_read(OnnxNode *node, Error *err) {
     OnnxScope body = {0};
+    int64_t endless = INT64_MAX;
     if (node->input_count < 2)
         return FAIL(err, ERR_FORMAT, "%s has %zu inputs, expected at least 2", onnx_node_name(node), node->input_count);
+    if (value_absent(node->inputs[0])) // the IR's first inputs are there
+        TRY(scalar_int(node->scope, "iterations", &endless, &node->inputs[0], err));
     TRY(body_read(node, "body", NULL, &body, err));
+    node->output_count = node->proto->n_output;
+    TRY(body_check(node, &body, node->input_count, node->output_count + 1, err));
     onnx_attribute_set(node, attribute_int("carried", (int64_t)node->input_count - 2));
     return captures_add(node, &body, err);
-}
-
-static const Onnx__FunctionProto *function_find(const OnnxReader *reader, const Onnx__NodeProto *proto) {
-    const char *domain = proto->domain ? proto->domain : "";
-    for (size_t i = 0; i < reader->model->n_functions; i++) {
-        const Onnx__FunctionProto *f = reader->model->functions[i];
-        if (f->name && strcmp(f->name, proto->op_type) == 0 && strcmp(f->domain ? f->domain : "", domain) == 0)
-            return f;
-    }
-    return NULL;
-}
-
-static int64_t function_opset(const OnnxScope *scope, const Onnx__FunctionProto *function) {
-    for (size_t i = 0; i < function->n_opset_import; i++)
-        if (!function->opset_import[i]->domain || !*function->opset_import[i]->domain)
-            return function->opset_import[i]->version;
-    return scope->opset;
-}
-
-// Writes a function out into the graph of its call, with names of its own.
-static Status function_call(OnnxNode *node, const Onnx__FunctionProto *function, Error *err) {
-    OnnxScope *scope = node->scope;
-    OnnxScope inner = {.reader = scope->reader,
-                       .graph = scope->graph,
-                       .call = node->proto,
-                       .caller = scope,
-                       .opset = function_opset(scope, function),
-                       .depth = scope->depth + 1};
-    if (inner.depth >= GRAPH_MOST_DEPTH)
-        return FAIL(err, ERR_UNSUPPORTED, "%s: functions nest deeper than %d", onnx_node_name(node),
-                    GRAPH_MOST_DEPTH - 1);
-    for (size_t i = 0; i < function->n_input; i++)
-        TRY(scope_add(&inner, function->input[i], i < node->input_count ? node->inputs[i] : (Value){0}, err));
-    if (onnx_nodes(&inner, function->node, function->n_node, err) != OK)
-        return error_context(err, "in function %s", function->name);
-    for (size_t o = 0; o < node->proto->n_output && o < function->n_output; o++) {
-        Value value;
-        if (!*node->proto->output[o])
-            continue;
-        TRY(scope_find(&inner, function->output[o], &value, err));
-        TRY(scope_add(scope, node->proto->output[o], value, err));
-    }
-    return OK;
-}
-
-// The operator's name in the graph.
-static Status op_read(OnnxNode *node, Error *err) {
-    const char *domain = node->proto->domain ? node->proto->domain : "";
-    node->op = node->proto->op_type;
-    if (!*domain || strcmp(domain, "ai.onnx") == 0)
-        return OK;
-    TRY_NEW(node->op = arena_format(node->scope->reader->scratch, err, "%s.%s", domain, node->proto->op_type));
-    return OK;
 }
 
 static Status node_read(OnnxScope *scope, const Onnx__NodeProto *proto, Error *err) {
     OnnxNode node = {.scope = scope, .proto = proto, .output_count = proto->n_output};
     if (!proto->op_type)
         return FAIL(err, ERR_FORMAT, "a node without an operator");
-    if (++scope->reader->nodes > ONNX_MOST_NODES)
-        return FAIL(err, ERR_UNSUPPORTED, "more than %d nodes", ONNX_MOST_NODES);
+    if (proto->n_attribute > ONNX_MOST_ATTRIBUTES)
+        return FAIL(err, ERR_UNSUPPORTED, "%s has %zu attributes, at most %d are read", onnx_node_name(&node),
+                    proto->n_attribute, ONNX_MOST_ATTRIBUTES);
+    TRY(onnx_charge(scope->reader, 1, ONNX_NODE_BYTES, err));
+    TRY(onnx_charge(scope->reader, proto->n_input + proto->n_output + proto->n_attribute, ONNX_NAME_BYTES, err));
     while (node.output_count > 1 && !*proto->output[node.output_count - 1])
         node.output_count--;
-    TRY(op_read(&node, err));
+    TRY_NEW(node.op = onnx_op_name(scope->reader, proto->domain, proto->op_type, err));
     if (strcmp(node.op, "Constant") == 0)
         return constant_read(&node, err);
     TRY(inputs_read(&node, err));
-    const Onnx__FunctionProto *function = function_find(scope->reader, proto);
+    const OnnxFunction *function = onnx_function_find(scope->reader, node.op);
     if (function)
-        return function_call(&node, function, err);
+        return onnx_function_call(&node, function, err);
     TRY(attributes_read(&node, err));
     if (strcmp(node.op, "If") == 0)
         TRY(if_read(&node, err));

@@ -27,5 +27,11 @@ bool onnx_recognise(Bytes file);
 MUST_CHECK Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err);
 
 // Reads the model at `path` into `arena`, in which its files stay mapped. ERR_FORMAT naming the file and the node,
-// tensor or byte; ERR_UNSUPPORTED naming the operator, type or version that is not read.
+// tensor or byte; ERR_UNSUPPORTED naming the operator, type or version that is not read;
+// ERR_LIMIT for what would take too much memory to hold.
 MUST_CHECK Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err);
+
+// The same for a model in memory, which must outlive the arena; `name` begins every message, external data lies in
+// `folder`.
+MUST_CHECK Status onnx_read_bytes(Arena *arena, const char *name, const char *folder, Bytes file, OnnxModel *ret_model,
+                                  Error *err);

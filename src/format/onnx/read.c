@@ -27,20 +27,31 @@ Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err) {
     return OK;
 }
 
-// A dimension's name as the IR takes it: "past + 1" becomes past___1.
+// The IR's name of a dimension: an identifier, "past + 1" becomes past___1. What only then is equal gets a number.
+static const char *dim_name(OnnxReader *reader, const char *param, Error *err) {
+    const NameEntry *known = names_find(&reader->dims, param);
+    if (known)
+        return known->object;
+    char *name = arena_format(reader->scratch, err, "%s%.60s", name_is_identifier(param) ? "" : "d_", param);
+    for (char *c = name; c && *c; c++)
+        if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') && !(*c >= '0' && *c <= '9'))
+            *c = '_';
+    while (name && names_find(&reader->dims_taken, name))
+        name = arena_format(reader->scratch, err, "%s_%zu", name, reader->dims.count);
+    bool kept = name && names_add(&reader->dims, reader->scratch, param, name, 0, err) == OK &&
+                names_add(&reader->dims_taken, reader->scratch, name, name, 0, err) == OK;
+    return kept ? name : NULL;
+}
+
 static Status dim_read(OnnxScope *scope, const Onnx__TensorShapeProto__Dimension *dim, Dim *ret, Error *err) {
     *ret = (Dim){true, DIM_UNKNOWN};
     if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_VALUE && dim->dim_value >= 0)
         *ret = (Dim){false, dim->dim_value};
     if (dim->value_case != ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM || !*dim->dim_param)
         return OK;
-    char *name = arena_format(scope->reader->scratch, err, "%s%.60s", name_is_identifier(dim->dim_param) ? "" : "d_",
-                              dim->dim_param);
+    const char *name = dim_name(scope->reader, dim->dim_param, err);
     TRY_NEW(name);
-    for (char *c = name; *c; c++)
-        if (!(*c >= 'a' && *c <= 'z') && !(*c >= 'A' && *c <= 'Z') && !(*c >= '0' && *c <= '9'))
-            *c = '_';
-    return graph_add_dim(scope->graph, name, ret, err);
+    return scope_dim(scope, name, ret, err);
 }
 
 Status onnx_type(OnnxScope *scope, const Onnx__TypeProto *proto, const char *name, ValueType *ret, Error *err) {
@@ -103,14 +114,19 @@ static Status types_read(OnnxScope *scope, Onnx__ValueInfoProto *const *infos, s
     for (size_t i = 0; i < count; i++) {
         ValueType *type = arena_array(scope->reader->scratch, 1, sizeof *type, err);
         TRY_NEW(type);
-        if (!infos[i]->name || onnx_type(scope, infos[i]->type, infos[i]->name, type, err) == ERR_UNSUPPORTED)
+        Status status = infos[i]->name ? onnx_type(scope, infos[i]->type, infos[i]->name, type, err) : ERR_UNSUPPORTED;
+        if (status == ERR_UNSUPPORTED)
             continue;
+        TRY(status);
         TRY(names_add(&scope->types, scope->reader->scratch, infos[i]->name, type, 0, err));
     }
     return OK;
 }
 
 static Status outputs_read(OnnxScope *scope, const Onnx__GraphProto *proto, const char ***ret_names, Error *err) {
+    if (proto->n_output > ONNX_MOST_OUTPUTS)
+        return FAIL(err, ERR_UNSUPPORTED, "graph '%s' has %zu outputs, at most %d are read",
+                    proto->name ? proto->name : "", proto->n_output, ONNX_MOST_OUTPUTS);
     Value *values = arena_array(scope->reader->scratch, proto->n_output, sizeof *values, err);
     const char **names = arena_array(scope->graph->arena, proto->n_output, sizeof *names, err);
     TRY_NEW(values);
@@ -130,6 +146,8 @@ static Status outputs_read(OnnxScope *scope, const Onnx__GraphProto *proto, cons
 }
 
 Status onnx_graph(OnnxScope *scope, const Onnx__GraphProto *proto, const char ***ret_output_names, Error *err) {
+    size_t values = proto->n_initializer + proto->n_input + proto->n_value_info + proto->n_output;
+    TRY(onnx_charge(scope->reader, values, ONNX_VALUE_BYTES, err));
     TRY(initializers_read(scope, proto, err));
     TRY(inputs_read(scope, proto, err));
     TRY(types_read(scope, proto->value_info, proto->n_value_info, err));
@@ -138,10 +156,13 @@ Status onnx_graph(OnnxScope *scope, const Onnx__GraphProto *proto, const char **
     return outputs_read(scope, proto, ret_output_names, err);
 }
 
-// protobuf-c's messages live in the scratch arena and go with it.
+// protobuf-c's messages live in the scratch arena and go with it. It makes a hundred bytes and more out of two, so what
+// it makes is bounded.
 static void *message_alloc(void *context, size_t bytes) {
+    OnnxReader *reader = context;
     Error err;
-    return arena_alloc(context, bytes, 16, &err);
+    reader->unpacked_bytes += bytes + 16;
+    return reader->unpacked_bytes > ONNX_MOST_UNPACKED_BYTES ? NULL : arena_alloc(reader->scratch, bytes, 16, &err);
 }
 
 static void message_free(void *context, void *message) {
@@ -149,33 +170,41 @@ static void message_free(void *context, void *message) {
     (void)message;
 }
 
+Status onnx_opset(Onnx__OperatorSetIdProto *const *imports, size_t count, int64_t missing, int64_t *ret, Error *err) {
+    int64_t opset = missing;
+    for (size_t i = 0; i < count; i++) {
+        const char *domain = imports[i]->domain;
+        if (!domain || !*domain || strcmp(domain, "ai.onnx") == 0)
+            opset = imports[i]->version;
+    }
+    if (opset < 1 || opset > OPSET_LAST)
+        return FAIL(err, ERR_UNSUPPORTED, "opset %lld, those from 1 to %d are read", (long long)opset, OPSET_LAST);
+    *ret = opset;
+    return OK;
+}
+
 static Status versions_read(OnnxReader *reader, Error *err) {
     const Onnx__ModelProto *model = reader->model;
     if (model->ir_version < IR_FIRST || model->ir_version > IR_LAST)
         return FAIL(err, ERR_UNSUPPORTED, "IR version %lld, those from %d to %d are read", (long long)model->ir_version,
                     IR_FIRST, IR_LAST);
-    reader->opset = 1;
-    for (size_t i = 0; i < model->n_opset_import; i++) {
-        const char *domain = model->opset_import[i]->domain;
-        if (!domain || !*domain || strcmp(domain, "ai.onnx") == 0)
-            reader->opset = model->opset_import[i]->version;
-    }
-    if (reader->opset < 1 || reader->opset > OPSET_LAST)
-        return FAIL(err, ERR_UNSUPPORTED, "opset %lld, those from 1 to %d are read", (long long)reader->opset,
-                    OPSET_LAST);
-    return OK;
+    return onnx_opset(model->opset_import, model->n_opset_import, 1, &reader->opset, err);
 }
 
 static Status model_read(OnnxReader *reader, OnnxModel *ret, Error *err) {
     Bytes skeleton;
     TRY(skeleton_make(reader->scratch, reader->file, &skeleton, err));
-    ProtobufCAllocator allocator = {message_alloc, message_free, reader->scratch};
-    reader->model = onnx__model_proto__unpack(&allocator, skeleton.size, skeleton.data);
+    reader->allocator = (ProtobufCAllocator){message_alloc, message_free, reader};
+    reader->model = onnx__model_proto__unpack(&reader->allocator, skeleton.size, skeleton.data);
+    if (reader->unpacked_bytes > ONNX_MOST_UNPACKED_BYTES)
+        return FAIL(err, ERR_LIMIT, "unpacked, the model would take more than %d MiB without its tensors",
+                    ONNX_MOST_UNPACKED_BYTES >> 20);
     if (!reader->model)
         return FAIL(err, ERR_FORMAT, "expected an ONNX ModelProto, found a damaged message");
     if (!reader->model->graph)
         return FAIL(err, ERR_FORMAT, "the model has no graph");
     TRY(versions_read(reader, err));
+    TRY(onnx_functions_read(reader, err));
     const char *name = reader->model->graph->name;
     OnnxScope scope = {.reader = reader, .opset = reader->opset};
     TRY_NEW(scope.graph = graph_make(reader->arena, name && *name ? name : "main", err));
@@ -198,18 +227,29 @@ static const char *folder_of(Arena *arena, const char *path, Error *err) {
     return slash == path ? "/" : arena_copy_text(arena, path, (size_t)(slash - path), err);
 }
 
-Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err) {
+// `path` is for messages.
+static Status file_read(OnnxReader *reader, const char *path, OnnxModel *ret_model, Error *err) {
     Arena scratch;
     arena_init(&scratch, 0);
-    OnnxReader reader = {.arena = arena, .scratch = &scratch, .path = path};
-    Status status = file_map(arena, path, &reader.file, err);
-    reader.folder = status == OK ? folder_of(&scratch, path, err) : NULL;
-    if (status == OK)
-        status = reader.folder ? model_read(&reader, ret_model, err) : err->status;
+    reader->scratch = &scratch;
+    Status status = model_read(reader, ret_model, err);
     if (status != OK && status != ERR_IO)
         error_context(err, "file '%s'", path);
     if (status == ERR_INTERNAL) // a check of ours that the reader left to graph_verify
         status = err->status = ERR_FORMAT;
     arena_done(&scratch);
     return status;
+}
+
+Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err) {
+    OnnxReader reader = {.arena = arena, .mapped = true};
+    TRY(file_map(arena, path, &reader.file, err));
+    TRY_NEW(reader.folder = folder_of(arena, path, err));
+    return file_read(&reader, path, ret_model, err);
+}
+
+Status onnx_read_bytes(Arena *arena, const char *name, const char *folder, Bytes file, OnnxModel *ret_model,
+                       Error *err) {
+    OnnxReader reader = {.arena = arena, .file = file, .folder = folder};
+    return file_read(&reader, name, ret_model, err);
 }

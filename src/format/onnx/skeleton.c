@@ -19,7 +19,6 @@ typedef enum Message {
     MESSAGE_TYPE_OF_TYPE, // Sequence and Optional: elem_type
     MESSAGE_MAP,
     MESSAGE_FUNCTION,
-    MESSAGE_TRAINING,
     MESSAGE_DROPPED, // not wanted
 } Message;
 
@@ -78,12 +77,23 @@ enum { FIELD_RAW_DATA = 9, PLACE_MESSAGE_BYTES = 2 + sizeof(Place) };
 
 typedef struct Walk {
     Bytes file;
+    Buffer out;
     size_t messages;
 } Walk;
 
-static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Buffer *out, Error *err);
+// Bytes of a length that is only known later: a varint of as many bytes whatever its value.
+enum { LENGTH_BYTES = 5 };
 
-static Status child_walk(Walk *walk, Message kind, const WireField *field, int depth, Buffer *out, Error *err) {
+static void length_patch(Walk *walk, size_t at) {
+    size_t bytes = walk->out.bytes - at - LENGTH_BYTES;
+    for (size_t i = 0; i < LENGTH_BYTES; i++, bytes >>= 7)
+        walk->out.data[at + i] = (char)((bytes & 0x7F) | (i + 1 < LENGTH_BYTES ? 0x80 : 0));
+}
+
+static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Error *err);
+
+static Status child_walk(Walk *walk, Message kind, const WireField *field, int depth, Error *err) {
+    Buffer *out = &walk->out;
     if (field->type != WIRE_BYTES)
         return FAIL(err, ERR_FORMAT, "field %u should be a message", field->number);
     if (++walk->messages > SKELETON_MOST_MESSAGES)
@@ -95,17 +105,15 @@ static Status child_walk(Walk *walk, Message kind, const WireField *field, int d
         buffer_add(out, &place, sizeof place);
         return OK;
     }
-    Buffer child = {.limit_bytes = SKELETON_MOST_BYTES};
-    Status status = message_walk(walk, kind, field->bytes, depth + 1, &child, err);
-    if (status == OK) {
-        wire_put_header(out, field->number, child.bytes);
-        buffer_add(out, child.data, child.bytes);
-    }
-    buffer_done(&child);
-    return status;
+    wire_put_varint(out, (uint64_t)field->number << 3 | WIRE_BYTES);
+    size_t at = out->bytes;
+    buffer_add(out, (char[LENGTH_BYTES]){0}, LENGTH_BYTES);
+    TRY(message_walk(walk, kind, field->bytes, depth + 1, err));
+    length_patch(walk, at);
+    return OK;
 }
 
-static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Buffer *out, Error *err) {
+static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, Error *err) {
     if (depth > SKELETON_MOST_DEPTH)
         return FAIL(err, ERR_UNSUPPORTED, "messages nest deeper than %d", SKELETON_MOST_DEPTH);
     Wire wire;
@@ -117,13 +125,13 @@ static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, B
             return error_context(err, "in the message at byte %zu", (size_t)(message.data - walk->file.data));
         Message child = child_of(kind, field.number);
         if (child == MESSAGE_OTHER)
-            buffer_add(out, start, (size_t)(wire.at - start));
+            buffer_add(&walk->out, start, (size_t)(wire.at - start));
         else if (child != MESSAGE_DROPPED)
-            TRY(child_walk(walk, child, &field, depth, out, err));
+            TRY(child_walk(walk, child, &field, depth, err));
     }
-    if (out->failed == ERR_LIMIT)
+    if (walk->out.failed == ERR_LIMIT)
         return FAIL(err, ERR_UNSUPPORTED, "the model without its tensors has more than %d bytes", SKELETON_MOST_BYTES);
-    return buffer_status(out, err);
+    return buffer_status(&walk->out, err);
 }
 
 Status skeleton_make(Arena *arena, Bytes file, Bytes *ret_skeleton, Error *err) {
@@ -132,15 +140,15 @@ Status skeleton_make(Arena *arena, Bytes file, Bytes *ret_skeleton, Error *err) 
                     "%zu bytes: a protocol buffer has less than 2 GiB; larger models keep their "
                     "tensors in files of external data",
                     file.size);
-    Walk walk = {.file = file};
-    Buffer out = {.limit_bytes = SKELETON_MOST_BYTES};
-    Status status = message_walk(&walk, MESSAGE_MODEL, file, 0, &out, err);
+    Walk walk = {.file = file, .out.limit_bytes = SKELETON_MOST_BYTES};
+    Status status = message_walk(&walk, MESSAGE_MODEL, file, 0, err);
     if (status == OK) {
-        char *copy = arena_copy_text(arena, out.data ? out.data : "", out.bytes, err);
+        const Buffer *out = &walk.out;
+        char *copy = arena_copy_text(arena, out->data ? out->data : "", out->bytes, err);
         status = copy ? OK : err->status;
-        *ret_skeleton = (Bytes){(unsigned char *)copy, out.bytes};
+        *ret_skeleton = (Bytes){(unsigned char *)copy, out->bytes};
     }
-    buffer_done(&out);
+    buffer_done(&walk.out);
     return status;
 }
 

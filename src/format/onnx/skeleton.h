@@ -12,8 +12,8 @@
 
 enum {
     SKELETON_MOST_DEPTH = 64, // messages within messages
-    SKELETON_MOST_MESSAGES = 1 << 21,
-    SKELETON_MOST_BYTES = 128 << 20 // of the skeleton
+    SKELETON_MOST_MESSAGES = 1 << 20,
+    SKELETON_MOST_BYTES = 64 << 20 // of the skeleton
 };
 
 // A ModelProto without its tensors, in the arena. ERR_FORMAT for damage, with the byte; ERR_UNSUPPORTED for what is
