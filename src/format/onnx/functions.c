@@ -77,6 +77,11 @@ static Status call_check(const OnnxNode *node, const OnnxScope *inner, Error *er
     return onnx_charge(inner->reader, proto->n_input + proto->n_output, ONNX_NAME_BYTES, err);
 }
 
+// The innermost function is enough: a chain of them would push the reason out of the message.
+static Status function_context(const Onnx__FunctionProto *proto, Error *err) {
+    return strstr(err->message, "in function ") ? err->status : error_context(err, "in function %.60s", proto->name);
+}
+
 Status onnx_function_call(OnnxNode *node, const OnnxFunction *function, Error *err) {
     OnnxScope *scope = node->scope;
     const Onnx__FunctionProto *proto = function->proto;
@@ -92,13 +97,13 @@ Status onnx_function_call(OnnxNode *node, const OnnxFunction *function, Error *e
     for (size_t i = 0; i < proto->n_input; i++)
         TRY(scope_add(&inner, proto->input[i], i < node->input_count ? node->inputs[i] : (Value){0}, err));
     if (onnx_nodes(&inner, proto->node, proto->n_node, err) != OK)
-        return error_context(err, "in function %s", proto->name);
+        return function_context(proto, err);
     for (size_t o = 0; o < node->output_count; o++) {
         Value value;
         if (!*node->proto->output[o])
             continue;
         if (scope_find(&inner, proto->output[o], &value, err) != OK)
-            return error_context(err, "in function %s", proto->name);
+            return function_context(proto, err);
         TRY(scope_add(scope, node->proto->output[o], value, err));
     }
     return OK;

@@ -332,11 +332,13 @@ static Status node_read(OnnxScope *scope, const Onnx__NodeProto *proto, Error *e
     OnnxNode node = {.scope = scope, .proto = proto, .output_count = proto->n_output};
     if (!proto->op_type)
         return FAIL(err, ERR_FORMAT, "a node without an operator");
-    if (proto->n_attribute > ONNX_MOST_ATTRIBUTES)
-        return FAIL(err, ERR_UNSUPPORTED, "%s has %zu attributes, at most %d are read", onnx_node_name(&node),
-                    proto->n_attribute, ONNX_MOST_ATTRIBUTES);
+    if (proto->n_attribute > ONNX_MOST_ATTRIBUTES || proto->n_output > ONNX_MOST_OUTPUTS)
+        return FAIL(err, ERR_UNSUPPORTED, "%s has %zu attributes and %zu outputs, at most %d and %d are read",
+                    onnx_node_name(&node), proto->n_attribute, proto->n_output, ONNX_MOST_ATTRIBUTES,
+                    ONNX_MOST_OUTPUTS);
     TRY(onnx_charge(scope->reader, 1, ONNX_NODE_BYTES, err));
-    TRY(onnx_charge(scope->reader, proto->n_input + proto->n_output + proto->n_attribute, ONNX_NAME_BYTES, err));
+    TRY(onnx_charge(scope->reader, proto->n_input + proto->n_attribute, sizeof(Value), err));
+    TRY(onnx_charge(scope->reader, proto->n_output, ONNX_NAME_BYTES, err));
     while (node.output_count > 1 && !*proto->output[node.output_count - 1])
         node.output_count--;
     TRY_NEW(node.op = onnx_op_name(scope->reader, proto->domain, proto->op_type, err));
@@ -362,6 +364,6 @@ static Status node_read(OnnxScope *scope, const Onnx__NodeProto *proto, Error *e
 Status onnx_nodes(OnnxScope *scope, Onnx__NodeProto *const *nodes, size_t count, Error *err) {
     for (size_t i = 0; i < count; i++)
         if (node_read(scope, nodes[i], err) != OK)
-            return strstr(err->message, "node '") ? err->status : error_context(err, "node %zu", i);
+            return strstr(err->message, "node ") ? err->status : error_context(err, "node %zu", i);
     return OK;
 }

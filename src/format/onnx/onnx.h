@@ -23,7 +23,7 @@ typedef struct OnnxModel {
 // Whether a file begins as ModelProto does.
 bool onnx_recognise(Bytes file);
 
-// Whether a path is a file that begins so; a folder is none.
+// Whether a path is a file that begins so or is named *.onnx; a folder is none.
 MUST_CHECK Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err);
 
 // Reads the model at `path` into `arena`, in which its files stay mapped. ERR_FORMAT naming the file and the node,

@@ -23,7 +23,9 @@ Status onnx_is_file(Arena *arena, const char *path, bool *ret, Error *err) {
     if (path_kind(path) != PATH_FILE)
         return OK;
     TRY(file_map(arena, path, &file, err));
-    *ret = onnx_recognise(file);
+    size_t bytes = strlen(path);
+    bool named = bytes > 5 && strcmp(path + bytes - 5, ".onnx") == 0; // what is wrong with it is said in ONNX's words
+    *ret = named || onnx_recognise(file);
     return OK;
 }
 

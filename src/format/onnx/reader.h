@@ -8,17 +8,17 @@
 #include "onnx.pb-c.h"
 
 enum {
-    ONNX_MOST_UNPACKED_BYTES = 256 << 20, // of protobuf-c's messages
+    ONNX_MOST_UNPACKED_BYTES = 128 << 20, // of protobuf-c's messages
     ONNX_MOST_BYTES = 256 << 20,          // of the graph without its tensors' data, functions written out; estimated
     ONNX_MOST_CALLS = 64,                 // functions within functions
     ONNX_MOST_ATTRIBUTES = 256,           // of a node
-    ONNX_MOST_OUTPUTS = 4096,             // of a graph
+    ONNX_MOST_OUTPUTS = 4096,             // of a node and of a graph
     ONNX_MOST_DIMS = 1024,                // names of dimensions in a graph; further ones are not told apart
     ONNX_MOST_FILES = 1 << 14             // of external data
 };
 
 // What onnx_charge is told: about what things take in memory.
-enum { ONNX_NODE_BYTES = 1024, ONNX_VALUE_BYTES = 256, ONNX_NAME_BYTES = 64, ONNX_CALL_BYTES = 8192 };
+enum { ONNX_NODE_BYTES = 1024, ONNX_VALUE_BYTES = 512, ONNX_NAME_BYTES = 256, ONNX_CALL_BYTES = 8192 };
 
 // One file of external data that was mapped, and what of it tensors took.
 typedef struct OnnxExternal OnnxExternal;
