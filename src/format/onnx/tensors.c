@@ -7,6 +7,7 @@
 
 #include "format/onnx/reader.h"
 #include "format/onnx/skeleton.h"
+#include "format/tensorproto/wire.h"
 
 // What tensors took of a file. Equal ranges are tied weights; ranges that overlap otherwise are damage.
 typedef struct Range {
@@ -207,14 +208,30 @@ static const Tensor *tensor_read(OnnxReader *reader, Bytes message, Error *err) 
     return there ? tensor : NULL;
 }
 
+// The name in a message that may be damaged, for messages.
+static Bytes message_name(Bytes message) {
+    enum { FIELD_NAME = 8 };
+    Error unused;
+    Wire wire;
+    WireField field;
+    Bytes name = {0};
+    wire_init(&wire, message);
+    while (wire.at < wire.end && wire_next(&wire, &field, &unused) == OK)
+        if (field.number == FIELD_NAME && field.type == WIRE_BYTES)
+            name = field.bytes;
+    return name;
+}
+
 Status onnx_tensor(OnnxScope *scope, const Onnx__TensorProto *proto, const char *name, Value *ret, Error *err) {
     OnnxReader *reader = scope->reader;
     Bytes message;
     if (!proto || !skeleton_tensor(reader->file, proto->raw_data.data, proto->raw_data.len, &message))
         return FAIL(err, ERR_FORMAT, "tensor '%s' is empty", name ? name : "");
     const Tensor *tensor = tensor_read(reader, message, err);
-    if (!tensor)
-        return error_context(err, "tensor '%s'", name ? name : "");
+    if (!tensor) {
+        Bytes own = name ? (Bytes){(const unsigned char *)name, strlen(name)} : message_name(message);
+        return error_context(err, "tensor '%.*s'", (int)(own.size < 80 ? own.size : 80), (const char *)own.data);
+    }
     if (!name && !*tensor->name)
         return FAIL(err, ERR_FORMAT, "an initializer without a name");
     if (!name && graph_find_constant(scope->graph, tensor->name))
