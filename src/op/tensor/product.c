@@ -6,8 +6,6 @@
 
 // Fewer rows than these do not pay for packing, nor do fewer columns fill a panel.
 enum { PACK_ROWS = 8, PACK_COLUMNS = 8 };
-// Multiplications below which threads cost more than they save.
-enum { PARALLEL_OPERATIONS = 100000 };
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
@@ -217,7 +215,7 @@ Status product_run(Evaluation *run, const Product *product, Error *err) {
     const Product *p = product;
     const ProductWeights *w = &p->weights;
     double operations = (double)p->batches * (double)p->m * (double)w->n * (double)w->k;
-    Pool *pool = operations < PARALLEL_OPERATIONS ? NULL : run->pool;
+    Pool *pool = operations < PRODUCT_PARALLEL ? NULL : run->pool;
     const PackedWeights *packed = w->k ? p->packed : NULL;
     if (!p->batches || !p->m || !w->n)
         return OK;

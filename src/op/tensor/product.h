@@ -9,6 +9,9 @@
 #include "op/tensor/infer.h"
 #include "op/tensor/integers.h"
 
+// Multiplications below which threads cost more than they save.
+enum { PRODUCT_PARALLEL = 100000 };
+
 // The right operands: `count` matrices [k, n] in one tensor, matrix i beginning at element at[i]; from one k to the
 // next `k_step` elements, from one n to the next `n_step`.
 typedef struct ProductWeights {

@@ -147,7 +147,9 @@ Status integer_product(Evaluation *run, const IntegerInputs *inputs, const Matmu
     }
     job.row_tiles = (plan->m + TILE_ROWS - 1) / TILE_ROWS;
     job.column_tiles = (plan->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    pool_run(run->pool, plan->batches * job.row_tiles * job.column_tiles, tile, &job);
+    double operations = (double)plan->batches * (double)plan->m * (double)plan->n * (double)plan->k;
+    pool_run(operations < PRODUCT_PARALLEL ? NULL : run->pool, plan->batches * job.row_tiles * job.column_tiles, tile,
+             &job);
     return OK;
 }
 
