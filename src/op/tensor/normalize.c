@@ -127,9 +127,9 @@ static DType stash_type(const Node *node) {
 static Status statistics_room(Evaluation *run, size_t rows, Job *job, Error *err) {
     size_t outputs = run->node->output_count, inverses = job->centered ? 2 : 1;
     if (outputs > 1 && job->centered)
-        TRY_NEW(job->means = arena_alloc(run->scratch, rows * sizeof *job->means, 64, err));
+        TRY_NEW(job->means = arena_array(run->scratch, rows, sizeof *job->means, err));
     if (outputs > inverses)
-        TRY_NEW(job->inverses = arena_alloc(run->scratch, rows * sizeof *job->inverses, 64, err));
+        TRY_NEW(job->inverses = arena_array(run->scratch, rows, sizeof *job->inverses, err));
     return OK;
 }
 
@@ -171,7 +171,8 @@ Status normalize_evaluate(Evaluation *run, bool centered, Error *err) {
     if (half)
         TRY_NEW(job.y = arena_alloc(run->scratch, count * sizeof(float), 64, err));
     bool kernel = centered && !job.means && x->dtype != DTYPE_F64;
-    evaluate_parallel(run, rows, count, kernel ? rows_kernel : x->dtype == DTYPE_F64 ? rows_f64 : rows_f32, &job);
+    if (count)
+        evaluate_parallel(run, rows, count, kernel ? rows_kernel : x->dtype == DTYPE_F64 ? rows_f64 : rows_f32, &job);
     if (half)
         real_store(x->dtype, job.y, count, y);
     return statistics_store(run, axis, rows, &job, err);
