@@ -247,9 +247,10 @@ const Command command_run = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Runs a model's graph once on given tensors. The graph forward of an encoder-decoder takes input_ids,\n"
-            "attention_mask (optional) and decoder_input_ids, [batch, length], and gives encoder_last_hidden_state and\n"
-            "logits. An ONNX file's graph takes its inputs and gives its outputs as they are.\n",
+    .help =
+        "Runs a model's graph once on given tensors. The graph forward of an encoder-decoder takes input_ids,\n"
+        "attention_mask (optional) and decoder_input_ids, [batch, length], and gives encoder_last_hidden_state and\n"
+        "logits. An ONNX file's graph takes its inputs and gives its outputs as they are.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run,

@@ -72,7 +72,8 @@ const Command command_show = {
     .arguments = "MODEL",
     .least = 1,
     .most = 1,
-    .help = "Prints the graphs of a model as text, after the passes that every model goes through; of an ONNX file, its graph\n"
+    .help = "Prints the graphs of a model as text, after the passes that every model goes through; of an ONNX file, "
+            "its graph\n"
             "as it was read.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Older forms of operators. Mostly attributes that have become inputs.
+#include <onnx.pb-c.h>
 #include <string.h>
 
 #include "format/onnx/reader.h"

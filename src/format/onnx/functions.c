@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Model-local functions: found by name, written out where they are called.
+#include <onnx.pb-c.h>
 #include <string.h>
 
 #include "format/onnx/reader.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes of an ONNX graph, one after another: constants become constants of the graph, calls of model-local functions
 // are written out (functions.c), bodies are read into graphs of their own, everything else becomes a node.
+#include <onnx.pb-c.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,11 +54,10 @@ static Onnx__AttributeProto__AttributeType type_of(const Onnx__AttributeProto *a
                          : ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__UNDEFINED;
 }
 
-const Onnx__AttributeProto *onnx_attribute(const OnnxNode *node, const char *name,
-                                           Onnx__AttributeProto__AttributeType type) {
+const Onnx__AttributeProto *onnx_attribute(const OnnxNode *node, const char *name, int type) {
     const Onnx__AttributeProto *a =
         attribute_resolve(node->scope, attribute_in(node->proto->attribute, node->proto->n_attribute, name));
-    return a && type_of(a) == type ? a : NULL;
+    return a && (int)type_of(a) == type ? a : NULL;
 }
 
 void onnx_attribute_drop(OnnxNode *node, const char *name) {

@@ -2,6 +2,7 @@
 // The front door: a file becomes a model; graphs, their inputs and outputs, and the types that files claim.
 #include "format/onnx/onnx.h"
 
+#include <onnx.pb-c.h>
 #include <string.h>
 
 #include "base/memory.h"

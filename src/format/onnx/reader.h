@@ -5,7 +5,16 @@
 #include "format/onnx/onnx.h"
 #include "format/tensorproto/tensorproto.h"
 #include "graph/names.h"
-#include "onnx.pb-c.h"
+
+// protobuf-c's messages: whoever looks into them includes <onnx.pb-c.h>, which the build makes out of onnx.proto.
+typedef struct Onnx__ModelProto Onnx__ModelProto;
+typedef struct Onnx__GraphProto Onnx__GraphProto;
+typedef struct Onnx__NodeProto Onnx__NodeProto;
+typedef struct Onnx__AttributeProto Onnx__AttributeProto;
+typedef struct Onnx__TensorProto Onnx__TensorProto;
+typedef struct Onnx__TypeProto Onnx__TypeProto;
+typedef struct Onnx__FunctionProto Onnx__FunctionProto;
+typedef struct Onnx__OperatorSetIdProto Onnx__OperatorSetIdProto;
 
 enum {
     ONNX_MOST_UNPACKED_BYTES = 128 << 20, // of protobuf-c's messages
@@ -92,7 +101,7 @@ const char *onnx_node_name(const OnnxNode *node);
 // An attribute of the file's node as it is (of the call, where a function refers to one); NULL: not there, or of
 // another type.
 const Onnx__AttributeProto *onnx_attribute(const OnnxNode *node, const char *name,
-                                           Onnx__AttributeProto__AttributeType type);
+                                           int type); // ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__ ...
 void onnx_attribute_drop(OnnxNode *node, const char *name);
 void onnx_attribute_set(OnnxNode *node, Attribute attribute);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names of values while a model is read.
+#include <onnx.pb-c.h>
 #include <string.h>
 
 #include "format/onnx/reader.h"

@@ -2,6 +2,7 @@
 // Initializers and other tensors of an ONNX model: out of the file itself, or out of files of external data, which lie
 // in the model's folder and nowhere else.
 #include <limits.h>
+#include <onnx.pb-c.h>
 #include <stdlib.h>
 #include <string.h>
 
