@@ -2,6 +2,8 @@
 // What the files that read ONNX models share.
 #pragma once
 
+#include <protobuf-c/protobuf-c.h>
+
 #include "format/onnx/onnx.h"
 #include "format/tensorproto/tensorproto.h"
 #include "graph/names.h"
