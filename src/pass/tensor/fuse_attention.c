@@ -24,6 +24,7 @@ typedef struct Core {
     Value q, k, v;             // 4 dimensions each
     Mask masks[MASKS_MOST];
     size_t mask_count;
+    bool guarded;                    // NaN of rows that attend to nothing become 0
     bool k_rows;                     // k is [batch, length, heads, head_dim]: was turned in one step
     const Node *joined_k, *joined_v; // k and v are a past and new ones: their concatenations; NULL: not
     double scale;
@@ -85,11 +86,13 @@ static bool transpose_strip(Value value, double *scale, Value *ret, bool *ret_ro
 }
 
 // softmax(...) behind what only guards it: NaN of rows that attend to nothing become 0.
-static bool is_guarded_softmax(Value value, const Node **ret_softmax) {
+static bool is_softmax(Value value, const Node **ret_softmax, bool *ret_guarded) {
     double zero;
     const Node *where = match_node(value, TENSOR_WHERE);
     const Node *isnan = where ? match_node(where->inputs[0], TENSOR_ISNAN) : NULL;
-    if (isnan && match_number(where->inputs[1], &zero) && zero == 0 && value_equal(isnan->inputs[0], where->inputs[2]))
+    *ret_guarded =
+        isnan && match_number(where->inputs[1], &zero) && zero == 0 && value_equal(isnan->inputs[0], where->inputs[2]);
+    if (*ret_guarded)
         value = where->inputs[2];
     *ret_softmax = match_node(casts_strip(value), TENSOR_SOFTMAX);
     return *ret_softmax != NULL;
@@ -160,8 +163,9 @@ static const Node *joined(Value value) {
 
 static bool core_match(const Node *sum, Core *core) {
     *core = (Core){.sum = sum};
-    if (sum->op != TENSOR_MATMUL || sum->types[0].rank != 4 || !is_guarded_softmax(sum->inputs[0], &core->softmax) ||
-        !is_last_axis(core->softmax) || !scores_match(core, core->softmax->inputs[0]))
+    if (sum->op != TENSOR_MATMUL || sum->types[0].rank != 4 ||
+        !is_softmax(sum->inputs[0], &core->softmax, &core->guarded) || !is_last_axis(core->softmax) ||
+        !scores_match(core, core->softmax->inputs[0]))
         return false;
     core->v = sum->inputs[1];
     core->joined_k = joined(core->k);
@@ -227,15 +231,15 @@ static Status masks_add(Graph *graph, const Node *place, const Core *core, Value
 }
 
 // Q, K, V and the result unsplit: Attention stands for the Reshape behind the result too. With a past, joined keys and
-// values are outputs 1 and 2. *ret_done false where something is no split.
-static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, bool *ret_done, Error *err) {
+// values are outputs 1 and 2. *ret_join is what joined the result; empty, and nothing changed, where something is no
+// split.
+static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, HeadsJoin *ret_join, Error *err) {
     HeadsSplit q, k, v;
     HeadsJoin join;
     bool past = core->joined_k && core->joined_v;
     Value new_k = past ? core->joined_k->inputs[1] : core->k, new_v = past ? core->joined_v->inputs[1] : core->v;
     bool split =
         heads_split(core->q, true, &q) && heads_split(new_v, true, &v) && heads_split(new_k, past || !core->k_rows, &k);
-    *ret_done = false;
     if (!split || !heads_join(graph, core->sum, uses, &join) || q.heads != k.heads || q.heads != v.heads ||
         q.head_dim != k.head_dim)
         return OK;
@@ -252,15 +256,21 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, boo
         types[2] = core->joined_v->types[0];
         spec.output_count = 3;
     }
-    Node *attention;
+    Node *attention = join.reshape;
     TRY(masks_add(graph, join.reshape, core, &inputs[3], err));
-    TRY(graph_insert_before(graph, join.reshape, &spec, &attention, err));
-    heads_join_replace(graph, &join, attention);
+    if (!past && join.reshape->types[0].rank == 3) {
+        spec.types = NULL;
+        spec.output_count = 0;
+        TRY(graph_change_node(graph, join.reshape, &spec, err));
+    } else {
+        TRY(graph_insert_before(graph, join.reshape, &spec, &attention, err));
+        heads_join_replace(graph, &join, attention);
+    }
     if (past) {
         returns_replace(graph, core->joined_k, attention, 1);
         returns_replace(graph, core->joined_v, attention, 2);
     }
-    *ret_done = true;
+    *ret_join = join;
     return OK;
 }
 
@@ -280,17 +290,30 @@ static Status split_fuse(Graph *graph, const Core *core, Error *err) {
         inputs[1] = value_of(turned, 0);
     }
     NodeSpec spec = attention_spec(core, inputs, attributes, 0);
-    spec.types = core->sum->types;
-    spec.name = core->sum->names[0];
-    Node *attention;
+    spec.output_count = 0;
     TRY(masks_add(graph, core->sum, core, &inputs[3], err));
-    TRY(graph_insert_before(graph, core->sum, &spec, &attention, err));
-    graph_replace_value(graph, value_of(core->sum, 0), value_of(attention, 0));
+    return graph_change_node(graph, graph->nodes[core->sum->index], &spec, err);
+}
+
+// Nodes that nobody reads any more, removed at the end.
+typedef struct Dead {
+    const Node **nodes;
+    size_t count;
+} Dead;
+
+static Status dead_remove(Graph *graph, const Dead *dead, Arena *scratch, Error *err) {
+    bool *keep;
+    TRY(rewrite_marks(graph, scratch, &keep, err));
+    for (size_t i = 0; i < dead->count; i++)
+        keep[dead->nodes[i]->index] = false;
+    graph_keep(graph, keep, NULL);
     return OK;
 }
 
 Status pass_fuse_attention(Graph *graph, const PassInputs *inputs, Error *err) {
     size_t room = 0, *uses = NULL;
+    Dead dead = {arena_array(inputs->scratch, graph->node_count + 1, sizeof *dead.nodes, err), 0};
+    TRY_NEW(dead.nodes);
     for (size_t n = 0; n < graph->node_count; n++) {
         Core core;
         if (!core_match(graph->nodes[n], &core))
@@ -300,12 +323,18 @@ Status pass_fuse_attention(Graph *graph, const PassInputs *inputs, Error *err) {
             TRY_NEW(uses = arena_array(inputs->scratch, room, sizeof *uses, err));
         }
         graph_count_uses(graph, uses);
-        bool done = false;
-        if (uses[core.softmax->index] > 2 || !uses[core.sum->index]) // read elsewhere; twice where NaN are guarded
+        HeadsJoin join = {0};
+        if (uses[core.softmax->index] != (core.guarded ? 2 : 1) || !uses[core.sum->index]) // weights are read
             continue;
-        TRY(whole_fuse(graph, &core, uses, &done, err));
-        if (!done)
+        TRY(whole_fuse(graph, &core, uses, &join, err));
+        if (!join.transpose)
             TRY(split_fuse(graph, &core, err));
+        if (join.transpose) {
+            dead.nodes[dead.count++] = core.sum;
+            dead.nodes[dead.count++] = join.transpose;
+        }
+        if (join.transpose && join.reshape->op == TENSOR_RESHAPE && join.reshape->types[0].rank == 3)
+            dead.nodes[dead.count++] = join.reshape;
     }
-    return OK;
+    return dead_remove(graph, &dead, inputs->scratch, err);
 }

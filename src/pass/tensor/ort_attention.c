@@ -160,7 +160,8 @@ static Status whole_rewrite(Graph *graph, Node *attention, Error *err) {
 }
 
 // Q split into heads over K and V that are [batch, heads, keys, head_dim] already, as a decoder's cache of the encoder.
-static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, Error *err) {
+static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, const Node **dead, size_t *dead_count,
+                             Error *err) {
     HeadsSplit q;
     HeadsJoin join;
     ValueType k = value_type(attention->inputs[K]), v = value_type(attention->inputs[V]);
@@ -187,13 +188,23 @@ static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, 
                      .output_count = 1,
                      .note = attention->note};
     Node *node;
+    dead[(*dead_count)++] = attention;
+    dead[(*dead_count)++] = join.transpose;
+    if (join.reshape->types[0].rank == 3) {
+        spec.types = NULL;
+        spec.output_count = 0;
+        return graph_change_node(graph, join.reshape, &spec, err);
+    }
     TRY(graph_insert_before(graph, join.reshape, &spec, &node, err));
     heads_join_replace(graph, &join, node);
     return OK;
 }
 
 Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
-    size_t room = 0, *uses = NULL;
+    size_t room = 0, *uses = NULL, dead_count = 0;
+    bool *keep;
+    const Node **dead = arena_array(inputs->scratch, graph->node_count + 1, sizeof *dead, err);
+    TRY_NEW(dead);
     for (size_t n = 0; n < graph->node_count; n++) {
         Node *node = graph->nodes[n];
         if (node->op != TENSOR_ATTENTION || node_int(node, "is_causal", 0) || node_attribute(node, "softcap") ||
@@ -209,9 +220,13 @@ Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
         if (whole)
             TRY(whole_rewrite(graph, node, err));
         else if (value_type(node->inputs[Q]).rank == 4 && uses[node->index])
-            TRY(cached_rewrite(graph, node, uses, err));
+            TRY(cached_rewrite(graph, node, uses, dead, &dead_count, err));
         while (n < graph->node_count && graph->nodes[n] != node) // nodes were inserted before it
             n++;
     }
+    TRY(rewrite_marks(graph, inputs->scratch, &keep, err));
+    for (size_t i = 0; i < dead_count; i++)
+        keep[dead[i]->index] = false;
+    graph_keep(graph, keep, NULL);
     return OK;
 }
