@@ -170,6 +170,17 @@ START_TEST(external_data) {
     CHECK_OK(onnx_read(&arena, path, &mapped, &err));
     ck_assert(is_onnx);
     ck_assert_str_eq(graph_text(mapped.graph), graph_text(model->graph));
+    // A folder of links to where all of it lies, as huggingface_hub's cache has it.
+    static const char *const names[] = {"a.bin", "odd..bin", "empty", "m.onnx"};
+    char links[64];
+    scratch_make(links);
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        ck_assert_int_eq(symlink(path_join(&arena, folder, names[i], &err), path_join(&arena, links, names[i], &err)),
+                         0);
+    CHECK_OK(onnx_read(&arena, path_join(&arena, links, "m.onnx", &err), &mapped, &err));
+    ck_assert_str_eq(graph_text(mapped.graph), graph_text(model->graph));
+    CHECK_FAILS(onnx_read_bytes(&arena, "x", links, file, &mapped, &err), ERR_FORMAT, "lies outside of the model's");
+    scratch_done(&arena, links);
     scratch_done(&arena, folder);
     arena_done(&arena);
 }

@@ -76,10 +76,6 @@ START_TEST(many_tiny_things) {
     Status status = onnx_read_bytes(&arena, "x", ".", file, &model, &err);
     ck_assert_msg(status == OK || status == ERR_FORMAT || status == ERR_UNSUPPORTED || status == ERR_LIMIT, "%s: %s",
                   status_name(status), err.message);
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    printf("# %d: %lld ms, %ld MB, %s\n", _i, (long long)(clock_ns() - begin) / 1000000, usage.ru_maxrss / 1024,
-           status == OK ? "ok" : err.message);
     budget_check(begin, (size_t)MOST_TINY_MB << 20);
     arena_done(&arena);
 }

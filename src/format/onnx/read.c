@@ -2,7 +2,9 @@
 // The front door: a file becomes a model; graphs, their inputs and outputs, and the types that files claim.
 #include "format/onnx/onnx.h"
 
+#include <limits.h>
 #include <onnx.pb-c.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -246,8 +248,11 @@ static Status file_read(OnnxReader *reader, const char *path, OnnxModel *ret_mod
 
 Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *err) {
     OnnxReader reader = {.arena = arena, .mapped = true};
+    char real[PATH_MAX];
     TRY(file_map(arena, path, &reader.file, err));
     TRY_NEW(reader.folder = folder_of(arena, path, err));
+    if (realpath(path, real))
+        TRY_NEW(reader.home = folder_of(arena, real, err));
     return file_read(&reader, path, ret_model, err);
 }
 

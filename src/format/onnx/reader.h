@@ -45,6 +45,7 @@ typedef struct OnnxReader {
     Arena *arena;       // of the graph
     Arena *scratch;     // of unpacked messages
     const char *folder; // of external data
+    const char *home;   // where the model itself lies once links are followed; NULL: there too
     Bytes file;
     bool mapped; // what was copied of the file may leave memory
     ProtobufCAllocator allocator;

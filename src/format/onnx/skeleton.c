@@ -19,7 +19,6 @@ typedef enum Message {
     MESSAGE_TYPE_OF_TYPE, // Sequence and Optional: elem_type
     MESSAGE_MAP,
     MESSAGE_FUNCTION,
-    MESSAGE_DROPPED, // not wanted
 } Message;
 
 // Fields that hold messages which may nest or hold tensors.
@@ -29,7 +28,6 @@ static const struct {
     Message child;
 } fields[] = {
     {MESSAGE_MODEL, 7, MESSAGE_GRAPH},
-    {MESSAGE_MODEL, 20, MESSAGE_DROPPED}, // training_info
     {MESSAGE_MODEL, 25, MESSAGE_FUNCTION},
     {MESSAGE_GRAPH, 1, MESSAGE_NODE},
     {MESSAGE_GRAPH, 5, MESSAGE_TENSOR},
@@ -40,14 +38,6 @@ static const struct {
     {MESSAGE_NODE, 5, MESSAGE_ATTRIBUTE},
     {MESSAGE_ATTRIBUTE, 5, MESSAGE_TENSOR},
     {MESSAGE_ATTRIBUTE, 6, MESSAGE_GRAPH},
-    {MESSAGE_ATTRIBUTE, 10, MESSAGE_TENSOR},
-    {MESSAGE_ATTRIBUTE, 11, MESSAGE_GRAPH},
-    {MESSAGE_ATTRIBUTE, 14, MESSAGE_TYPE},
-    {MESSAGE_ATTRIBUTE, 15, MESSAGE_TYPE},
-    {MESSAGE_ATTRIBUTE, 22, MESSAGE_SPARSE_TENSOR},
-    {MESSAGE_ATTRIBUTE, 23, MESSAGE_SPARSE_TENSOR},
-    {MESSAGE_SPARSE_TENSOR, 1, MESSAGE_TENSOR},
-    {MESSAGE_SPARSE_TENSOR, 2, MESSAGE_TENSOR},
     {MESSAGE_VALUE_INFO, 2, MESSAGE_TYPE},
     {MESSAGE_TYPE, 4, MESSAGE_TYPE_OF_TYPE},
     {MESSAGE_TYPE, 5, MESSAGE_MAP},
@@ -56,8 +46,27 @@ static const struct {
     {MESSAGE_MAP, 2, MESSAGE_TYPE},
     {MESSAGE_FUNCTION, 7, MESSAGE_NODE},
     {MESSAGE_FUNCTION, 11, MESSAGE_ATTRIBUTE},
-    {MESSAGE_FUNCTION, 12, MESSAGE_VALUE_INFO},
 };
+
+// Bit n: field n is read. The others are left out: documentation, metadata (exporters put whole stack traces there),
+// training, kinds of attributes that no operator here has, and what later versions bring.
+#define FIELD(number) (UINT32_C(1) << (number))
+#define FIELDS(first, last) ((UINT32_C(2) << (last)) - FIELD(first))
+static const uint32_t fields_read[] = {
+    [MESSAGE_MODEL] = FIELDS(1, 3) | FIELD(7) | FIELD(8) | FIELD(25),
+    [MESSAGE_GRAPH] = FIELDS(1, 2) | FIELD(5) | FIELDS(11, 13) | FIELD(15),
+    [MESSAGE_NODE] = FIELDS(1, 5) | FIELD(7),
+    [MESSAGE_ATTRIBUTE] = FIELDS(1, 8) | FIELDS(20, 21),
+    [MESSAGE_VALUE_INFO] = FIELDS(1, 2),
+    [MESSAGE_TYPE] = FIELD(1) | FIELDS(4, 5) | FIELDS(8, 9),
+    [MESSAGE_TYPE_OF_TYPE] = FIELD(1),
+    [MESSAGE_MAP] = FIELDS(1, 2),
+    [MESSAGE_FUNCTION] = FIELD(1) | FIELDS(4, 7) | FIELDS(9, 11),
+};
+
+static bool is_read(Message parent, uint32_t field) {
+    return field < 32 && fields_read[parent] & FIELD(field);
+}
 
 static Message child_of(Message parent, uint32_t field) {
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
@@ -123,10 +132,12 @@ static Status message_walk(Walk *walk, Message kind, Bytes message, int depth, E
         const unsigned char *start = wire.at;
         if (wire_next(&wire, &field, err) != OK)
             return error_context(err, "in the message at byte %zu", (size_t)(message.data - walk->file.data));
+        if (!is_read(kind, field.number))
+            continue;
         Message child = child_of(kind, field.number);
         if (child == MESSAGE_OTHER)
             buffer_add(&walk->out, start, (size_t)(wire.at - start));
-        else if (child != MESSAGE_DROPPED)
+        else
             TRY(child_walk(walk, child, &field, depth, err));
     }
     if (walk->out.failed == ERR_LIMIT)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Skeleton: an ONNX model without its tensors' data, small enough to unpack, whatever the file holds.
+// Skeleton: an ONNX model without its tensors' data and what is not read, small enough to unpack, whatever the file
+// holds.
 //
 // protobuf-c copies every byte field and recurses without a limit. So the file is walked once before it is unpacked:
 // what nests too deep or has too many messages is refused, and the message is written anew with each TensorProto

@@ -37,7 +37,13 @@ static bool leads_up(const char *path) {
     return false;
 }
 
-// The path of a location: relative, a file below the model's folder even through links.
+static bool lies_below(const char *path, const char *folder) {
+    size_t bytes = strlen(folder);
+    return strncmp(folder, path, bytes) == 0 && (path[bytes] == '/' || (bytes && folder[bytes - 1] == '/'));
+}
+
+// The path of a location: relative, a file below the model's folder even through links. Where the model is a link
+// itself, as in the cache of huggingface_hub, links may lead to where it lies.
 static Status location_path(const OnnxReader *reader, const char *location, char ret_path[PATH_MAX], Error *err) {
     char folder[PATH_MAX];
     const char *path = path_join(reader->scratch, reader->folder, location, err);
@@ -46,8 +52,7 @@ static Status location_path(const OnnxReader *reader, const char *location, char
         return FAIL(err, ERR_FORMAT, "external data at '%s' lies outside of the model's folder", location);
     if (!realpath(reader->folder, folder) || !realpath(path, ret_path))
         return FAIL(err, ERR_FORMAT, "external data: there is no file '%s'", path);
-    size_t bytes = strlen(folder);
-    if (strncmp(folder, ret_path, bytes) != 0 || (ret_path[bytes] != '/' && folder[bytes - 1] != '/'))
+    if (!lies_below(ret_path, folder) && !(reader->home && lies_below(ret_path, reader->home)))
         return FAIL(err, ERR_FORMAT, "external data at '%s' lies outside of the model's folder", location);
     if (path_kind(ret_path) != PATH_FILE)
         return FAIL(err, ERR_FORMAT, "external data: '%s' is no regular file", path);

@@ -41,7 +41,7 @@ static void pack_tile(void *context, size_t index) {
     const ProductWeights *w = job->weights;
     const PackedWeights *packed = job->packed;
     size_t first = index * job->panels_each, last = least(first + job->panels_each, job->panels);
-    void *rows = job->scratch + index * job->scratch_each;
+    void *rows = job->scratch ? job->scratch + index * job->scratch_each : NULL;
     for (size_t i = first; i < last; i++) {
         size_t column = i % packed->panels * packed->gemm->nr, columns = least(w->n - column, packed->gemm->nr);
         size_t at = matrix_at(w, i / packed->panels) + column * w->n_step;
