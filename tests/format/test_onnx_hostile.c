@@ -244,6 +244,11 @@ START_TEST(odd_attributes) {
     put_value(&g, 11, "x", 1, "2");
     put_node(&g, 1, "Softmax", "x", "y", &a);
     check_graph_refused(&g, ERR_FORMAT, "cannot name an attribute");
+    put_bytes(&b, 4, "a\0b", 3);
+    attribute_end(&a, &b, "direction", ATTRIBUTE_S);
+    put_value(&g, 11, "x", 1, "2");
+    put_node(&g, 1, "BitShift", "x,x", "y", &a);
+    check_graph_refused(&g, ERR_FORMAT, "attribute 'direction' is a text with a NUL in it");
     put_attribute_float(&a, "alpha", strtof("nan", NULL));
     put_value(&g, 11, "x", 1, "2");
     put_node(&g, 1, "Elu", "x", "y", &a);

@@ -102,6 +102,8 @@ static Status attribute_read(OnnxNode *node, const Onnx__AttributeProto *from, c
         break;
     case ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__STRING: {
         TRY(onnx_charge(node->scope->reader, from->s.len, 2, err));
+        if (from->s.len && memchr(from->s.data, 0, from->s.len))
+            return FAIL(err, ERR_FORMAT, "%s: attribute '%s' is a text with a NUL in it", onnx_node_name(node), name);
         const char *text = arena_copy_text(node->scope->reader->scratch, (const char *)from->s.data, from->s.len, err);
         TRY_NEW(text);
         *to = attribute_text(name, text);
