@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "pass/rewrite.h"
+
 const Node *match_node(Value value, OpCode op) {
     return value.node && value.node->op == op && value.output == 0 ? value.node : NULL;
 }
@@ -114,4 +116,170 @@ Status match_ints_constant(Graph *graph, const char *name, const int64_t *values
     TRY(graph_add_constant(graph, &constant, &added, err));
     *ret = value_constant(added);
     return OK;
+}
+
+Status match_uses(Graph *graph, const PassInputs *inputs, size_t **ret_uses, Error *err) {
+    TRY(pass_dead_code(graph, inputs, err));
+    TRY_NEW(*ret_uses = arena_array(inputs->scratch, graph->node_count, sizeof **ret_uses, err));
+    graph_count_uses(graph, *ret_uses);
+    return OK;
+}
+
+void match_nodes_add(MatchNodes *nodes, const Node *node) {
+    for (size_t i = 0; i < nodes->count && nodes->count <= MATCH_MOST_NODES; i++)
+        if (nodes->nodes[i] == node)
+            return;
+    if (nodes->count < MATCH_MOST_NODES)
+        nodes->nodes[nodes->count] = node;
+    nodes->count += nodes->count <= MATCH_MOST_NODES;
+}
+
+bool match_nodes_are_private(const MatchNodes *nodes, const size_t *uses) {
+    if (nodes->count > MATCH_MOST_NODES)
+        return false;
+    for (size_t i = 1; i < nodes->count; i++) {
+        size_t own = 0;
+        for (size_t k = 0; k < nodes->count; k++)
+            for (size_t n = 0; n < nodes->nodes[k]->input_count; n++)
+                own += nodes->nodes[k]->inputs[n].node == nodes->nodes[i];
+        if (own != uses[nodes->nodes[i]->index])
+            return false;
+    }
+    return true;
+}
+
+bool match_scalar(const Node *node, size_t index, double *ret) {
+    if (node->input_count != 2 || !match_number(node->inputs[index], ret))
+        return false;
+    int rank = node->inputs[index].constant->shape.rank;
+    return rank == 0 || value_type(node->inputs[1 - index]).rank >= rank;
+}
+
+static bool is_whole(double power) {
+    return power == floor(power);
+}
+
+static bool factor_add(MatchProduct *product, Value value, double power) {
+    for (size_t i = 0; i < product->count; i++) {
+        MatchFactor *factor = &product->factors[i];
+        if (value_equal(factor->value, value) && is_whole(factor->power) && is_whole(power)) {
+            factor->power += power;
+            return true;
+        }
+    }
+    if (product->count == MATCH_MOST_FACTORS)
+        return false;
+    product->factors[product->count++] = (MatchFactor){value, power};
+    return true;
+}
+
+// What one step of taking apart makes of value ^ power: at most two factors and a number. Roots are taken apart only
+// where that holds for numbers below 0 too.
+typedef struct Step {
+    double scale;
+    MatchFactor parts[2];
+    size_t count;
+} Step;
+
+static bool step_product(const Node *node, double power, Step *ret) {
+    double second = node->op == TENSOR_DIV ? -power : power, number;
+    *ret = (Step){.scale = 1};
+    for (size_t i = 0; i < 2; i++) {
+        double own = i ? second : power;
+        if (match_scalar(node, i, &number) && (is_whole(power) || number > 0))
+            ret->scale *= pow(number, own);
+        else
+            ret->parts[ret->count++] = (MatchFactor){node->inputs[i], own};
+    }
+    return is_whole(power) || ret->count == 1;
+}
+
+// False: the value is a factor as it is.
+static bool step_make(const Node *node, double power, Step *ret) {
+    double number;
+    bool single = power == 1 || power == -1;
+    *ret = (Step){.scale = 1, .parts = {{node->input_count ? node->inputs[0] : (Value){0}, power}}, .count = 1};
+    switch (node->op) {
+    case TENSOR_MUL:
+    case TENSOR_DIV:
+        return step_product(node, power, ret);
+    case TENSOR_NEG:
+        ret->scale = is_whole(power) ? pow(-1, power) : 0;
+        return is_whole(power);
+    case TENSOR_RECIPROCAL:
+        ret->parts[0].power = -power;
+        return true;
+    case TENSOR_SQRT:
+        ret->parts[0].power = power / 2;
+        return single;
+    case TENSOR_POW:
+        if (!match_scalar(node, 1, &number))
+            return false;
+        ret->parts[0].power = power * number;
+        return single || (is_whole(power) && is_whole(number));
+    default:
+        return false;
+    }
+}
+
+static bool product_take(MatchProduct *product, Value value, double power, Value whole, MatchNodes *nodes, int depth) {
+    Step step;
+    bool apart = value.node && value.output == 0 && depth > 0 && !value_equal(value, whole);
+    if (!apart || !step_make(value.node, power, &step))
+        return factor_add(product, value, power);
+    match_nodes_add(nodes, value.node);
+    product->scale *= step.scale;
+    for (size_t i = 0; i < step.count; i++)
+        if (!product_take(product, step.parts[i].value, step.parts[i].power, whole, nodes, depth - 1))
+            return false;
+    return true;
+}
+
+bool match_product(Value value, Value whole, MatchNodes *nodes, MatchProduct *ret) {
+    *ret = (MatchProduct){.scale = 1};
+    return product_take(ret, value, 1, whole, nodes, MATCH_MOST_FACTORS);
+}
+
+const MatchFactor *match_product_factor(const MatchProduct *product, double power, const MatchFactor *after) {
+    for (size_t i = after ? (size_t)(after - product->factors) + 1 : 0; i < product->count; i++)
+        if (product->factors[i].power == power)
+            return &product->factors[i];
+    return NULL;
+}
+
+bool match_last_axis(int64_t axis, Value value) {
+    int rank = value_type(value).rank;
+    return axis == -1 || (rank > 0 && axis == rank - 1);
+}
+
+bool match_mean(Value value, Value *ret_of) {
+    const Node *mean = match_node(value, TENSOR_REDUCE_MEAN);
+    int64_t axes[8];
+    size_t count;
+    if (!mean || node_int(mean, "keepdims", 1) != 1 || !match_ints(rewrite_input(mean, 1), axes, &count) ||
+        count != 1 || !match_last_axis(axes[0], mean->inputs[0]))
+        return false;
+    *ret_of = mean->inputs[0];
+    return true;
+}
+
+// The last dimension of a value, by its type or by the weights it is a product with; -1: not known.
+static int64_t last_dim(Value value) {
+    ValueType type = value_type(value);
+    const Node *product = match_node(value, TENSOR_MATMUL);
+    if (type.rank < 0 && product && product->inputs[1].constant && product->inputs[1].constant->shape.rank == 2)
+        return product->inputs[1].constant->shape.dims[1];
+    return type.rank > 0 ? type_dim(&type, 1) : -1;
+}
+
+bool match_bias(Value sum, Value *ret_rest, Value *ret_bias) {
+    const Node *add = match_node(sum, TENSOR_ADD);
+    for (size_t i = 0; add && i < 2; i++)
+        if (add->inputs[1 - i].node && match_vector(add->inputs[i], last_dim(add->inputs[1 - i])) &&
+            last_dim(add->inputs[1 - i]) >= 0) {
+            *ret_bias = add->inputs[i];
+            *ret_rest = add->inputs[1 - i];
+            return true;
+        }
+    return false;
 }

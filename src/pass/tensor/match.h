@@ -4,6 +4,7 @@
 
 #include "graph/graph.h"
 #include "op/op.h"
+#include "pass/pass.h"
 
 // The node of operator `op` whose first output the value is; NULL: another, a constant, or nothing.
 const Node *match_node(Value value, OpCode op);
@@ -38,3 +39,44 @@ MUST_CHECK Status match_insert(Graph *graph, const Node *place, const NodeSpec *
 // An i64 list as a constant.
 MUST_CHECK Status match_ints_constant(Graph *graph, const char *name, const int64_t *values, size_t count, Value *ret,
                                       Error *err);
+
+// Removes what nothing reads, and counts the uses of what is left: [node_count]. A pass that looks at uses begins so.
+MUST_CHECK Status match_uses(Graph *graph, const PassInputs *inputs, size_t **ret_uses, Error *err);
+
+// The nodes that a pattern consists of, the one that computes its result first.
+enum { MATCH_MOST_NODES = 32 };
+typedef struct MatchNodes {
+    const Node *nodes[MATCH_MOST_NODES];
+    size_t count; // MATCH_MOST_NODES + 1: there were more
+} MatchNodes;
+void match_nodes_add(MatchNodes *nodes, const Node *node);
+// All are there, and nobody else reads any but the first.
+bool match_nodes_are_private(const MatchNodes *nodes, const size_t *uses);
+
+// Input `index` of a node of two is a number that does not widen the other's shape.
+bool match_scalar(const Node *node, size_t index, double *ret);
+
+// A value as a product: scale * factor ^ power * ..., taken apart through Mul, Div, Neg, Reciprocal, Sqrt and Pow by
+// numbers. Equal factors are one.
+enum { MATCH_MOST_FACTORS = 8 };
+typedef struct MatchFactor {
+    Value value;
+    double power;
+} MatchFactor;
+typedef struct MatchProduct {
+    double scale;
+    MatchFactor factors[MATCH_MOST_FACTORS];
+    size_t count;
+} MatchProduct;
+// `whole` (may be absent) is a factor that is not taken apart. The nodes gone through are added to `nodes`. False: more
+// factors than fit.
+bool match_product(Value value, Value whole, MatchNodes *nodes, MatchProduct *ret);
+// The first factor of that power after `after` (NULL: from the start); NULL: none.
+const MatchFactor *match_product_factor(const MatchProduct *product, double power, const MatchFactor *after);
+
+// The mean over the last axis, which stays as 1: of what.
+bool match_mean(Value value, Value *ret_of);
+// Whether an axis is the last of a value: -1, or rank - 1 where the rank is known.
+bool match_last_axis(int64_t axis, Value value);
+// A sum with a constant vector along the last dimension, which the vector does not widen.
+bool match_bias(Value sum, Value *ret_rest, Value *ret_bias);
