@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Passes on graphs of tensor operators compute the same: the graph of each golden (tests/golden/pass) before and after
+// its pass, on random inputs. Graphs with operators that cannot be evaluated are passed over, and counted.
+#include <math.h>
+#include <stdio.h>
+
+#include "base/cpu.h"
+#include "base/file.h"
+#include "base/random.h"
+#include "check.h"
+#include "exec/evaluator.h"
+#include "graph/print.h"
+#include "pass/pass.h"
+
+enum { MOST_INPUTS = 16, MOST_ELEMENTS = 4096, MOST_IDS = 2, FEWEST_COMPARED = 20 };
+
+static Arena arena;
+static Error err;
+
+// 3 for the first variable, 2 for the second: tables of goldens have rows for that.
+static size_t dim_bound(const Dim *dim) {
+    return dim->variable ? 2 + ((size_t)dim->value + 1) % 2 : (size_t)dim->value;
+}
+
+// NaN and the like never come up; ids are small.
+static Tensor input_random(const Node *input, Random *random) {
+    const ValueType *type = &input->types[0];
+    Tensor tensor = {.name = input->names[0], .dtype = type->dtype, .shape = {.rank = type->rank}};
+    for (int i = 0; i < type->rank; i++)
+        tensor.shape.dims[i] = (int64_t)dim_bound(&type->dims[i]);
+    size_t count;
+    ck_assert(shape_elements(&tensor.shape, &count) && count <= MOST_ELEMENTS);
+    ck_assert(shape_bytes(&tensor.shape, tensor.dtype, &tensor.bytes));
+    unsigned char *data = arena_alloc(&arena, tensor.bytes + 8, 64, &err);
+    ck_assert_ptr_nonnull(data);
+    for (size_t i = 0; i < count; i++) {
+        float real = (float)(4 * random_unit(random) - 2);
+        int64_t integer = random_below(random, MOST_IDS); // little-endian
+        memcpy(data + i * dtype_bytes(tensor.dtype),
+               tensor.dtype == DTYPE_F32 ? (const void *)&real : (const void *)&integer, dtype_bytes(tensor.dtype));
+    }
+    tensor.data = data;
+    return tensor;
+}
+
+// An operator of the graph or of its bodies that cannot be evaluated; NULL: there is none.
+static const char *missing_operator(const Graph *graph) {
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        if (node->op != OP_INPUT && !op_def(node->op)->evaluate)
+            return op_name(node->op);
+        for (size_t a = 0; a < node->attribute_count; a++) {
+            const Graph *body = node->attributes[a].graph;
+            const char *missing = node->attributes[a].kind == ATTRIBUTE_GRAPH ? missing_operator(body) : NULL;
+            if (missing)
+                return missing;
+        }
+    }
+    return NULL;
+}
+
+static void results_compare(const char *path, const Tensor *before, const Tensor *after, size_t count, double within) {
+    for (size_t r = 0; r < count; r++) {
+        ck_assert_msg(before[r].dtype == after[r].dtype && shape_equal(&before[r].shape, &after[r].shape),
+                      "%s: result %zu has another type", path, r);
+        size_t width = dtype_bytes(before[r].dtype);
+        for (size_t i = 0; i * width < before[r].bytes; i++) {
+            double a, b;
+            elements_to_f64(before[r].dtype, (const unsigned char *)before[r].data + i * width, 1, &a);
+            elements_to_f64(after[r].dtype, (const unsigned char *)after[r].data + i * width, 1, &b);
+            ck_assert_msg((isnan(a) && isnan(b)) || fabs(a - b) <= within * fmax(1, fabs(a)),
+                          "%s: element %zu of result %zu is %.9g, was %.9g", path, i, r, b, a);
+        }
+    }
+}
+
+static void graphs_compare(const char *path, const Graph *before, const Graph *after, double within) {
+    static Kernels kernels;
+    kernels_pick(cpu_detect(), &kernels);
+    EvaluatorSettings settings = {.kernels = &kernels};
+    Evaluator *first, *second;
+    const Tensor *was, *is;
+    Tensor inputs[MOST_INPUTS];
+    size_t count = 0;
+    Random random = {7};
+    for (size_t n = 0; n < before->node_count; n++)
+        if (before->nodes[n]->op == OP_INPUT) {
+            ck_assert(count < MOST_INPUTS);
+            inputs[count++] = input_random(before->nodes[n], &random);
+        }
+    CHECK_OK(evaluator_new(before, &settings, &first, &err));
+    CHECK_OK(evaluator_new(after, &settings, &second, &err));
+    Status status = evaluator_run(first, inputs, &was, &err);
+    ck_assert_msg(status == OK, "%s, before: %s", path, err.message);
+    status = evaluator_run(second, inputs, &is, &err);
+    ck_assert_msg(status == OK, "%s, after: %s", path, err.message);
+    ck_assert(before->return_count == after->return_count);
+    results_compare(path, was, is, before->return_count, within);
+    evaluator_free(first);
+    evaluator_free(second);
+}
+
+// False: the golden has operators that cannot be evaluated.
+static bool golden_compare(const char *path, const char *pass) {
+    Bytes bytes;
+    CHECK_OK(file_map(&arena, path, &bytes, &err));
+    char *text = arena_copy_text(&arena, (const char *)bytes.data, bytes.size, &err);
+    ck_assert_ptr_nonnull(text);
+    char *begin = strchr(text, '\n'), *end = strstr(text, "\n---\n");
+    ck_assert(begin && end);
+    Graph *before, *after;
+    CHECK_OK(graph_parse(&arena, path, (Bytes){(unsigned char *)begin + 1, (size_t)(end - begin)}, &before, &err));
+    ck_assert_ptr_nonnull(after = graph_copy(&arena, before, &err));
+    CHECK_OK(passes_run(after, &pass, 1, &(PassInputs){.verify = true}, NULL, NULL, &err));
+    const char *missing = missing_operator(before);
+    missing = missing ? missing : missing_operator(after);
+    if (missing)
+        printf("# %s: %s cannot be evaluated\n", path, missing);
+    else // the tanh form of GELU is up to 5e-4 off the other, sums of several are further
+        graphs_compare(path, before, after, strcmp(pass, "approximate_gelu") == 0 ? 3e-3 : 1e-5);
+    return !missing;
+}
+
+// Goldens of passes on packed graphs (`linear` ...) are others' business.
+static bool is_tensor_golden(const char *path) {
+    Bytes bytes;
+    CHECK_OK(file_map(&arena, path, &bytes, &err));
+    char *text = arena_copy_text(&arena, (const char *)bytes.data, bytes.size, &err);
+    ck_assert_ptr_nonnull(text);
+    for (const char *at = text; (at = strstr(at, " = ")); at += 3)
+        if (at[3] >= 'a' && at[3] <= 'z' && strncmp(at + 3, "input ", 6) != 0 && strncmp(at + 3, "com.", 4) != 0)
+            return false;
+    return strncmp(text, "pass ", 5) == 0 && strstr(text, " = input : ") && !strstr(text, "\nrule ");
+}
+
+START_TEST(test_goldens_compute_the_same) {
+    const char *source = getenv("HONE_SOURCE");
+    ck_assert_msg(source != NULL, "HONE_SOURCE names the source tree");
+    size_t pass_count, file_count, compared = 0, skipped = 0;
+    const PassInfo *passes = passes_all(&pass_count);
+    for (size_t p = 0; p < pass_count; p++) {
+        arena_init(&arena, 0);
+        char **names, *folder = arena_format(&arena, &err, "%s/tests/golden/pass/%s", source, passes[p].name);
+        CHECK_OK(folder_list(&arena, folder, &names, &file_count, &err));
+        for (size_t i = 0; i < file_count; i++) {
+            const char *path = path_join(&arena, folder, names[i], &err);
+            if (!is_tensor_golden(path))
+                continue;
+            bool done = golden_compare(path, passes[p].name);
+            compared += done;
+            skipped += !done;
+        }
+        arena_done(&arena);
+    }
+    printf("# %zu goldens compared, %zu cannot be evaluated yet\n", compared, skipped);
+    ck_assert_msg(compared >= FEWEST_COMPARED, "%zu goldens compared, expected at least %d", compared, FEWEST_COMPARED);
+}
+END_TEST
+
+TEST_MAIN("tensor passes", test_goldens_compute_the_same)
