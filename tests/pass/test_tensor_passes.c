@@ -12,7 +12,7 @@
 #include "graph/print.h"
 #include "pass/pass.h"
 
-enum { MOST_INPUTS = 16, MOST_ELEMENTS = 4096, MOST_IDS = 2, FEWEST_COMPARED = 20 };
+enum { MOST_INPUTS = 16, MOST_ELEMENTS = 4096, MOST_IDS = 2, FEWEST_COMPARED = 50 };
 
 static Arena arena;
 static Error err;
@@ -74,7 +74,8 @@ static void results_compare(const char *path, const Tensor *before, const Tensor
     }
 }
 
-static void graphs_compare(const char *path, const Graph *before, const Graph *after, double within) {
+// False: what must hold of the inputs (a list that is a shape, say) does not hold of random ones.
+static bool graphs_compare(const char *path, const Graph *before, const Graph *after, double within) {
     static Kernels kernels;
     kernels_pick(cpu_detect(), &kernels);
     EvaluatorSettings settings = {.kernels = &kernels};
@@ -91,13 +92,19 @@ static void graphs_compare(const char *path, const Graph *before, const Graph *a
     CHECK_OK(evaluator_new(before, &settings, &first, &err));
     CHECK_OK(evaluator_new(after, &settings, &second, &err));
     Status status = evaluator_run(first, inputs, &was, &err);
-    ck_assert_msg(status == OK, "%s, before: %s", path, err.message);
-    status = evaluator_run(second, inputs, &is, &err);
-    ck_assert_msg(status == OK, "%s, after: %s", path, err.message);
-    ck_assert(before->return_count == after->return_count);
-    results_compare(path, was, is, before->return_count, within);
+    bool fits = status != ERR_FORMAT;
+    ck_assert_msg(status == OK || !fits, "%s, before: %s", path, err.message);
+    if (fits) {
+        status = evaluator_run(second, inputs, &is, &err);
+        ck_assert_msg(status == OK, "%s, after: %s", path, err.message);
+        ck_assert(before->return_count == after->return_count);
+        results_compare(path, was, is, before->return_count, within);
+    } else {
+        printf("# %s: %s\n", path, err.message);
+    }
     evaluator_free(first);
     evaluator_free(second);
+    return fits;
 }
 
 // False: the golden has operators that cannot be evaluated.
@@ -116,9 +123,8 @@ static bool golden_compare(const char *path, const char *pass) {
     missing = missing ? missing : missing_operator(after);
     if (missing)
         printf("# %s: %s cannot be evaluated\n", path, missing);
-    else // the tanh form of GELU is up to 5e-4 off the other, sums of several are further
-        graphs_compare(path, before, after, strcmp(pass, "approximate_gelu") == 0 ? 3e-3 : 1e-5);
-    return !missing;
+    // The tanh form of GELU is up to 5e-4 off the other, sums of several are further.
+    return !missing && graphs_compare(path, before, after, strcmp(pass, "approximate_gelu") == 0 ? 3e-3 : 1e-5);
 }
 
 // Goldens of passes on packed graphs (`linear` ...) are others' business.
@@ -152,7 +158,7 @@ START_TEST(test_goldens_compute_the_same) {
         }
         arena_done(&arena);
     }
-    printf("# %zu goldens compared, %zu cannot be evaluated yet\n", compared, skipped);
+    printf("# %zu goldens compared, %zu not\n", compared, skipped);
     ck_assert_msg(compared >= FEWEST_COMPARED, "%zu goldens compared, expected at least %d", compared, FEWEST_COMPARED);
 }
 END_TEST

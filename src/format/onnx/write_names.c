@@ -101,9 +101,10 @@ static Status returns_name(WriteScope *scope, const char *const *names, Error *e
 }
 
 // ONNX's operators that have as many outputs as they are given need them all; of others those behind the first may be
-// left out.
+// left out, except the mask's index, without which ONNX Runtime does not load an EmbedLayerNormalization.
 static bool output_optional(const Node *node, size_t output) {
-    bool all = node->op == TENSOR_SPLIT || node->op == TENSOR_IF || node->op == TENSOR_LOOP;
+    bool all = node->op == TENSOR_SPLIT || node->op == TENSOR_IF || node->op == TENSOR_LOOP ||
+               (node->op == TENSOR_MS_EMBED_LAYER_NORMALIZATION && output == 1);
     return output > 0 && op_arity(node->op).outputs < 0 && !all;
 }
 

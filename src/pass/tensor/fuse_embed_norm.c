@@ -280,7 +280,8 @@ static Status embedding_fuse(Graph *graph, const Embedding *e, const Node *node,
                      .input_count = INPUT_COUNT,
                      .attributes = &attribute,
                      .attribute_count = 1,
-                     .types = types};
+                     .types = types,
+                     .output_count = 2}; // ONNX Runtime asks for the mask's index even where nobody reads it
     return norms_join(graph, sum, node, sum_is_read, SUM_OUTPUT, &spec, err);
 }
 

@@ -90,7 +90,7 @@ Status norms_join(Graph *graph, Node *sum, const Node *norm, bool sum_is_read, s
     NodeSpec joined = *spec;
     joined.names = names;
     joined.types = types;
-    joined.output_count = sum_is_read ? sum_output + 1 : 1;
+    joined.output_count = sum_is_read ? sum_output + 1 : spec->output_count ? spec->output_count : 1;
     joined.note = norm->note;
     TRY(graph_change_node(graph, sum, &joined, err));
     if (sum_is_read)

@@ -26,6 +26,6 @@ bool norms_read(const Graph *graph, const Node *node, Norm *ret);
 
 // `sum`, which `norm` normalizes, becomes `spec` in the place of both: its first output is the norm's, its last
 // (output `sum_output`) the sum, if that is read elsewhere; outputs between get names of their own. Types of spec are
-// those of outputs in between, or NULL: not known.
+// those of outputs in between, or NULL: not known; its output_count those there must be, 0: one.
 MUST_CHECK Status norms_join(Graph *graph, Node *sum, const Node *norm, bool sum_is_read, size_t sum_output,
                              const NodeSpec *spec, Error *err);
