@@ -15,7 +15,8 @@ typedef struct Settings {
 
 static const Option options[] = {
     {"output", 'o', "FILE", "where to write", OPTION_TEXT, offsetof(Settings, output)},
-    {"level", 0, "N", "which passes: 0 none, 1 what any runtime runs, 2 fused operators, 99 all (the default)",
+    {"level", 0, "N",
+     "which passes: 0 none, 1 what any runtime runs, 2 fused operators (the default), 99 approximations too",
      OPTION_TEXT, offsetof(Settings, level), .choices = "0|1|2|99"},
     {"target", 0, "NAME", "onnx: ONNX's own operators only; ort: com.microsoft's too (the default)", OPTION_TEXT,
      offsetof(Settings, target), .choices = "ort|onnx"},
@@ -59,7 +60,7 @@ static Status passes_choose(CommandRun *run, PassNames *ret, Error *err) {
         TRY(names_split(run->arena, settings->passes, ret, err));
     } else {
         bool only_onnx = settings->target && strcmp(settings->target, "onnx") == 0;
-        int level = settings->level ? (int)strtol(settings->level, NULL, 10) : 99;
+        int level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2;
         ret->count = level_passes(level, only_onnx, ret->names);
     }
     if (settings->dump_after && !name_among(ret, settings->dump_after))

@@ -46,37 +46,6 @@ Status unary_evaluate(Evaluation *run, const Unary *unary, Error *err) {
     return OK;
 }
 
-static void single_loop(const void *from, size_t count, const UnaryArgs *args, void *to) {
-    const UnaryReal *unary = args->more;
-    const float *x = from;
-    float *y = to;
-    if (unary->rows)
-        unary->rows(args->kernels, x, count, y);
-    else
-        for (size_t i = 0; i < count; i++)
-            y[i] = unary->single(x[i], args);
-}
-
-static void wide_loop(const void *from, size_t count, const UnaryArgs *args, void *to) {
-    const UnaryReal *unary = args->more;
-    const double *x = from;
-    double *y = to;
-    for (size_t i = 0; i < count; i++)
-        y[i] = unary->wide(x[i], args);
-}
-
-Status unary_real(Evaluation *run, const UnaryReal *unary, Error *err) {
-    const Unary loops = {
-        .loops = {[DTYPE_F32] = single_loop, [DTYPE_F64] = wide_loop},
-        .a = unary->a,
-        .b = unary->b,
-        .a_missing = unary->a_missing,
-        .b_missing = unary->b_missing,
-        .more = unary,
-    };
-    return unary_evaluate(run, &loops, err);
-}
-
 Status unary_infer_bool(const Node *node, ValueType *ret_types, Error *err) {
     TRY(infer_first(node, ret_types, err));
     ret_types[0] = infer_as(ret_types[0], DTYPE_BOOL);

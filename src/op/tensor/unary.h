@@ -29,17 +29,6 @@ typedef struct Unary {
 // Input 0 to output 0.
 MUST_CHECK Status unary_evaluate(Evaluation *run, const Unary *unary, Error *err);
 
-// The same for a function of one element, without loops.
-typedef struct UnaryReal {
-    float (*single)(float x, const UnaryArgs *args);
-    double (*wide)(double x, const UnaryArgs *args);
-    void (*rows)(const Kernels *kernels, const float *x, size_t n, float *y); // optional: a kernel in place of `single`
-    const char *a, *b;                                                        // attributes, NULL: none
-    double a_missing, b_missing;
-} UnaryReal;
-
-MUST_CHECK Status unary_real(Evaluation *run, const UnaryReal *unary, Error *err);
-
 // Shape rule where results are bool.
 Status unary_infer_bool(const Node *node, ValueType *ret_types, Error *err);
 
