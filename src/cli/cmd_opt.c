@@ -9,7 +9,7 @@
 #include "pass/pass.h"
 
 typedef struct Settings {
-    const char *output, *level, *target, *passes, *dump_after, *external_data;
+    const char *output, *level, *target, *passes, *dump_after, *external_data, *quantize;
     int64_t opset;
 } Settings;
 
@@ -22,6 +22,8 @@ static const Option options[] = {
      offsetof(Settings, target), .choices = "ort|onnx"},
     {"passes", 0, "A,B", "these passes instead of a level's", OPTION_TEXT, offsetof(Settings, passes)},
     {"dump-after", 0, "PASS", "print the graph's text after that pass", OPTION_TEXT, offsetof(Settings, dump_after)},
+    {"quantize", 0, "int8", "products with constants in INT8, activations quantized as they come", OPTION_TEXT,
+     offsetof(Settings, quantize), .choices = "int8"},
     {"opset", 0, "N", "ONNX's opset to write (default: the file's own, or the lowest above it that can)", OPTION_INT,
      offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = ONNX_WRITE_LAST},
     {"external-data", 0, "SIZE", "tensors go into FILE_data when the model has more than that (default: 1G)",
@@ -59,9 +61,12 @@ static Status passes_choose(CommandRun *run, PassNames *ret, Error *err) {
     if (settings->passes) {
         TRY(names_split(run->arena, settings->passes, ret, err));
     } else {
-        bool only_onnx = settings->target && strcmp(settings->target, "onnx") == 0;
-        int level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2;
-        ret->count = level_passes(level, only_onnx, ret->names);
+        LevelWish wish = {.level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2,
+                          .only_onnx = settings->target && strcmp(settings->target, "onnx") == 0,
+                          .int8 = settings->quantize != NULL};
+        if (wish.int8 && !wish.level)
+            return FAIL(err, ERR_USAGE, "--quantize int8 needs a level of 1 or more, --level is 0");
+        ret->count = level_passes(wish, ret->names);
     }
     if (settings->dump_after && !name_among(ret, settings->dump_after))
         return FAIL(err, ERR_USAGE, "--dump-after is '%s', which is none of the passes that run", settings->dump_after);

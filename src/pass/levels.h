@@ -7,6 +7,11 @@
 
 enum { LEVEL_MOST_PASSES = 64 };
 
-// The names of a level's passes in order, for passes_run; how many there are. `only_onnx`: without those that write
-// operators of other domains.
-size_t level_passes(int level, bool only_onnx, const char *ret_names[LEVEL_MOST_PASSES]);
+typedef struct LevelWish {
+    int level;
+    bool only_onnx; // without passes that write operators of other domains
+    bool int8;      // with dynamic quantization
+} LevelWish;
+
+// The names of a level's passes in order, for passes_run; how many there are.
+size_t level_passes(LevelWish wish, const char *ret_names[LEVEL_MOST_PASSES]);

@@ -163,4 +163,40 @@ START_TEST(test_goldens_compute_the_same) {
 }
 END_TEST
 
-TEST_MAIN("tensor passes", test_goldens_compute_the_same)
+// A product of 64 x 32, plain and as a Gemm with its weights turned and a bias: each of 64 terms is off by at most half
+// a step of either side.
+START_TEST(test_quantized_products_are_close) {
+    static const char *const texts[] = {
+        "graph g(n)\n  const @w : f32[64,32]\n  %x = input : f32[n,64]\n  %y = MatMul %x, @w : f32[n,32]\n  return "
+        "%y\n",
+        "graph g(n)\n  const @w : f32[32,64]\n  const @b : f32[32]\n  %x = input : f32[n,64]\n"
+        "  %y = Gemm %x, @w, @b {transB=1} : f32[n,32]\n  return %y\n"};
+    static float weights[64 * 32], bias[32];
+    Random random = {5};
+    for (size_t i = 0; i < ARRAY_COUNT(weights); i++)
+        weights[i] = (float)random_unit(&random) - 0.5f;
+    for (size_t i = 0; i < ARRAY_COUNT(bias); i++)
+        bias[i] = (float)random_unit(&random);
+    for (size_t t = 0; t < ARRAY_COUNT(texts); t++) {
+        arena_init(&arena, 0);
+        Graph *before, *after;
+        Bytes text = {(const unsigned char *)texts[t], strlen(texts[t])};
+        CHECK_OK(graph_parse(&arena, "products", text, &before, &err));
+        before->constants[0]->data = weights;
+        if (before->constant_count > 1)
+            before->constants[1]->data = bias;
+        ck_assert_ptr_nonnull(after = graph_copy(&arena, before, &err));
+        const char *pass = "quantize_products";
+        CHECK_OK(passes_run(after, &pass, 1, &(PassInputs){.verify = true}, NULL, NULL, &err));
+        size_t integers = 0;
+        for (size_t n = 0; n < after->node_count; n++)
+            integers += after->nodes[n]->op == TENSOR_MATMUL_INTEGER;
+        ck_assert_uint_eq(integers, 1);
+        double step_x = 4.0 / 255, step_w = 0.5 / 127; // inputs lie within +-2
+        ck_assert(graphs_compare(pass, before, after, 64 * (step_x / 2 * 0.5 + step_w / 2 * 2) / 4));
+        arena_done(&arena);
+    }
+}
+END_TEST
+
+TEST_MAIN("tensor passes", test_goldens_compute_the_same, test_quantized_products_are_close)
