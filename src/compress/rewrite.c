@@ -23,8 +23,7 @@ static bool ends_with(const char *text, const char *ending) {
     return length > tail && strcmp(text + length - tail, ending) == 0;
 }
 
-// Settings and tokenizer files: small texts and SentencePiece models, but none that tell of the source's weights.
-static bool is_companion(const char *name) {
+bool rewrite_copies(const char *name) {
     static const char *const endings[] = {".json", ".txt", ".model", ".spm", ".jinja"};
     if (strcmp(name, "config.json") == 0 || strcmp(name, "hone.json") == 0 || ends_with(name, ".index.json"))
         return false;
@@ -59,7 +58,7 @@ static const TrimmedFile *file_given(const Work *w, const char *name) {
 
 static Status companions_copy(Work *w, Error *err) {
     for (size_t i = 0; i < w->name_count; i++) {
-        if (!is_companion(w->names[i]))
+        if (!rewrite_copies(w->names[i]))
             continue;
         char *path = path_join(w->arena, w->info->folder, w->names[i], err);
         TRY_NEW(path);

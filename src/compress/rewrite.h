@@ -41,3 +41,7 @@ typedef struct RewriteReport {
 // Besides errors of reading and writing: ERR_FORMAT for weights that are not finite.
 MUST_CHECK Status rewrite_model(Arena *arena, const Rewrite *rewrite, const char *output, RewriteReport *ret_report,
                                 Error *err);
+
+// Settings and tokenizer files: small texts and SentencePiece models, but none that tell of the source's weights, nor
+// config.json.
+bool rewrite_copies(const char *name);
