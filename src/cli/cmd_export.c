@@ -93,7 +93,7 @@ static Status part_write(Export *e, ExportPart part, Error *err) {
     const char **names, *passes[LEVEL_MOST_PASSES];
     TRY(export_part(e->run->arena, &source, part, &graph, &names, err));
     int level = settings->optimize ? (int)strtol(settings->optimize, NULL, 10) : 0;
-    size_t count = level_passes(level, false, passes);
+    size_t count = level_passes((LevelWish){.level = level}, passes);
     TRY(passes_run(graph, passes, count, &(PassInputs){0}, NULL, NULL, err));
     e->parts[part].nodes = nodes_count(graph);
     char *path = path_join(e->run->arena, e->staging, export_part_files[part], err);
