@@ -17,8 +17,9 @@
 
 typedef struct Settings {
     RuntimeFlags runtime;
+    OrtFlags ort;
     TextList inputs;
-    const char *out, *graph;
+    const char *out, *graph, *engine;
 } Settings;
 
 static const Option options[] = {
@@ -26,6 +27,9 @@ static const Option options[] = {
      offsetof(Settings, inputs)},
     {"out", 0, "DIR", "folder for the outputs, NAME.npy", OPTION_TEXT, offsetof(Settings, out)},
     {"graph", 0, "NAME", "which graph (default: forward)", OPTION_TEXT, offsetof(Settings, graph)},
+    {"engine", 0, "NAME", "what runs an ONNX file: hone (the default) or ort, ONNX Runtime", OPTION_TEXT,
+     offsetof(Settings, engine), .choices = "hone|ort"},
+    {.kind = OPTION_TABLE, .table = ort_options, .offset = offsetof(Settings, ort)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
 };
@@ -226,8 +230,12 @@ static Status run(CommandRun *run, Error *err) {
         return FAIL(err, ERR_USAGE, "--out DIR is missing; see 'hone help run'");
     bool onnx;
     TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
+    EngineKind kind = settings->engine && strcmp(settings->engine, "ort") == 0 ? ENGINE_ORT : ENGINE_HONE;
     if (onnx)
-        return run_onnx(run, run->arguments[0], &settings->inputs, settings->out, err);
+        return run_onnx(run, &(RunOnnx){kind, run->arguments[0], &settings->ort, &settings->inputs, settings->out},
+                        err);
+    if (kind == ENGINE_ORT)
+        return FAIL(err, ERR_USAGE, "--engine ort runs ONNX files, and '%s' is none", run->arguments[0]);
     if (settings->graph && strcmp(settings->graph, "forward") != 0)
         return FAIL(err, ERR_USAGE, "--graph is '%s', expected forward", settings->graph);
     const Model *model;
@@ -250,7 +258,8 @@ const Command command_run = {
     .help =
         "Runs a model's graph once on given tensors. The graph forward of an encoder-decoder takes input_ids,\n"
         "attention_mask (optional) and decoder_input_ids, [batch, length], and gives encoder_last_hidden_state and\n"
-        "logits. An ONNX file's graph takes its inputs and gives its outputs as they are.\n",
+        "logits. An ONNX file's graph takes its inputs and gives its outputs as they are; ONNX Runtime runs it, too,\n"
+        "where its library is there.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .run = run,

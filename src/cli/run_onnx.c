@@ -4,29 +4,23 @@
 
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
-#include "exec/evaluator.h"
 #include "format/npy/npy.h"
-#include "format/onnx/onnx.h"
 #include "format/tensor_file.h"
 
 typedef struct Inputs {
-    const Node **nodes; // the graph's, in order
-    Tensor *tensors;    // dtype DTYPE_COUNT: not given yet
+    const OrtInput *known; // the model's, in order
+    Tensor *tensors;       // dtype DTYPE_COUNT: not given yet
     size_t count;
 } Inputs;
 
-static Status inputs_find(Arena *arena, const Graph *graph, Inputs *ret, Error *err) {
-    TRY_NEW(ret->nodes = arena_array(arena, graph->node_count, sizeof *ret->nodes, err));
-    TRY_NEW(ret->tensors = arena_array(arena, graph->node_count, sizeof *ret->tensors, err));
-    for (size_t n = 0; n < graph->node_count; n++)
-        if (graph->nodes[n]->op == OP_INPUT) {
-            ret->nodes[ret->count] = graph->nodes[n];
-            ret->tensors[ret->count++].dtype = DTYPE_COUNT;
-        }
+static Status inputs_find(Arena *arena, const OnnxEngine *engine, Inputs *ret, Error *err) {
+    *ret = (Inputs){.known = onnx_engine_inputs(engine), .count = onnx_engine_input_count(engine)};
+    TRY_NEW(ret->tensors = arena_array(arena, ret->count, sizeof *ret->tensors, err));
+    for (size_t i = 0; i < ret->count; i++)
+        ret->tensors[i].dtype = DTYPE_COUNT;
     return OK;
 }
 
@@ -34,10 +28,10 @@ static Status inputs_find(Arena *arena, const Graph *graph, Inputs *ret, Error *
 static Status inputs_text(Arena *arena, const Inputs *inputs, const char **ret, Error *err) {
     Buffer text = {0};
     for (size_t i = 0; i < inputs->count; i++) {
-        const ValueType *type = &inputs->nodes[i]->types[0];
-        buffer_format(&text, "%s'%s'", i ? ", " : "", inputs->nodes[i]->names[0]);
-        if (type->rank >= 0)
-            buffer_format(&text, " (%s, %d dimensions)", dtype_name(type->dtype), type->rank);
+        const OrtInput *input = &inputs->known[i];
+        buffer_format(&text, "%s'%s'", i ? ", " : "", input->name);
+        if (input->rank >= 0)
+            buffer_format(&text, " (%s, %d dimensions)", dtype_name(input->dtype), input->rank);
     }
     Status status = buffer_status(&text, err);
     if (status == OK) {
@@ -51,7 +45,7 @@ static Status inputs_text(Arena *arena, const Inputs *inputs, const char **ret, 
 // Which input "NAME=FILE" or "0=FILE" means, and where its file's name begins; false: none.
 static bool input_named(const Inputs *inputs, const char *item, size_t *ret_index, const char **ret_file) {
     for (size_t i = 0; i < inputs->count; i++) {
-        const char *name = inputs->nodes[i]->names[0];
+        const char *name = inputs->known[i].name;
         size_t bytes = strlen(name);
         if (strncmp(item, name, bytes) == 0 && item[bytes] == '=') {
             *ret_index = i;
@@ -82,8 +76,8 @@ static Status inputs_read(Arena *arena, const TextList *list, Inputs *inputs, Er
     }
     for (size_t i = 0; i < inputs->count; i++)
         if (inputs->tensors[i].dtype == DTYPE_COUNT)
-            return FAIL(err, ERR_USAGE, "input '%s' is not given; the model's inputs are %s",
-                        inputs->nodes[i]->names[0], known);
+            return FAIL(err, ERR_USAGE, "input '%s' is not given; the model's inputs are %s", inputs->known[i].name,
+                        known);
     return OK;
 }
 
@@ -97,17 +91,17 @@ static Status output_path(Arena *arena, const char *folder, const char *name, co
     return OK;
 }
 
-static Status outputs_write(Arena *arena, const OnnxModel *model, const Tensor *results, const char *folder,
+static Status outputs_write(Arena *arena, const OnnxEngine *engine, const Tensor *results, const char *folder,
                             Error *err) {
-    size_t count = model->graph->return_count;
+    size_t count = onnx_engine_output_count(engine);
     const char **paths = arena_array(arena, count, sizeof *paths, err);
     TRY_NEW(paths);
     for (size_t i = 0; i < count; i++) {
-        TRY(output_path(arena, folder, model->output_names[i], &paths[i], err));
+        TRY(output_path(arena, folder, onnx_engine_output_name(engine, i), &paths[i], err));
         for (size_t k = 0; k < i; k++)
             if (strcmp(paths[k], paths[i]) == 0)
-                return FAIL(err, ERR_UNSUPPORTED, "outputs '%s' and '%s' would both be '%s'", model->output_names[k],
-                            model->output_names[i], paths[i]);
+                return FAIL(err, ERR_UNSUPPORTED, "outputs '%s' and '%s' would both be '%s'",
+                            onnx_engine_output_name(engine, k), onnx_engine_output_name(engine, i), paths[i]);
     }
     if (path_kind(folder) == PATH_NONE && mkdir(folder, 0777) != 0)
         return FAIL(err, ERR_IO, "folder '%s' cannot be created", folder);
@@ -116,31 +110,19 @@ static Status outputs_write(Arena *arena, const OnnxModel *model, const Tensor *
     return OK;
 }
 
-// Values may take most of the machine's memory.
-static size_t memory_for_values(void) {
-    return (size_t)sysconf(_SC_PHYS_PAGES) / 4 * 3 * (size_t)sysconf(_SC_PAGESIZE);
+static Status engine_run(CommandRun *run, OnnxEngine *engine, const TextList *list, const char *folder, Error *err) {
+    Inputs inputs;
+    const Tensor *results;
+    TRY(inputs_find(run->arena, engine, &inputs, err));
+    TRY(inputs_read(run->arena, list, &inputs, err));
+    TRY(onnx_engine_run(engine, inputs.tensors, &results, err));
+    return outputs_write(run->arena, engine, results, folder, err);
 }
 
-Status run_onnx(CommandRun *run, const char *path, const TextList *list, const char *folder, Error *err) {
-    OnnxModel model;
-    Inputs inputs = {0};
-    TRY(onnx_read(run->arena, path, &model, err));
-    TRY(inputs_find(run->arena, model.graph, &inputs, err));
-    TRY(inputs_read(run->arena, list, &inputs, err));
-    Kernels kernels;
-    Pool *pool;
-    Evaluator *evaluator;
-    const Tensor *results;
-    kernels_pick(run->common.level, &kernels);
-    TRY(pool_new(run->common.threads, &pool, err));
-    EvaluatorSettings settings = {&kernels, pool, memory_for_values()};
-    Status status = evaluator_new(model.graph, &settings, &evaluator, err);
-    if (status == OK) {
-        status = evaluator_run(evaluator, inputs.tensors, &results, err);
-        if (status == OK)
-            status = outputs_write(run->arena, &model, results, folder, err);
-        evaluator_free(evaluator);
-    }
-    pool_free(pool);
+Status run_onnx(CommandRun *run, const RunOnnx *asked, Error *err) {
+    OnnxEngine *engine;
+    TRY(onnx_engine_open(run, asked->kind, asked->path, asked->flags, &engine, err));
+    Status status = engine_run(run, engine, asked->inputs, asked->folder, err);
+    onnx_engine_free(engine);
     return status;
 }

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// An ONNX file in one of two engines, hone's own or ONNX Runtime, behind one face.
+#pragma once
+
+#include "cli/ort_flags.h"
+
+typedef enum EngineKind { ENGINE_HONE, ENGINE_ORT, ENGINE_KINDS } EngineKind;
+
+const char *engine_kind_name(EngineKind kind); // "hone", "ort"
+
+typedef struct OnnxEngine OnnxEngine;
+
+// Reads the model and makes it ready to run. `settings` are for ONNX Runtime. What it leaves out of what was asked for
+// is told on standard error, but not with --quiet.
+MUST_CHECK Status onnx_engine_open(const CommandRun *run, EngineKind kind, const char *path, const OrtFlags *flags,
+                                   OnnxEngine **ret_engine, Error *err);
+void onnx_engine_free(OnnxEngine *engine); // NULL is fine
+
+// The model's inputs that are no initializers and its outputs, in its order.
+size_t onnx_engine_input_count(const OnnxEngine *engine);
+const OrtInput *onnx_engine_inputs(const OnnxEngine *engine);
+size_t onnx_engine_output_count(const OnnxEngine *engine);
+const char *onnx_engine_output_name(const OnnxEngine *engine, size_t index);
+
+// The library's version, or hone's; where nodes run, "cpu" or "cuda,cpu"; bytes of the model's constants, 0 where the
+// engine does not tell.
+const char *onnx_engine_version(const OnnxEngine *engine);
+const char *onnx_engine_providers(const OnnxEngine *engine);
+size_t onnx_engine_weight_bytes(const OnnxEngine *engine);
+
+// Inputs in the model's order; results [onnx_engine_output_count] until the next run.
+MUST_CHECK Status onnx_engine_run(OnnxEngine *engine, const Tensor *inputs, const Tensor **ret_results, Error *err);
+
+// Its threads wait asleep, so that another engine can have its turn.
+void onnx_engine_rest(OnnxEngine *engine);
