@@ -1,22 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bench process: fork, load, run calls on request, report. Parent and child speak fixed-size structs over two
-// pipes.
+// The bench process: load, run calls on request, report. Parent and child speak fixed-size structs.
 #include "measure/bench.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
 #include "measure/limit.h"
 #include "measure/process.h"
+#include "measure/worker.h"
 
 typedef struct Reply {
     Status status;
@@ -27,12 +22,10 @@ typedef struct Reply {
 
 enum { CALL_FINISH = -1 };
 
-// Of no file, what a process has that has done nothing yet: 0.3 MB as measured. What a fork has beyond is its parent's.
-enum { BARE_BYTES = 512 << 10 };
-
 struct Bench {
-    pid_t process;
-    int to_child, from_child;
+    Worker *worker;
+    const char *model;
+    const BenchWork *work;
 };
 
 size_t bench_batches(const BenchWork *work) {
@@ -142,9 +135,7 @@ static Status call(Child *child, size_t index, uint64_t *ret_ns, Error *err) {
 
 static Status load(Child *child, const char *model, Error *err) {
     const BenchWork *work = child->work;
-    ProcessMemory memory;
-    TRY(process_memory(&memory, err));
-    child->inherited_bytes = memory.own_bytes > BARE_BYTES ? memory.own_bytes - BARE_BYTES : 0;
+    TRY(worker_inherited(&child->inherited_bytes, err));
     uint64_t before = clock_ns();
     TRY(runtime_new(model, &work->runtime, &child->runtime, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
@@ -159,11 +150,6 @@ static Status load(Child *child, const char *model, Error *err) {
     TRY_NEW(child->outputs = memory_new(work->samples, sizeof *child->outputs, err));
     memset(child->outputs, 0, work->samples * sizeof *child->outputs);
     return stream_new(child->runtime->engine, work->batch, on_answer, child, &child->stream, err);
-}
-
-// What was inherited may have been swapped out meanwhile.
-static double without_inherited_mb(const Child *child, size_t bytes) {
-    return bytes > child->inherited_bytes ? (double)(bytes - child->inherited_bytes) / 1e6 : 0;
 }
 
 static Status finish(Child *child, Error *err) {
@@ -184,8 +170,8 @@ static Status finish(Child *child, Error *err) {
     child->report.counts = engine_counts(child->runtime->engine);
     ProcessMemory memory;
     TRY(process_memory(&memory, err));
-    child->report.rss_mb = without_inherited_mb(child, memory.resident_bytes);
-    child->report.peak_rss_mb = without_inherited_mb(child, memory.peak_bytes);
+    child->report.rss_mb = worker_mb(memory.resident_bytes, child->inherited_bytes);
+    child->report.peak_rss_mb = worker_mb(memory.peak_bytes, child->inherited_bytes);
     size_t new_tokens = child->report.new_token_kinds ? child->report.new_tokens[child->report.new_token_kinds - 1] : 0;
     LimitWork limit = {.source_tokens = child->work->lengths,
                        .samples = child->work->samples,
@@ -198,41 +184,18 @@ static Status finish(Child *child, Error *err) {
                : limit_ms(engine_session(child->runtime->engine), &limit, &child->report.limit_ms, err);
 }
 
-static bool transfer(int descriptor, void *data, size_t bytes, bool out) {
-    unsigned char *p = data;
-    while (bytes) {
-        ssize_t moved = out ? write(descriptor, p, bytes) : read(descriptor, p, bytes);
-        if (moved < 0 && errno == EINTR)
-            continue;
-        if (moved <= 0)
-            return false;
-        p += moved;
-        bytes -= (size_t)moved;
-    }
-    return true;
-}
-
-// bench_free's signal. A handler of the parent's program might remove what the parent is writing.
-static void on_end(int number) {
-    (void)number;
-    file_discard_all();
-    _exit(0);
-}
-
-static void child_main(const char *model, const BenchWork *work, int in, int out) {
-    file_disown_all();
-    struct sigaction action = {.sa_handler = on_end};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGTERM, &action, NULL);
+static void serve(void *context, int in, int out) {
+    const Bench *bench = context;
+    const BenchWork *work = bench->work;
     Child child = {.work = work};
     Reply reply = {0};
-    reply.status = load(&child, model, &reply.error);
-    bool talking = transfer(out, &reply, sizeof reply, true);
-    for (int32_t index; talking && reply.status == OK && transfer(in, &index, sizeof index, false);) {
+    reply.status = load(&child, bench->model, &reply.error);
+    bool talking = worker_write(out, &reply, sizeof reply);
+    for (int32_t index; talking && reply.status == OK && worker_read(in, &index, sizeof index);) {
         reply.status =
             index == CALL_FINISH ? finish(&child, &reply.error) : call(&child, (size_t)index, &reply.ns, &reply.error);
         reply.report = child.report;
-        talking = transfer(out, &reply, sizeof reply, true) && index != CALL_FINISH;
+        talking = worker_write(out, &reply, sizeof reply) && index != CALL_FINISH;
     }
     for (size_t i = 0; child.outputs && i < work->samples; i++)
         buffer_done(&child.outputs[i]);
@@ -241,57 +204,32 @@ static void child_main(const char *model, const BenchWork *work, int in, int out
     runtime_free(child.runtime);
 }
 
-static Status ask(Bench *bench, int32_t index, Reply *ret_reply, Error *err) {
-    bool sent = transfer(bench->to_child, &index, sizeof index, true);
-    if (!sent || !transfer(bench->from_child, ret_reply, sizeof *ret_reply, false))
-        return FAIL(err, ERR_INTERNAL, "the process that runs the model ended unasked");
+static Status answer_read(Bench *bench, Reply *ret_reply, Error *err) {
+    if (!worker_read(worker_output(bench->worker), ret_reply, sizeof *ret_reply))
+        return FAIL(err, ERR_INTERNAL, "the process that runs model '%s' ended unasked", bench->model);
     if (ret_reply->status != OK)
         *err = ret_reply->error;
     return ret_reply->status;
 }
 
-static Status start(Bench *bench, const char *model, const BenchWork *work, Error *err) {
-    int down[2], up[2];
-    if (pipe(down) != 0)
-        return FAIL(err, ERR_IO, "no pipe to a bench process: %s", strerror(errno));
-    if (pipe(up) != 0) {
-        close(down[0]);
-        close(down[1]);
-        return FAIL(err, ERR_IO, "no pipe from a bench process: %s", strerror(errno));
-    }
-    memory_trim(); // or the model's process would use, as its own, what this one has freed
-    bench->process = fork();
-    if (bench->process == 0) {
-        close(down[1]);
-        close(up[0]);
-        child_main(model, work, down[0], up[1]);
-        _exit(0);
-    }
-    close(down[0]);
-    close(up[1]);
-    bench->to_child = down[1];
-    bench->from_child = up[0];
-    if (bench->process < 0)
-        return FAIL(err, ERR_IO, "no process for model '%s': %s", model, strerror(errno));
-    Reply reply;
-    if (!transfer(bench->from_child, &reply, sizeof reply, false))
-        return FAIL(err, ERR_INTERNAL, "the process that runs model '%s' ended unasked", model);
-    if (reply.status != OK)
-        *err = reply.error;
-    return reply.status;
+static Status ask(Bench *bench, int32_t index, Reply *ret_reply, Error *err) {
+    worker_write(worker_input(bench->worker), &index, sizeof index); // if that fails, there is no answer either
+    return answer_read(bench, ret_reply, err);
 }
 
 Status bench_start(const char *model, const BenchWork *work, Bench **ret_bench, Error *err) {
     Bench *bench = memory_new(1, sizeof *bench, err);
     TRY_NEW(bench);
-    *bench = (Bench){.process = -1, .to_child = -1, .from_child = -1};
-    Status status = start(bench, model, work, err);
-    if (status != OK) {
+    *bench = (Bench){.model = model, .work = work};
+    Reply reply;
+    Status status = worker_start(serve, bench, "a model", &bench->worker, err);
+    if (status == OK)
+        status = answer_read(bench, &reply, err);
+    if (status == OK)
+        *ret_bench = bench;
+    else
         bench_free(bench);
-        return status;
-    }
-    *ret_bench = bench;
-    return OK;
+    return status;
 }
 
 Status bench_call(Bench *bench, size_t index, uint64_t *ret_ns, Error *err) {
@@ -311,14 +249,7 @@ Status bench_finish(Bench *bench, BenchReport *ret_report, Error *err) {
 void bench_free(Bench *bench) {
     if (!bench)
         return;
-    if (bench->to_child >= 0)
-        close(bench->to_child);
-    if (bench->from_child >= 0)
-        close(bench->from_child);
-    if (bench->process > 0) {
-        kill(bench->process, SIGTERM);
-        waitpid(bench->process, NULL, 0);
-    }
+    worker_free(bench->worker);
     memory_free(bench);
 }
 
