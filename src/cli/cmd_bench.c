@@ -5,17 +5,20 @@
 
 #include "base/cache.h"
 #include "base/memory.h"
+#include "cli/bench_onnx.h"
 #include "cli/bench_report.h"
 #include "cli/bench_serving.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
+#include "format/onnx/onnx.h"
 
 typedef struct Settings {
     RuntimeFlags runtime;
+    OrtFlags ort;
     GenerationFlags generation;
     ServingFlags serving;
-    const char *workload, *sweep, *svg, *history;
-    int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes;
+    const char *workload, *sweep, *svg, *history, *engine;
+    int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes, vocabulary;
     bool fill, no_history;
 } Settings;
 
@@ -42,6 +45,11 @@ static const Option options[] = {
     {"history", 0, "FILE", "append to this history (default: the one in the user's cache)", OPTION_TEXT,
      offsetof(Settings, history)},
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
+    {"engine", 0, "A,B", "what runs ONNX files: hone (the default), ort (ONNX Runtime) or hone,ort", OPTION_TEXT,
+     offsetof(Settings, engine)},
+    {"vocabulary", 0, "N", "integer inputs of ONNX files are below N (default: 100)", OPTION_INT,
+     offsetof(Settings, vocabulary), .low = 1, .high = 1 << 30},
+    {.kind = OPTION_TABLE, .table = ort_options, .offset = offsetof(Settings, ort)},
     {.kind = OPTION_TABLE, .table = serving_options, .offset = offsetof(Settings, serving)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
@@ -198,8 +206,51 @@ static Status keep(CommandRun *run, const BenchResult *results, size_t count, Er
     return OK;
 }
 
+// Either all models are ONNX files or none is.
+static Status models_are_onnx(CommandRun *run, bool *ret, Error *err) {
+    const Settings *settings = run->settings;
+    *ret = false;
+    for (size_t m = 0; m < run->argument_count; m++) {
+        bool onnx;
+        TRY(onnx_is_file(run->arena, run->arguments[m], &onnx, err));
+        if (m && onnx != *ret)
+            return FAIL(err, ERR_USAGE, "'%s' is %s ONNX file and '%s' is %s: they are measured apart",
+                        run->arguments[0], *ret ? "an" : "no", run->arguments[m], onnx ? "one" : "none");
+        *ret = onnx;
+    }
+    if (!*ret && settings->engine)
+        return FAIL(err, ERR_USAGE, "--engine is for ONNX files, and '%s' is none", run->arguments[0]);
+    return OK;
+}
+
+static Status run_onnx_files(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    const char *given = settings->workload     ? "workload"
+                        : settings->sweep      ? "sweep"
+                        : settings->svg        ? "svg"
+                        : settings->history    ? "history"
+                        : settings->new_tokens ? "new-tokens"
+                        : settings->samples    ? "samples"
+                        : settings->passes     ? "passes"
+                        : settings->fill       ? "fill"
+                                               : NULL;
+    if (given || serving_wanted(&settings->serving))
+        return FAIL(err, ERR_USAGE, "--%s is for models that generate; ONNX files run once a call on inputs made up",
+                    given ? given : "outputs");
+    BenchOnnx asked = {.engines = settings->engine,
+                       .flags = &settings->ort,
+                       .inputs = {settings->batch, settings->source_tokens, settings->vocabulary},
+                       .warmup = settings->warmup,
+                       .runs = settings->runs};
+    return bench_onnx(run, &asked, err);
+}
+
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
+    bool onnx;
+    TRY(models_are_onnx(run, &onnx, err));
+    if (onnx)
+        return run_onnx_files(run, err);
     if (serving_wanted(&settings->serving))
         return bench_serving(run, &settings->serving, &settings->runtime, settings->workload, (size_t)settings->samples,
                              (size_t)settings->batch, err);
@@ -237,7 +288,10 @@ const Command command_bench = {
         "the clock starts, by each model's own tokenizer. limit_ms is what this machine's read bandwidth and\n"
         "arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ... 128. What is measured is kept\n"
         "in a history; 'hone history' lists it.\n"
-        "With --outputs or --find-batch, requests of many lengths arrive and run together, as in hone serve.\n",
+        "With --outputs or --find-batch, requests of many lengths arrive and run together, as in hone serve.\n"
+        "ONNX files run once a call, in hone and in ONNX Runtime as --engine says, on inputs made up: dimensions "
+        "called\n"
+        "batch are --batch, other variables --source-tokens (128).\n",
     .settings_bytes = sizeof(Settings),
     .defaults =
         &(const Settings){.batch = 1, .warmup = 10, .runs = 100, .serving = {.requests = 400, .most_batch = 128}},

@@ -31,6 +31,7 @@ Status ort_flags_settings(const CommandRun *run, const OrtFlags *flags, OrtSetti
         .no_arena = flags->no_arena,
         .no_pattern = flags->no_pattern,
         .no_spinning = flags->no_spinning,
+        .rests_after_run = flags->takes_turns,
         .providers = flags->providers,
     };
     return OK;

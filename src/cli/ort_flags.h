@@ -9,6 +9,7 @@ typedef struct OrtFlags {
     const char *library, *graph_level, *providers;
     int64_t intra_threads, inter_threads; // 0: not given
     bool no_arena, no_pattern, no_spinning;
+    bool takes_turns; // no option: its threads must not spin when a run is over
 } OrtFlags;
 
 extern const Option ort_options[];

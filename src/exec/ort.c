@@ -34,6 +34,8 @@ static Status options_fill(OrtEngine *engine, OrtSessionOptions *options, const 
         TRY(ort_check(library, api->disable_mem_pattern(options), err));
     if (settings->no_spinning)
         TRY(ort_check(library, api->add_config(options, "session.intra_op.allow_spinning", "0"), err));
+    if (settings->rests_after_run)
+        TRY(ort_check(library, api->add_config(options, "session.force_spinning_stop", "1"), err));
     return ort_providers_append(library, options, settings->providers, &engine->arena, &engine->notes,
                                 &engine->providers, err);
 }

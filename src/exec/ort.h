@@ -24,6 +24,7 @@ typedef struct OrtSettings {
     int graph_level;                  // 0 none, 1 basic, 2 extended, 99 all
     int intra_threads, inter_threads; // 0: as the library likes
     bool no_arena, no_pattern, no_spinning;
+    bool rests_after_run; // threads spin while a run goes on and no longer
     // Where nodes run, best first: "tensorrt,cuda,cpu", each with options of its own as "cuda:device_id=0:KEY=VALUE".
     // NULL: the processor, which also runs what no other takes.
     const char *providers;

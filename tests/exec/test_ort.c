@@ -232,9 +232,10 @@ START_TEST(test_settings) {
     ck_assert_str_eq(ort_engine_providers(engine), "cpu");
     ck_assert_str_eq(ort_engine_notes(engine), "");
     ort_engine_free(engine);
-    OrtSettings all = {1, 3, 2, true, true, true, NULL};
+    OrtSettings all = {1, 3, 2, true, true, true, true, NULL};
     CHECK_OK(ort_engine_new(library, path, &all, &engine, &err));
-    ck_assert_str_eq(fake_log(), "level=1 intra=3 inter=2 arena=0 pattern=0 session.intra_op.allow_spinning=0 ");
+    ck_assert_str_eq(fake_log(), "level=1 intra=3 inter=2 arena=0 pattern=0 session.intra_op.allow_spinning=0 "
+                                 "session.force_spinning_stop=1 ");
     ort_engine_free(engine);
     ort_library_close(library);
     ck_assert_int_eq(fake_live(), 0);

@@ -1,0 +1,41 @@
+# exit: 6
+# ONNX Runtime as an engine, with a library of ours in its place (y = x + 1): where it is found, what is wrong usage, and
+# runs and benches beside hone's own engine.
+fake=${HONE_FAKE_ORT:-$SOURCE/build/tests/libfake_ort.so}
+unset HONE_ORT
+array() { # FILE SHAPE BYTES: a .npy of that many zero bytes
+    printf '\223NUMPY\001\000v\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': $2, }" > "$1"
+    head -c "$3" /dev/zero >> "$1"
+}
+hone() { "$HONE" "$@" --threads 1 2> err; echo "exit $? $(sed "s|$fake|FAKE|g" err)"; }
+array x.npy '(2, 3)' 24
+array wide.npy '(3, 2)' 24
+echo 1 > one.onnx
+cp "$SOURCE/fuzz/corpus/onnx/add" add.onnx
+echo "run"
+hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out
+tail -c 24 out/y.npy | od -An -tf4 -w24
+rm -r out
+HONE_ORT=$fake hone run one.onnx --engine ort --in 0=x.npy --out out --ort-providers openvino,tensorrt,cuda,cpu && ls out && rm -r out
+hone run one.onnx --engine ort --ort-library "$fake" --in x=wide.npy --out out
+hone run one.onnx --engine ort --ort-library "$fake" --out out
+FAKE_ORT=old hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out
+hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out --ort-providers gpu
+hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out --ort-graph-level 3
+hone run one.onnx --engine tvm --in x=x.npy --out out
+hone run "$SOURCE/tests/golden/engine/tiny_bart" --engine ort --in x=x.npy --out out
+ls -d out 2> /dev/null
+echo "bench"
+fields() { sed -e 's/"\([a-z0-9_]*\)":[^,}]*/\1/g' -e "s|$fake|FAKE|g" out; }
+hone bench one.onnx --engine ort --ort-library "$fake" --runs 3 --warmup 1 --json > out; fields
+hone bench add.onnx --engine hone --runs 3 --warmup 1 --json --batch 2 > out; fields
+hone bench add.onnx --engine ort,hone,tvm
+hone bench add.onnx --engine ort,ort
+hone bench add.onnx --engine ort --ort-providers cpu,cuda
+hone bench add.onnx --workload none.jsonl
+hone bench add.onnx --sweep batch=1,2
+hone bench add.onnx "$SOURCE/tests/golden/engine/tiny_bart"
+hone bench "$SOURCE/tests/golden/engine/tiny_bart" --engine ort
+FAKE_ORT=run hone bench one.onnx --engine ort --ort-library "$fake"
+hone bench one.onnx --engine hone,ort --ort-library "$fake"
+HONE_ORT=/nowhere/lib.so exec "$HONE" bench add.onnx --engine hone,ort
