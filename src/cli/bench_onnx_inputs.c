@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/bench_onnx_inputs.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -31,10 +32,29 @@ static BatchRule batch_rule(const OrtInput *inputs, size_t count) {
     return rule;
 }
 
-// Variables without a name are the batch where they come first.
+static int64_t term_bind(const BatchRule *rule, const char *term, const MadeInputs *made) {
+    size_t digits = strspn(term, "0123456789");
+    if (digits && digits < 10 && !term[digits])
+        return strtol(term, NULL, 10);
+    return contains(term, "batch") || (rule->first && strcmp(term, rule->first) == 0) ? made->batch
+                                                                                      : made->source_tokens;
+}
+
+// Variables without a name are the batch where they come first. "past + length" is a sum; hone's graph calls it
+// d_past___length, since its names are identifiers.
 static int64_t dim_bind(const BatchRule *rule, const char *symbol, int d, const MadeInputs *made) {
-    bool batch = *symbol ? contains(symbol, "batch") || (rule->first && strcmp(symbol, rule->first) == 0) : d == 0;
-    return batch ? made->batch : made->source_tokens;
+    if (!*symbol)
+        return d == 0 ? made->batch : made->source_tokens;
+    int64_t sum = 0;
+    for (const char *at = symbol; at;) {
+        const char *plus = strstr(at, " + "), *lines = strstr(at, "___");
+        const char *end = plus && (!lines || plus < lines) ? plus : lines;
+        char term[64];
+        snprintf(term, sizeof term, "%.*s", end ? (int)(end - at) : (int)strlen(at), at);
+        sum += term_bind(rule, term, made);
+        at = end ? end + 3 : NULL;
+    }
+    return sum;
 }
 
 static uint64_t seed_of(const char *name) {

@@ -6,7 +6,7 @@
 
 typedef struct MadeInputs {
     int64_t batch;         // of variables called *batch*; where there is none, of the first variable
-    int64_t source_tokens; // of all other variables
+    int64_t source_tokens; // of all other variables; "past + length" is a sum
     int64_t vocabulary;    // integers are below it
 } MadeInputs;
 

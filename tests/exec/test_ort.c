@@ -11,7 +11,7 @@
 static Error err;
 static Scratch scratch;
 
-// The library stays loaded, so that its counts outlive ort_library_close.
+// Keeps the library loaded from the first call on, so that its counts outlive ort_library_close.
 static void *fake(const char *symbol) {
     void *handle = dlopen(getenv("HONE_FAKE_ORT"), RTLD_NOW);
     ck_assert_msg(handle, "%s", dlerror());
@@ -41,6 +41,7 @@ static const char *model(const char *name, const char *text) {
 
 static OrtLibrary *library_of(const char *mode) {
     OrtLibrary *library;
+    ck_assert_int_eq(fake_live(), 0);
     setenv("FAKE_ORT", mode, 1);
     CHECK_OK(ort_library_open(getenv("HONE_FAKE_ORT"), &library, &err));
     return library;
@@ -51,6 +52,7 @@ static const OrtSettings plain = {.graph_level = 99};
 START_TEST(test_given_then_environment) {
     OrtLibrary *library;
     const char *path = getenv("HONE_FAKE_ORT");
+    ck_assert_int_eq(fake_live(), 0);
     setenv("HONE_ORT", "/nowhere/lib.so", 1);
     CHECK_OK(ort_library_open(path, &library, &err));
     ck_assert_str_eq(ort_library_path(library), path);
@@ -95,6 +97,7 @@ END_TEST
 
 START_TEST(test_unfit_libraries) {
     OrtLibrary *library;
+    ck_assert_int_eq(fake_live(), 0);
     setenv("FAKE_ORT", "old", 1);
     CHECK_FAILS(ort_library_open(getenv("HONE_FAKE_ORT"), &library, &err), ERR_UNSUPPORTED,
                 "is ONNX Runtime 1.8.1, expected 1.12 or newer");
