@@ -5,7 +5,8 @@ set -u
 cd "$(dirname "$0")/../.."
 hone=$PWD/build/hone
 shared=$PWD/../shared
-python=$(sh tools/oracle.sh openai 'tritonclient[http]' huggingface_hub) || exit 1
+python=$(sh tools/oracle.sh openai 'tritonclient[http]' huggingface_hub onnx==1.19.1 onnxruntime onnxscript optimum==2.1.0 \
+    optimum-onnx) || exit 1
 failed=0
 
 part() {
@@ -18,9 +19,14 @@ part "$python" tools/parity/generation.py "$hone" demo/model demo/test.jsonl --b
 part "$python" tools/parity/quantized.py "$hone" demo/model
 part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
 part "$python" tools/parity/serving.py "$hone" demo/model demo/test.jsonl
+part "$python" tools/parity/onnx_export.py demo/model --hone "$hone"
+part "$python" tools/parity/onnx_fusions.py --hone "$hone"
+part "$python" tools/parity/onnx_engines.py --hone "$hone"
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
     part "$python" tools/parity/text.py --hone "$hone"
+    part "$python" tools/parity/onnx_node.py "$shared/data/onnx-node" --hone "$hone" --least 867
+    part "$python" tools/parity/onnx_write.py "$shared/data/onnx-node" --hone "$hone"
     part "$python" tools/parity/vocabulary.py "$hone" demo/model "$shared"
     part "$python" tools/parity/quantized.py "$hone" "$shared/data/models/bart-g2p-us"
     test=$shared/data/dialogsum/test.jsonl
