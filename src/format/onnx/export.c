@@ -20,6 +20,7 @@ typedef struct Job {
     LayerHeads *heads; // [layers]
     size_t layers;
     int64_t width;
+    bool uneven; // heads are not everywhere those of the encoder
 } Job;
 
 // What the decoder's graphs read. `states` absent: cross keys are in `past`.
@@ -33,6 +34,22 @@ typedef struct Outputs {
     const char **names;
     size_t count;
 } Outputs;
+
+// Whoever starts without a past gives the merged model something in its place, which optimum makes as if all heads were
+// the encoder's.
+static void evenness_read(Job *job) {
+    const Graph *encode = job->source->encode;
+    for (size_t n = 0; n < encode->node_count; n++) {
+        const Node *node = encode->nodes[n];
+        if (node->op != OP_ATTENTION)
+            continue;
+        int64_t heads = node_int(node, "heads", 1), dim = value_type(node->inputs[0]).dims[1].value / heads;
+        for (size_t i = 0; i < job->layers; i++) {
+            LayerHeads h = job->heads[i];
+            job->uneven |= h.own != heads || h.cross != heads || h.own_dim != dim || h.cross_dim != dim;
+        }
+    }
+}
 
 static Status heads_read(Job *job, Error *err) {
     const Graph *decode = job->source->decode;
@@ -55,6 +72,7 @@ static Status heads_read(Job *job, Error *err) {
         job->layers = (size_t)layer + 1 > job->layers ? (size_t)layer + 1 : job->layers;
     }
     job->width = value_type(job->source->encode->returns[0]).dims[1].value;
+    evenness_read(job);
     return OK;
 }
 
@@ -78,7 +96,10 @@ static LayerKeys *keys_room(Exporter *x, const Job *job) {
 }
 
 static Value past_input(Exporter *x, size_t layer, const char *what, const char *length, int64_t heads, int64_t dim) {
-    Dim dims[] = {export_dim(x, "batch_size"), {false, heads}, export_dim(x, length), {false, dim}};
+    Dim dims[] = {export_dim(x, "batch_size"),
+                  {!heads, heads ? heads : DIM_UNKNOWN},
+                  export_dim(x, length),
+                  {!heads, heads ? dim : DIM_UNKNOWN}};
     return export_input(x, export_text(x, "past_key_values.%zu.%s", layer, what), DTYPE_F32, 4, dims);
 }
 
@@ -95,7 +116,7 @@ static DecoderInputs decoder_inputs(Exporter *x, const Job *job, bool states, bo
     }
     for (size_t i = 0; i < job->layers && past && x->status == OK; i++) {
         const char *own = "past_decoder_sequence_length", *cross = "encoder_sequence_length";
-        LayerHeads h = job->heads[i];
+        LayerHeads h = states && job->uneven ? (LayerHeads){0} : job->heads[i];
         in.own[i].key = past_input(x, i, "decoder.key", own, h.own, h.own_dim);
         in.own[i].value = past_input(x, i, "decoder.value", own, h.own, h.own_dim);
         in.cross[i].key = past_input(x, i, "encoder.key", cross, h.cross, h.cross_dim);
