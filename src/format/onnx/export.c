@@ -2,6 +2,8 @@
 // The parts: their inputs, what each takes out of the packed graphs, and their outputs.
 #include "format/onnx/export.h"
 
+#include <string.h>
+
 #include "format/onnx/exporter.h"
 #include "op/op.h"
 
@@ -326,6 +328,29 @@ static Outputs merged_part(Exporter *x, const Job *job) {
     return out;
 }
 
+static bool dim_is_known(Dim dim) {
+    return !dim.variable || dim.value != DIM_UNKNOWN;
+}
+
+// Names for the sizes of outputs that the operators alone do not tell.
+static void outputs_describe(Exporter *x, const Outputs *out, ExportPart part) {
+    bool past = part == EXPORT_DECODER_WITH_PAST || part == EXPORT_MERGED;
+    const char *own = past ? "total_decoder_sequence_length" : "decoder_sequence_length";
+    for (size_t i = 0; i < out->count && x->status == OK; i++) {
+        ValueType *type = &x->graph->nodes[out->values[i].node->index]->types[out->values[i].output];
+        const char *length = part == EXPORT_ENCODER               ? "encoder_sequence_length"
+                             : i == 0                             ? "decoder_sequence_length"
+                             : strstr(out->names[i], ".encoder.") ? "encoder_sequence_length"
+                                                                  : own;
+        Dim batch = export_dim(x, "batch_size"), along = export_dim(x, length);
+        int axis = type->rank == 4 ? 2 : 1;
+        if (type->rank < 3)
+            continue;
+        type->dims[0] = dim_is_known(type->dims[0]) ? type->dims[0] : batch;
+        type->dims[axis] = dim_is_known(type->dims[axis]) ? type->dims[axis] : along;
+    }
+}
+
 Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Graph **ret_graph,
                    const char ***ret_output_names, Error *err) {
     Job job = {.arena = arena, .source = source};
@@ -339,6 +364,8 @@ Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Gr
         out = merged_part(&x, &job);
     else
         out = decoder_part(&x, &job, part == EXPORT_DECODER_WITH_PAST);
+    if (x.status == OK)
+        outputs_describe(&x, &out, part);
     TRY(x.status);
     TRY(graph_set_returns(x.graph, out.values, out.count, err));
     *ret_graph = x.graph;

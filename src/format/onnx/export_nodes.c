@@ -119,6 +119,8 @@ static Value activation(Exporter *x, const Node *node, Value input) {
     const char *name = node->names[0], *kind = node_text(node, "kind", "");
     if (strcmp(kind, "gelu") == 0 || strcmp(kind, "gelu_tanh") == 0)
         return gelu(x, name, input, strcmp(kind, "gelu_tanh") == 0);
+    if (strcmp(kind, "none") == 0)
+        return input;
     if (strcmp(kind, "relu") == 0)
         return export_unary(x, TENSOR_RELU, name, input);
     if (strcmp(kind, "tanh") == 0)

@@ -59,10 +59,12 @@ static bool word_in(const char *words, const char *word) {
     return false;
 }
 
-// The first of a node's types that is among the names; NULL: none.
+// The first of a node's types that is among the names; NULL: none. What an If's bodies read from around it is no input
+// of it in ONNX.
 static const char *type_among(const Node *node, const char *names) {
-    for (size_t i = 0; i < node->input_count + node->output_count; i++) {
-        ValueType type = i < node->input_count ? value_type(node->inputs[i]) : node->types[i - node->input_count];
+    size_t inputs = node->op == TENSOR_IF ? 1 : node->input_count;
+    for (size_t i = 0; i < inputs + node->output_count; i++) {
+        ValueType type = i < inputs ? value_type(node->inputs[i]) : node->types[i - inputs];
         if (type.rank >= 0 && word_in(names, dtype_name(type.dtype)))
             return dtype_name(type.dtype);
     }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is exported as ONNX computes the states and logits of transformers, in every part, with a past and without, in
+// low opsets and high, and holds no weight twice; written and read again it computes the same.
+#include "exec/evaluator.h"
+#include "format/onnx/export.h"
+#include "format/onnx/onnx.h"
+#include "format/onnx/write.h"
+#include "model/golden_forward.h"
+#include "op/op.h"
+
+static Scratch scratch;
+static Error err;
+static Kernels kernels;
+
+typedef struct PartRun {
+    Evaluator *evaluator;
+    const Tensor *results;
+    size_t count;
+} PartRun;
+
+// One constant per weight: none is there under two names.
+static void check_once(const Graph *graph) {
+    for (size_t i = 0; i < graph->constant_count; i++)
+        for (size_t j = 0; j < i; j++)
+            ck_assert_msg(graph->constants[i]->data != graph->constants[j]->data, "%s is %s again",
+                          graph->constants[i]->name, graph->constants[j]->name);
+}
+
+static PartRun part_run(const Model *model, ExportPart part, int64_t opset, const Tensor *inputs) {
+    const SessionModel *session = model_session(model);
+    ExportSource source = {session->encode, session->decode, session->head, opset};
+    Graph *graph;
+    const char **names;
+    CHECK_OK(export_part(&scratch.arena, &source, part, &graph, &names, &err));
+    CHECK_OK(op_verify(graph, &err));
+    check_once(graph);
+    char *path = scratch_path(&scratch, export_part_files[part]);
+    OnnxModel read;
+    CHECK_OK(onnx_write(path, graph, names, &(OnnxWriteSettings){.opset = opset}, &err));
+    CHECK_OK(onnx_read(&scratch.arena, path, &read, &err));
+    for (size_t i = 0; i < read.graph->return_count; i++)
+        ck_assert_str_eq(read.output_names[i], names[i]);
+    PartRun run = {.count = read.graph->return_count};
+    CHECK_OK(evaluator_new(read.graph, &(EvaluatorSettings){.kernels = &kernels}, &run.evaluator, &err));
+    CHECK_OK(evaluator_run(run.evaluator, inputs, &run.results, &err));
+    return run;
+}
+
+// Columns [from, to) of the golden's ids.
+static Tensor ids_of(const Golden *golden, const char *key, size_t from, size_t to) {
+    size_t count = golden->batch * (to - from);
+    int64_t *ids = arena_array(&scratch.arena, count, sizeof *ids, &err);
+    ck_assert_ptr_nonnull(ids);
+    for (size_t b = 0; b < golden->batch; b++) {
+        const int32_t *row = row_of(&scratch.arena, golden, key, b);
+        for (size_t i = from; i < to; i++)
+            ids[b * (to - from) + i - from] = row[i];
+    }
+    return (Tensor){.name = key,
+                    .dtype = DTYPE_I64,
+                    .shape = {2, {(int64_t)golden->batch, (int64_t)(to - from)}},
+                    .data = ids,
+                    .bytes = count * sizeof *ids};
+}
+
+static void check_logits(const Golden *golden, const Tensor *logits, size_t from, size_t to) {
+    ck_assert_int_eq(logits->shape.rank, 3);
+    ck_assert_uint_eq((size_t)logits->shape.dims[1], to - from);
+    size_t width = (size_t)logits->shape.dims[2], count = (to - from) * width;
+    for (size_t b = 0; b < golden->batch; b++) {
+        double worst = distance(golden, "logits", (b * golden->target + from) * width, count,
+                                (const float *)logits->data + b * count);
+        ck_assert_msg(worst < 1e-5, "logits of item %zu differ by %g", b, worst);
+    }
+}
+
+enum { MOST_INPUTS = 32 };
+
+// A past as the decoder gave it, behind `count` inputs.
+static size_t past_add(Tensor *inputs, size_t count, const PartRun *first) {
+    for (size_t i = 1; i < first->count; i++)
+        inputs[count++] = first->results[i];
+    return count;
+}
+
+static void check_merged(const Golden *golden, const Model *model, int64_t opset, const Tensor *first_inputs,
+                         const PartRun *first, size_t split) {
+    for (int with = 0; with < 2; with++) {
+        bool use = with;
+        Tensor inputs[MOST_INPUTS] = {first_inputs[0], first_inputs[1], first_inputs[2]};
+        if (use)
+            inputs[1] = ids_of(golden, "decoder_input_ids", split, golden->target);
+        size_t count = past_add(inputs, 3, first);
+        inputs[count] = (Tensor){
+            .name = "use_cache_branch", .dtype = DTYPE_BOOL, .shape = {1, {1}}, .data = &use, .bytes = sizeof use};
+        PartRun merged = part_run(model, EXPORT_MERGED, opset, inputs);
+        ck_assert_uint_eq(merged.count, first->count);
+        check_logits(golden, &merged.results[0], use ? split : 0, use ? golden->target : split);
+        evaluator_free(merged.evaluator);
+    }
+}
+
+static void check_golden(const Golden *golden, const char *folder, int64_t opset) {
+    const Model *model = NULL;
+    size_t split = golden->target / 2;
+    CHECK_OK(model_open(&scratch.arena, folder, false, &model, &err));
+    Tensor mask = ids_of(golden, "attention_mask", 0, golden->length);
+    PartRun encoder =
+        part_run(model, EXPORT_ENCODER, opset, (Tensor[]){ids_of(golden, "input_ids", 0, golden->length), mask});
+    const Tensor *states = &encoder.results[0];
+    double worst = distance(golden, "states", 0, states->bytes / sizeof(float), states->data);
+    ck_assert_msg(worst < 1e-5, "states differ by %g", worst);
+
+    Tensor inputs[MOST_INPUTS] = {mask, ids_of(golden, "decoder_input_ids", 0, golden->target), *states};
+    PartRun decoder = part_run(model, EXPORT_DECODER, opset, inputs);
+    check_logits(golden, &decoder.results[0], 0, golden->target);
+    evaluator_free(decoder.evaluator);
+
+    inputs[1] = ids_of(golden, "decoder_input_ids", 0, split);
+    PartRun first = part_run(model, EXPORT_DECODER, opset, inputs);
+    Tensor later[MOST_INPUTS] = {mask, ids_of(golden, "decoder_input_ids", split, golden->target)};
+    past_add(later, 2, &first);
+    PartRun second = part_run(model, EXPORT_DECODER_WITH_PAST, opset, later);
+    check_logits(golden, &second.results[0], split, golden->target);
+    evaluator_free(second.evaluator);
+    check_merged(golden, model, opset, inputs, &first, split);
+    evaluator_free(first.evaluator);
+    evaluator_free(encoder.evaluator);
+}
+
+START_TEST(test_goldens) {
+    scratch = scratch_make();
+    kernels_pick(cpu_detect(), &kernels);
+    const json_t *goldens = json_of(&scratch.arena, source_path(&scratch.arena, "tests/golden/model"), "forward.json");
+    for (size_t i = 0; i < json_array_size(goldens); i++) {
+        Golden golden = golden_of(json_array_get(goldens, i));
+        char name[32];
+        snprintf(name, sizeof name, "golden-%zu", i);
+        const char *folder = golden_folder(&scratch, &golden, name);
+        for (int64_t opset = 14; opset <= 20; opset += 3)
+            check_golden(&golden, folder, opset);
+    }
+    scratch_done(&scratch);
+}
+END_TEST
+
+// Graphs that passes have fused have no form here, and say so.
+START_TEST(test_fused) {
+    scratch = scratch_make();
+    const Model *model = NULL;
+    CHECK_OK(model_open(&scratch.arena, source_path(&scratch.arena, MICRO), true, &model, &err));
+    const SessionModel *session = model_session(model);
+    ExportSource source = {session->encode, session->decode, session->head, 14};
+    Graph *graph;
+    const char **names;
+    CHECK_FAILS(export_part(&scratch.arena, &source, EXPORT_ENCODER, &graph, &names, &err), ERR_UNSUPPORTED, "form");
+    scratch_done(&scratch);
+}
+END_TEST
+
+TEST_MAIN("model/onnx_export", test_goldens, test_fused)
