@@ -1,0 +1,19 @@
+# A model as ONNX files in the layout that optimum loads: what is there, what is told, what is refused with nothing left behind.
+# What the files compute is held by tests/model/test_onnx_export.c.
+# exit: 2
+micro=$SOURCE/tests/golden/model/micro
+"$HONE" export "$micro" -o out --json
+cmp out/config.json "$micro/config.json" && ls out
+"$HONE" export "$micro" -o parts --parts merged,encoder --opset 20 --external-data 1K && ls parts
+"$HONE" run parts/encoder_model.onnx --out ran 2>&1
+try() { "$HONE" export "$@" > /dev/null 2> err; echo "exit $? $(cat err)"; ls -d new* 2> /dev/null; }
+try "$micro"
+try "$micro" -o out
+try "$micro" -o new --opset 13
+try "$micro" -o new --opset 23
+try "$micro" -o new --parts encoder,body
+try "$micro" -o new --parts ,
+try "$micro" -o new --format gguf
+try "$micro" -o new --external-data much
+try out/encoder_model.onnx -o new
+try nothing -o new
