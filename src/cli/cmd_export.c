@@ -183,7 +183,7 @@ const Command command_export = {
     .help =
         "Writes a model as ONNX files beside its settings and tokenizer, in the layout that optimum's\n"
         "ORTModelForSeq2SeqLM loads. Weights keep their type: F16 and BF16 are cast where they are used, int8 rows\n"
-        "dequantized.\n",
+        "dequantized, 4 bits decoded.\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .json = true,

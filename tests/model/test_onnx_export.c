@@ -158,4 +158,67 @@ START_TEST(test_fused) {
 }
 END_TEST
 
-TEST_MAIN("model/onnx_export", test_goldens, test_fused)
+// Every matrix as int8 rows with scales beside them, or as the numbers these mean.
+static const char *rounded_folder(const char *name, bool codes) {
+    const char *folder = variant_folder(&scratch, name, MICRO, "{}");
+    Bundle bundle = variant_tensors(&scratch.arena, MICRO);
+    Tensor *tensors = arena_array(&scratch.arena, 2 * bundle.count, sizeof *tensors, &err);
+    size_t count = 0;
+    for (size_t i = 0; i < bundle.count; i++) {
+        Tensor *t = &tensors[count++];
+        *t = bundle.tensors[i];
+        if (t->shape.rank != 2 || t->shape.dims[0] == 1)
+            continue;
+        size_t rows = (size_t)t->shape.dims[0], columns = (size_t)t->shape.dims[1];
+        const float *from = t->data;
+        float *scales = arena_array(&scratch.arena, rows, sizeof *scales, &err);
+        float *reals = arena_array(&scratch.arena, rows * columns, sizeof *reals, &err);
+        int8_t *bytes = arena_array(&scratch.arena, rows * columns, sizeof *bytes, &err);
+        for (size_t e = 0; e < rows * columns; e++) {
+            scales[e / columns] = 0.01f * (float)(1 + e / columns % 3);
+            bytes[e] = (int8_t)fmaxf(-127, fminf(127, roundf(from[e] / scales[e / columns])));
+            reals[e] = (float)bytes[e] * scales[e / columns];
+        }
+        t->data = codes ? (const void *)bytes : reals;
+        if (!codes)
+            continue;
+        t->dtype = DTYPE_I8;
+        t->bytes = rows * columns;
+        tensors[count++] = (Tensor){.name = arena_format(&scratch.arena, &err, "%s_scale", t->name),
+                                    .dtype = DTYPE_F32,
+                                    .shape = {2, {(int64_t)rows, 1}},
+                                    .data = scales,
+                                    .bytes = rows * sizeof *scales};
+    }
+    variant_write(&scratch, folder, "model.safetensors", tensors, count);
+    return folder;
+}
+
+START_TEST(test_int8_rows) {
+    scratch = scratch_make();
+    kernels_pick(cpu_detect(), &kernels);
+    const json_t *goldens = json_of(&scratch.arena, source_path(&scratch.arena, "tests/golden/model"), "forward.json");
+    Golden golden = golden_of(json_array_get(goldens, 0));
+    PartRun runs[2][2];
+    for (int codes = 0; codes < 2; codes++) {
+        const Model *model = NULL;
+        CHECK_OK(model_open(&scratch.arena, rounded_folder(codes ? "codes" : "reals", codes), false, &model, &err));
+        Tensor inputs[] = {ids_of(&golden, "input_ids", 0, golden.length),
+                           ids_of(&golden, "attention_mask", 0, golden.length),
+                           ids_of(&golden, "decoder_input_ids", 0, golden.target)};
+        runs[codes][0] = part_run(model, EXPORT_ENCODER, 14, inputs);
+        runs[codes][1] =
+            part_run(model, EXPORT_DECODER, 14, (Tensor[]){inputs[1], inputs[2], runs[codes][0].results[0]});
+    }
+    for (size_t part = 0; part < 2; part++) {
+        const Tensor *a = runs[0][part].results, *b = runs[1][part].results;
+        for (size_t i = 0; i < a->bytes / sizeof(float); i++)
+            ck_assert_float_eq_tol(((const float *)a->data)[i], ((const float *)b->data)[i], 1e-5f);
+    }
+    for (size_t part = 0; part < 4; part++)
+        evaluator_free(runs[part / 2][part % 2].evaluator);
+    scratch_done(&scratch);
+}
+END_TEST
+
+TEST_MAIN("model/onnx_export", test_goldens, test_fused, test_int8_rows)

@@ -35,7 +35,7 @@ typedef struct ExportSource {
 } ExportSource;
 
 // Builds one part in `arena`; weights stay where they lie, each one constant. F16 and BF16 are cast where they are
-// used, int8 rows dequantized. ERR_UNSUPPORTED naming what has no form there: weights of 4 bits, operators that passes
-// make.
+// used, int8 rows dequantized, 4 bits decoded by operators that any runtime has. ERR_UNSUPPORTED naming what has no
+// form here: operators that passes make.
 MUST_CHECK Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Graph **ret_graph,
                               const char ***ret_output_names, Error *err);

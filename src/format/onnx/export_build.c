@@ -117,6 +117,13 @@ Value export_real(Exporter *x, double value) {
     return constant_of(x, export_text(x, "real.%.9g", (double)single), DTYPE_F32, (Shape){0}, &single, sizeof single);
 }
 
+Value export_reals(Exporter *x, const float *values, size_t count) {
+    const char *name = "reals";
+    for (size_t i = 0; i < count; i++)
+        name = export_text(x, "%s.%.9g", name, (double)values[i]);
+    return constant_of(x, name, DTYPE_F32, (Shape){1, {(int64_t)count}}, values, count * sizeof *values);
+}
+
 // The type of a value of `around`, in the dimension variables of `graph`.
 static ValueType type_seen(Exporter *x, Value outer) {
     ValueType type = value_type(outer);

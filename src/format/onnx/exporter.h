@@ -42,6 +42,7 @@ Dim export_dim(Exporter *x, const char *name);
 Value export_ints(Exporter *x, const int64_t *values, size_t count); // [count]
 Value export_int(Exporter *x, int64_t value);
 Value export_real(Exporter *x, double value);
+Value export_reals(Exporter *x, const float *values, size_t count); // [count]
 // A value of `around` in `graph`: itself where there is nothing around.
 Value export_seen(Exporter *x, Value outer);
 
