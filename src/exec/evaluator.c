@@ -257,7 +257,7 @@ static Tensor constant_tensor(const Constant *constant) {
 }
 
 static Status constant_check(const char *reader, const Constant *constant, Error *err) {
-    if (constant->scheme == SCHEME_DENSE && !constant->part_count && constant_has_data(constant))
+    if (constant_is_plain(constant))
         return OK;
     return FAIL(err, ERR_UNSUPPORTED, "'%s' reads constant '%s', which has no dense values", reader, constant->name);
 }

@@ -14,6 +14,10 @@ bool constant_has_data(const Constant *constant) {
     return constant->data && scaled && (constant->scheme != SCHEME_Q4 || constant->codes);
 }
 
+bool constant_is_plain(const Constant *constant) {
+    return constant && constant->scheme == SCHEME_DENSE && !constant->part_count && constant_has_data(constant);
+}
+
 size_t constant_row_bytes(const Constant *constant) {
     size_t bytes = dtype_bytes(constant->dtype);
     for (int i = 1; i < constant->shape.rank; i++)

@@ -227,6 +227,7 @@ const int64_t *node_ints(const Node *node, const char *name, size_t *ret_count);
 // codes of SCHEME_Q4, one to a byte [count, columns], are always copied. All: constant_has_data, and ranges inside the
 // shape.
 bool constant_has_data(const Constant *constant); // all parts, scales included
+bool constant_is_plain(const Constant *constant); // dense elements in one piece, with data; NULL is not
 size_t constant_row_bytes(const Constant *constant);
 const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch);
 size_t constant_row_scales(const Constant *constant); // 0 where the scheme has none

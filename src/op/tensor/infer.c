@@ -78,8 +78,7 @@ Status infer_first(const Node *node, ValueType *ret_types, Error *err) {
 bool infer_ints(const Node *node, size_t index, size_t most, int64_t *ret_values, size_t *ret_count) {
     const Constant *c = index < node->input_count ? node->inputs[index].constant : NULL;
     size_t count;
-    bool integers = c && c->scheme == SCHEME_DENSE && (c->dtype == DTYPE_I64 || c->dtype == DTYPE_I32) &&
-                    c->shape.rank <= 1 && constant_has_data(c) && !c->part_count;
+    bool integers = constant_is_plain(c) && (c->dtype == DTYPE_I64 || c->dtype == DTYPE_I32) && c->shape.rank <= 1;
     if (!integers || !shape_elements(&c->shape, &count) || count > most)
         return false;
     for (size_t i = 0; i < count; i++) {

@@ -44,8 +44,7 @@ static bool is_known(const Node *node, size_t *ret_bytes) {
         size_t bytes;
         if (value_absent(node->inputs[i]))
             continue;
-        if (!c || c->scheme != SCHEME_DENSE || c->part_count || !constant_has_data(c) ||
-            !shape_bytes(&c->shape, c->dtype, &bytes))
+        if (!constant_is_plain(c) || !shape_bytes(&c->shape, c->dtype, &bytes))
             return false;
         *ret_bytes += bytes;
     }

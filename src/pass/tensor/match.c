@@ -11,13 +11,9 @@ const Node *match_node(Value value, OpCode op) {
     return value.node && value.node->op == op && value.output == 0 ? value.node : NULL;
 }
 
-static bool is_plain(const Constant *c) {
-    return c && c->scheme == SCHEME_DENSE && !c->part_count && constant_has_data(c);
-}
-
 bool match_number(Value value, double *ret) {
     size_t count;
-    if (!is_plain(value.constant) || !shape_elements(&value.constant->shape, &count) || count != 1)
+    if (!constant_is_plain(value.constant) || !shape_elements(&value.constant->shape, &count) || count != 1)
         return false;
     elements_to_f64(value.constant->dtype, value.constant->data, 1, ret);
     return true;
@@ -27,20 +23,16 @@ bool number_near(double a, double b) {
     return fabs(a - b) <= 1e-4 * fabs(b);
 }
 
-bool match_near(Value value, double expected) {
-    double found;
-    return match_number(value, &found) && number_near(found, expected);
-}
-
 bool match_vector(Value value, int64_t count) {
     const Constant *c = value.constant;
-    return is_plain(c) && c->shape.rank == 1 && dtype_is_real(c->dtype) && (count < 0 || c->shape.dims[0] == count);
+    return constant_is_plain(c) && c->shape.rank == 1 && dtype_is_real(c->dtype) &&
+           (count < 0 || c->shape.dims[0] == count);
 }
 
 bool match_ints(Value value, int64_t ret_values[8], size_t *ret_count) {
     const Constant *c = value.constant;
     size_t count;
-    if (!is_plain(c) || c->shape.rank > 1 || (c->dtype != DTYPE_I64 && c->dtype != DTYPE_I32) ||
+    if (!constant_is_plain(c) || c->shape.rank > 1 || (c->dtype != DTYPE_I64 && c->dtype != DTYPE_I32) ||
         !shape_elements(&c->shape, &count) || count > 8)
         return false;
     for (size_t i = 0; i < count; i++) {

@@ -11,8 +11,6 @@ const Node *match_node(Value value, OpCode op);
 
 // A constant with values and one element, as a number.
 bool match_number(Value value, double *ret);
-// The same near `expected`: exporters write 0.7071 with more or fewer digits. 1e-4 of it.
-bool match_near(Value value, double expected);
 // Two numbers that are equal to 1e-4 of the second.
 bool number_near(double a, double b);
 

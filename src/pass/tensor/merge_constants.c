@@ -6,10 +6,6 @@
 
 #include "pass/rewrite.h"
 
-static bool is_plain(const Constant *c, size_t *ret_bytes) {
-    return c->scheme == SCHEME_DENSE && !c->part_count && c->data && shape_bytes(&c->shape, c->dtype, ret_bytes);
-}
-
 static bool constants_same(const Constant *a, const Constant *b, size_t bytes) {
     return a->dtype == b->dtype && shape_equal(&a->shape, &b->shape) &&
            (a->data == b->data || memcmp(a->data, b->data, bytes) == 0);
@@ -30,7 +26,7 @@ Status pass_merge_constants(Graph *graph, const PassInputs *inputs, Error *err) 
     for (size_t c = 0; c < graph->constant_count; c++) {
         const Constant *constant = graph->constants[c];
         size_t bytes;
-        if (!is_plain(constant, &bytes))
+        if (!constant_is_plain(constant) || !shape_bytes(&constant->shape, constant->dtype, &bytes))
             continue;
         size_t at = (size_t)XXH3_64bits(constant->data, bytes) & (room - 1);
         while (slots[at] && !constants_same(slots[at], constant, bytes))

@@ -68,8 +68,7 @@ typedef struct Projection {
 } Projection;
 
 static bool is_dense_f32(const Constant *c, int rank) {
-    return c && c->scheme == SCHEME_DENSE && !c->part_count && constant_has_data(c) && c->dtype == DTYPE_F32 &&
-           c->shape.rank == rank;
+    return constant_is_plain(c) && c->dtype == DTYPE_F32 && c->shape.rank == rank;
 }
 
 static bool projection_match(Value value, Projection *ret) {

@@ -19,8 +19,7 @@ typedef struct Weights {
 static bool weights_match(const Node *node, Weights *ret) {
     const Constant *c = node->input_count > 1 ? node->inputs[1].constant : NULL;
     bool gemm = node->op == TENSOR_GEMM;
-    if (!c || c->scheme != SCHEME_DENSE || c->part_count || !constant_has_data(c) || c->dtype != DTYPE_F32 ||
-        c->shape.rank != 2 || (node->op != TENSOR_MATMUL && !gemm))
+    if (!constant_is_plain(c) || c->dtype != DTYPE_F32 || c->shape.rank != 2 || (node->op != TENSOR_MATMUL && !gemm))
         return false;
     if (gemm && (node_int(node, "transA", 0) || node_real(node, "alpha", 1) != 1 || node_real(node, "beta", 1) != 1))
         return false;
@@ -85,7 +84,7 @@ static Status step_insert(Graph *graph, const Node *place, OpCode op, const char
     return match_insert(graph, place, &spec, ret, err);
 }
 
-// Of operators of one input's shape: what the file or another rule claimed beforehand stays true.
+// The node becomes the last step, so that its name and type stay.
 static Status product_rewrite(Graph *graph, Node *node, const Value weights[2], Error *err) {
     Node *quantized, *product, *real, *scale;
     Attribute to_f32 = attribute_int("to", 1);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "op/op.h"
+#include "op/tensor/infer.h"
 
 enum { NAME_MOST = 96, DIMS_MOST = 512 };
 
@@ -24,26 +24,6 @@ struct SymbolTable {
     Symbols **constants;     // [constants], made when asked for
 };
 
-static Dim number(int64_t value) {
-    return (Dim){false, value};
-}
-
-static Dim unknown(void) {
-    return (Dim){true, DIM_UNKNOWN};
-}
-
-static bool is_unknown(Dim dim) {
-    return dim.variable && dim.value == DIM_UNKNOWN;
-}
-
-static bool is_number(Dim dim, int64_t value) {
-    return !dim.variable && dim.value == value;
-}
-
-static bool dims_equal(Dim a, Dim b) {
-    return !is_unknown(a) && a.variable == b.variable && a.value == b.value;
-}
-
 bool symbols_are_numbers(const Symbols *symbols) {
     bool all = symbols != NULL;
     for (size_t i = 0; all && i < symbols->count; i++)
@@ -59,8 +39,8 @@ static const Symbols *constant_symbols(const SymbolTable *table, const Constant 
     size_t count;
     if (table->constants[c->index])
         return table->constants[c->index];
-    if (c->scheme != SCHEME_DENSE || c->part_count || !constant_has_data(c) || c->shape.rank > 1 ||
-        !is_listed(c->dtype) || !shape_elements(&c->shape, &count) || count > SYMBOLS_MOST)
+    if (!constant_is_plain(c) || c->shape.rank > 1 || !is_listed(c->dtype) || !shape_elements(&c->shape, &count) ||
+        count > SYMBOLS_MOST)
         return NULL;
     Error err;
     Symbols *symbols = arena_array(table->scratch, 1, sizeof *symbols, &err);
@@ -71,7 +51,7 @@ static const Symbols *constant_symbols(const SymbolTable *table, const Constant 
         size_t width = dtype_bytes(c->dtype);
         int64_t wide = 0;
         memcpy(&wide, (const char *)c->data + i * width, width);
-        symbols->items[i] = number(c->dtype == DTYPE_I32 ? (int32_t)wide : wide);
+        symbols->items[i] = dim_of(c->dtype == DTYPE_I32 ? (int32_t)wide : wide);
     }
     return table->constants[c->index] = symbols;
 }
@@ -102,87 +82,87 @@ static Dim expression(SymbolTable *table, const char *word, Dim a, Dim b) {
     char left[NAME_MOST], right[NAME_MOST], name[2 * NAME_MOST + 16];
     Dim dim;
     Error err;
-    if (is_unknown(a) || is_unknown(b) || table->graph->dim_count >= DIMS_MOST)
-        return unknown();
+    if (dim_is_unknown(a) || dim_is_unknown(b) || table->graph->dim_count >= DIMS_MOST)
+        return dim_unknown();
     dim_word(table->graph, a, left);
     dim_word(table->graph, b, right);
     snprintf(name, sizeof name, "%s%s_%s_%s", a.variable ? "" : "d_", left, word, right);
     if (strlen(name) > 80 || graph_add_dim(table->graph, name, &dim, &err) != OK)
-        return unknown();
+        return dim_unknown();
     return dim;
 }
 
 static Dim dim_add(SymbolTable *table, Dim a, Dim b) {
     int64_t sum;
-    if (is_number(a, 0) || is_number(b, 0))
-        return is_number(a, 0) ? b : a;
+    if (dim_is(a, 0) || dim_is(b, 0))
+        return dim_is(a, 0) ? b : a;
     if (!a.variable && !b.variable)
-        return __builtin_add_overflow(a.value, b.value, &sum) ? unknown() : number(sum);
+        return __builtin_add_overflow(a.value, b.value, &sum) ? dim_unknown() : dim_of(sum);
     bool swap = !a.variable || (b.variable && b.value < a.value); // a + b and b + a are one variable
     Dim total = expression(table, "plus", swap ? b : a, swap ? a : b);
-    if (!is_unknown(total) && total.value < DIMS_MOST)
+    if (!dim_is_unknown(total) && total.value < DIMS_MOST)
         table->sums[total.value] = (Sum){true, a, b};
     return total;
 }
 
 static Dim dim_subtract(SymbolTable *table, Dim a, Dim b) {
     int64_t difference;
-    if (is_number(b, 0))
+    if (dim_is(b, 0))
         return a;
-    if (dims_equal(a, b))
-        return number(0);
-    const Sum *sum = a.variable && !is_unknown(a) && a.value < DIMS_MOST ? &table->sums[a.value] : NULL;
-    if (sum && sum->known && dims_equal(sum->a, b))
+    if (dim_equal(a, b))
+        return dim_of(0);
+    const Sum *sum = a.variable && !dim_is_unknown(a) && a.value < DIMS_MOST ? &table->sums[a.value] : NULL;
+    if (sum && sum->known && dim_equal(sum->a, b))
         return sum->b;
-    if (sum && sum->known && dims_equal(sum->b, b))
+    if (sum && sum->known && dim_equal(sum->b, b))
         return sum->a;
     if (!a.variable && !b.variable)
-        return __builtin_sub_overflow(a.value, b.value, &difference) ? unknown() : number(difference);
+        return __builtin_sub_overflow(a.value, b.value, &difference) ? dim_unknown() : dim_of(difference);
     return expression(table, "minus", a, b);
 }
 
 static Dim dim_multiply(SymbolTable *table, Dim a, Dim b) {
     int64_t product;
-    if (is_number(a, 1) || is_number(b, 1))
-        return is_number(a, 1) ? b : a;
-    if (is_number(a, 0) || is_number(b, 0))
-        return number(0);
+    if (dim_is(a, 1) || dim_is(b, 1))
+        return dim_is(a, 1) ? b : a;
+    if (dim_is(a, 0) || dim_is(b, 0))
+        return dim_of(0);
     if (!a.variable && !b.variable)
-        return __builtin_mul_overflow(a.value, b.value, &product) ? unknown() : number(product);
+        return __builtin_mul_overflow(a.value, b.value, &product) ? dim_unknown() : dim_of(product);
     bool swap = !a.variable || (b.variable && b.value < a.value);
     return expression(table, "times", swap ? b : a, swap ? a : b);
 }
 
 static Dim dim_divide(SymbolTable *table, Dim a, Dim b) {
-    if (is_number(b, 1))
+    if (dim_is(b, 1))
         return a;
     if (!a.variable && !b.variable)
-        return b.value == 0 || (b.value == -1 && a.value == INT64_MIN) ? unknown() : number(a.value / b.value);
+        return b.value == 0 || (b.value == -1 && a.value == INT64_MIN) ? dim_unknown() : dim_of(a.value / b.value);
     return expression(table, "over", a, b);
 }
 
 // 1 or 0 where that is certain: a variable is never negative.
 static Dim dim_is_equal(SymbolTable *table, Dim a, Dim b) {
     (void)table;
-    if (is_unknown(a) || is_unknown(b))
-        return unknown();
+    if (dim_is_unknown(a) || dim_is_unknown(b))
+        return dim_unknown();
     if (a.variable == b.variable && (a.value == b.value || !a.variable))
-        return number(a.value == b.value);
+        return dim_of(a.value == b.value);
     if ((!a.variable && a.value < 0) || (!b.variable && b.value < 0))
-        return number(0);
-    return unknown();
+        return dim_of(0);
+    return dim_unknown();
 }
 
 static Dim dim_least(SymbolTable *table, Dim a, Dim b) {
     if (!a.variable && !b.variable)
         return a.value < b.value ? a : b;
-    return dims_equal(a, b) ? a : expression(table, "min", a, b);
+    return dim_equal(a, b) ? a : expression(table, "min", a, b);
 }
 
 static Dim dim_most(SymbolTable *table, Dim a, Dim b) {
     if (!a.variable && !b.variable)
         return a.value > b.value ? a : b;
-    return dims_equal(a, b) ? a : expression(table, "max", a, b);
+    return dim_equal(a, b) ? a : expression(table, "max", a, b);
 }
 
 static bool pairwise(SymbolTable *table, const Node *node, Dim (*combine)(SymbolTable *, Dim, Dim), Symbols *ret) {
@@ -242,8 +222,7 @@ static bool slice_rule(const SymbolTable *table, const Node *node, Symbols *ret)
                   *to = input_symbols(table, node, 2), *steps = input_symbols(table, node, 4);
     bool stepped = node->input_count > 4 && !value_absent(node->inputs[4]);
     if (!data || data->scalar || !symbols_are_numbers(from) || !symbols_are_numbers(to) || from->count != 1 ||
-        to->count != 1 ||
-        (stepped && !(symbols_are_numbers(steps) && steps->count == 1 && is_number(steps->items[0], 1))))
+        to->count != 1 || (stepped && !(symbols_are_numbers(steps) && steps->count == 1 && dim_is(steps->items[0], 1))))
         return false;
     int64_t count = (int64_t)data->count, start = from->items[0].value, end = to->items[0].value;
     start = start < 0 ? start + count : start;
@@ -277,8 +256,8 @@ static bool where_rule(const SymbolTable *table, const Node *node, Symbols *ret)
     ret->count = b->count > ret->count ? b->count : ret->count;
     for (size_t i = 0; i < ret->count; i++) {
         Dim choice = which->items[which->count == 1 ? 0 : i];
-        const Symbols *taken = is_number(choice, 0) ? b : a;
-        ret->items[i] = choice.variable ? unknown() : taken->items[taken->count == 1 ? 0 : i];
+        const Symbols *taken = dim_is(choice, 0) ? b : a;
+        ret->items[i] = choice.variable ? dim_unknown() : taken->items[taken->count == 1 ? 0 : i];
     }
     return true;
 }
@@ -298,7 +277,7 @@ static bool filled_rule(const SymbolTable *table, const Node *node, Symbols *ret
 
 static bool size_rule(SymbolTable *table, const Node *node, Symbols *ret) {
     ValueType type = value_type(node->inputs[0]);
-    Dim size = number(1);
+    Dim size = dim_of(1);
     for (int i = 0; i < type.rank; i++)
         size = dim_multiply(table, size, type.dims[i]);
     *ret = (Symbols){.count = 1, .scalar = true, .items = {size}};
@@ -353,13 +332,13 @@ static bool node_symbols(SymbolTable *table, const Node *node, Symbols *ret) {
 }
 
 // A list as dimensions: numbers below 0 are none.
-static bool dims_of(const Symbols *symbols, Dim *ret_dims) {
+static bool symbols_to_dims(const Symbols *symbols, Dim *ret_dims) {
     if (!symbols || symbols->scalar || symbols->count > SHAPE_MOST_DIMS)
         return false;
     for (size_t i = 0; i < symbols->count; i++) {
         ret_dims[i] = symbols->items[i];
         if (!ret_dims[i].variable && ret_dims[i].value < 0)
-            ret_dims[i] = unknown();
+            ret_dims[i] = dim_unknown();
     }
     return true;
 }
@@ -370,22 +349,22 @@ static Dim dim_rest(SymbolTable *table, const ValueType *from, const Symbols *sh
     int64_t taken = 1, all = 1;
     for (size_t i = 0; i < shape->count; i++) {
         Dim dim = shape->items[i];
-        if (is_number(dim, -1))
+        if (dim_is(dim, -1))
             continue;
-        if (is_number(dim, 0) && (int)i < from->rank)
+        if (dim_is(dim, 0) && (int)i < from->rank)
             dim = from->dims[i];
         if (!dim.variable) {
             taken *= dim.value > 0 && dim.value < INT32_MAX && taken < INT32_MAX ? dim.value : 0;
             continue;
         }
         int k = 0;
-        while (k < from->rank && (used[k] || !dims_equal(from->dims[k], dim)))
+        while (k < from->rank && (used[k] || !dim_equal(from->dims[k], dim)))
             k++;
         if (k == from->rank)
-            return unknown();
+            return dim_unknown();
         used[k] = true;
     }
-    Dim rest = number(1);
+    Dim rest = dim_of(1);
     for (int k = 0; k < from->rank; k++) {
         if (used[k])
             continue;
@@ -395,21 +374,21 @@ static Dim dim_rest(SymbolTable *table, const ValueType *from, const Symbols *sh
             all *= all < INT32_MAX && from->dims[k].value < INT32_MAX ? from->dims[k].value : 0;
     }
     if (taken <= 0 || all % taken)
-        return unknown();
-    return dim_multiply(table, rest, number(all / taken));
+        return dim_unknown();
+    return dim_multiply(table, rest, dim_of(all / taken));
 }
 
 static bool reshape_type(SymbolTable *table, const Node *node, ValueType *type) {
     ValueType from = value_type(node->inputs[0]);
     const Symbols *shape = input_symbols(table, node, 1);
-    if (from.rank < 0 || !dims_of(shape, type->dims))
+    if (from.rank < 0 || !symbols_to_dims(shape, type->dims))
         return false;
     type->dtype = from.dtype;
     type->rank = (int)shape->count;
     for (int i = 0; i < type->rank; i++) {
-        if (is_number(shape->items[i], 0) && !node_int(node, "allowzero", 0))
-            type->dims[i] = i < from.rank ? from.dims[i] : unknown();
-        else if (is_number(shape->items[i], -1))
+        if (dim_is(shape->items[i], 0) && !node_int(node, "allowzero", 0))
+            type->dims[i] = i < from.rank ? from.dims[i] : dim_unknown();
+        else if (dim_is(shape->items[i], -1))
             type->dims[i] = dim_rest(table, &from, shape);
     }
     return true;
@@ -418,15 +397,15 @@ static bool reshape_type(SymbolTable *table, const Node *node, ValueType *type) 
 static bool expand_type(SymbolTable *table, const Node *node, ValueType *type) {
     ValueType from = value_type(node->inputs[0]), to = {.rank = -1};
     const Symbols *shape = input_symbols(table, node, 1);
-    if (from.rank < 0 || !dims_of(shape, to.dims))
+    if (from.rank < 0 || !symbols_to_dims(shape, to.dims))
         return false;
     to.rank = (int)shape->count;
     type->dtype = from.dtype;
     type->rank = from.rank > to.rank ? from.rank : to.rank;
     for (int i = 1; i <= type->rank; i++) {
-        Dim a = i <= from.rank ? from.dims[from.rank - i] : number(1),
-            b = i <= to.rank ? to.dims[to.rank - i] : number(1);
-        type->dims[type->rank - i] = is_number(a, 1) || dims_equal(a, b) ? b : is_number(b, 1) ? a : unknown();
+        Dim a = i <= from.rank ? from.dims[from.rank - i] : dim_of(1),
+            b = i <= to.rank ? to.dims[to.rank - i] : dim_of(1);
+        type->dims[type->rank - i] = dim_is(a, 1) || dim_equal(a, b) ? b : dim_is(b, 1) ? a : dim_unknown();
     }
     return true;
 }
@@ -445,18 +424,18 @@ static bool slice_type(SymbolTable *table, const Node *node, ValueType *type) {
     for (size_t i = 0; i < start->count; i++) {
         int64_t axis = has_axes ? axes->items[i].value : (int64_t)i;
         axis = axis < 0 ? axis + from.rank : axis;
-        if (axis < 0 || axis >= from.rank || (has_steps && !is_number(steps->items[i], 1)))
+        if (axis < 0 || axis >= from.rank || (has_steps && !dim_is(steps->items[i], 1)))
             return false;
         Dim *dim = &type->dims[axis], first = start->items[i], last = end->items[i];
         bool to_end = !last.variable && last.value >= INT32_MAX;
-        if (is_number(first, 0) && (to_end || dims_equal(last, *dim)))
+        if (dim_is(first, 0) && (to_end || dim_equal(last, *dim)))
             continue;
-        if (is_number(first, 0) && last.variable && !dim->variable && !is_unknown(last))
+        if (dim_is(first, 0) && last.variable && !dim->variable && !dim_is_unknown(last))
             *dim = last; // as exporters cut tables: the length is at most the table's
         else if (!first.variable && !last.variable && !dim->variable)
             return false; // numbers alone: the operator's own rule knows
         else
-            *dim = unknown();
+            *dim = dim_unknown();
     }
     return true;
 }
@@ -466,14 +445,14 @@ static bool filled_type(SymbolTable *table, const Node *node, ValueType *type) {
     ValueType value = value_type(node->inputs[1]);
     type->dtype = value.dtype;
     type->rank = shape ? (int)shape->count : -1;
-    return value.rank >= 0 && dims_of(shape, type->dims);
+    return value.rank >= 0 && symbols_to_dims(shape, type->dims);
 }
 
 static bool range_type(SymbolTable *table, const Node *node, ValueType *type) {
     const Symbols *start = input_symbols(table, node, 0), *limit = input_symbols(table, node, 1),
                   *delta = input_symbols(table, node, 2);
     ValueType from = value_type(node->inputs[0]);
-    if (!start || !limit || !delta || from.rank < 0 || !is_number(delta->items[0], 1))
+    if (!start || !limit || !delta || from.rank < 0 || !dim_is(delta->items[0], 1))
         return false;
     *type =
         (ValueType){.dtype = from.dtype, .rank = 1, .dims = {dim_subtract(table, limit->items[0], start->items[0])}};
@@ -509,7 +488,7 @@ static void type_refine(ValueType *type, const ValueType *more) {
     if (more->rank != type->rank || more->dtype != type->dtype)
         return;
     for (int i = 0; i < type->rank; i++)
-        if (is_unknown(type->dims[i]))
+        if (dim_is_unknown(type->dims[i]))
             type->dims[i] = more->dims[i];
 }
 
@@ -518,12 +497,12 @@ static Status concat_type(SymbolTable *table, const Node *node, ValueType *type)
         return OK;
     int64_t axis = node_int(node, "axis", 0);
     axis = axis < 0 ? axis + type->rank : axis;
-    if (axis < 0 || axis >= type->rank || !is_unknown(type->dims[axis]))
+    if (axis < 0 || axis >= type->rank || !dim_is_unknown(type->dims[axis]))
         return OK;
-    Dim sum = number(0);
+    Dim sum = dim_of(0);
     for (size_t i = 0; i < node->input_count; i++) {
         ValueType part = value_type(node->inputs[i]);
-        sum = dim_add(table, sum, part.rank == type->rank ? part.dims[axis] : unknown());
+        sum = dim_add(table, sum, part.rank == type->rank ? part.dims[axis] : dim_unknown());
     }
     type->dims[axis] = sum;
     return OK;
