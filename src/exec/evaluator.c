@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "op/tensor/evaluate.h"
 
@@ -49,8 +48,7 @@ struct Evaluator {
     Program *main;
     Block *free;
     size_t held_bytes, peak_bytes, packed_bytes;
-    uint64_t *spent_ns; // [main's nodes]
-    Slot *results;      // [main's returns]
+    Slot *results; // [main's returns]
     Tensor *result_tensors;
     int depth;
 };
@@ -375,7 +373,6 @@ static Slot slot_from(Frame *outer, const Tensor *input) {
 }
 
 static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *ret_results, Error *err) {
-    Evaluator *e = frame->evaluator;
     const Graph *graph = frame->program->graph;
     size_t input = 0;
     for (size_t n = 0; n < graph->node_count; n++) {
@@ -385,12 +382,9 @@ static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *
             frame->slots[frame->program->first[n]] = slot_from(outer, &inputs[input++]);
             continue;
         }
-        uint64_t start = clock_ns();
         TRY(node_run(frame, node, err));
         values_release(frame, node);
         arena_reset(frame->scratch);
-        if (frame->program == e->main)
-            e->spent_ns[n] += clock_ns() - start;
     }
     for (size_t r = 0; r < graph->return_count; r++) {
         Value value = graph->returns[r];
@@ -420,7 +414,6 @@ static Status program_run(Evaluator *e, Program *program, Frame *outer, const Te
 }
 
 static Status evaluator_fill(Evaluator *e, const Graph *graph, Error *err) {
-    TRY_NEW(e->spent_ns = arena_array(&e->arena, graph->node_count, sizeof *e->spent_ns, err));
     TRY_NEW(e->results = arena_array(&e->arena, graph->return_count, sizeof *e->results, err));
     TRY_NEW(e->result_tensors = arena_array(&e->arena, graph->return_count, sizeof *e->result_tensors, err));
     return program_make(e, graph, &e->main, err);
@@ -514,8 +507,4 @@ size_t evaluator_peak_bytes(const Evaluator *evaluator) {
 
 size_t evaluator_packed_bytes(const Evaluator *evaluator) {
     return evaluator->packed_bytes;
-}
-
-uint64_t evaluator_spent_ns(const Evaluator *evaluator, const Node *node) {
-    return evaluator->spent_ns[node->index];
 }

@@ -35,6 +35,3 @@ MUST_CHECK Status evaluator_run(Evaluator *evaluator, const Tensor *inputs, cons
 // Bytes of values held at most, and of weights prepared.
 size_t evaluator_peak_bytes(const Evaluator *evaluator);
 size_t evaluator_packed_bytes(const Evaluator *evaluator);
-
-// What a node took in all runs; bodies' nodes count for the node they belong to.
-uint64_t evaluator_spent_ns(const Evaluator *evaluator, const Node *node);

@@ -358,7 +358,7 @@ static Status node_read(OnnxScope *scope, const Onnx__NodeProto *proto, Error *e
     TRY(onnx_node_form(&node, err));
     OpCode op;
     if (!op_from_name(node.op, &op) || !op_is_tensor(op))
-        return FAIL(err, ERR_UNSUPPORTED, "%s: there is no operator '%s' here ('hone help run' lists those there are)",
+        return FAIL(err, ERR_UNSUPPORTED, "%s: there is no operator '%s' here (docs/onnx.md says what is read)",
                     onnx_node_name(&node), node.op);
     return node_add(&node, op, err);
 }

@@ -231,9 +231,8 @@ static Status masks_add(Graph *graph, const Node *place, const Core *core, Value
 }
 
 // Q, K, V and the result unsplit: Attention stands for the Reshape behind the result too. With a past, joined keys and
-// values are outputs 1 and 2. *ret_join is what joined the result; empty, and nothing changed, where something is no
-// split.
-static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, HeadsJoin *ret_join, Error *err) {
+// values are outputs 1 and 2. *ret_done stays false, and nothing changes, where something is no split.
+static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, bool *ret_done, Error *err) {
     HeadsSplit q, k, v;
     HeadsJoin join;
     bool past = core->joined_k && core->joined_v;
@@ -270,7 +269,7 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, Hea
         returns_replace(graph, core->joined_k, attention, 1);
         returns_replace(graph, core->joined_v, attention, 2);
     }
-    *ret_join = join;
+    *ret_done = true;
     return OK;
 }
 
@@ -295,25 +294,8 @@ static Status split_fuse(Graph *graph, const Core *core, Error *err) {
     return graph_change_node(graph, graph->nodes[core->sum->index], &spec, err);
 }
 
-// Nodes that nobody reads any more, removed at the end.
-typedef struct Dead {
-    const Node **nodes;
-    size_t count;
-} Dead;
-
-static Status dead_remove(Graph *graph, const Dead *dead, Arena *scratch, Error *err) {
-    bool *keep;
-    TRY(rewrite_marks(graph, scratch, &keep, err));
-    for (size_t i = 0; i < dead->count; i++)
-        keep[dead->nodes[i]->index] = false;
-    graph_keep(graph, keep, NULL);
-    return OK;
-}
-
 Status pass_fuse_attention(Graph *graph, const PassInputs *inputs, Error *err) {
     size_t room = 0, *uses = NULL;
-    Dead dead = {arena_array(inputs->scratch, graph->node_count + 1, sizeof *dead.nodes, err), 0};
-    TRY_NEW(dead.nodes);
     for (size_t n = 0; n < graph->node_count; n++) {
         Core core;
         if (!core_match(graph->nodes[n], &core))
@@ -323,18 +305,12 @@ Status pass_fuse_attention(Graph *graph, const PassInputs *inputs, Error *err) {
             TRY_NEW(uses = arena_array(inputs->scratch, room, sizeof *uses, err));
         }
         graph_count_uses(graph, uses);
-        HeadsJoin join = {0};
+        bool whole = false;
         if (uses[core.softmax->index] != (core.guarded ? 2 : 1) || !uses[core.sum->index]) // weights are read
             continue;
-        TRY(whole_fuse(graph, &core, uses, &join, err));
-        if (!join.transpose)
+        TRY(whole_fuse(graph, &core, uses, &whole, err));
+        if (!whole)
             TRY(split_fuse(graph, &core, err));
-        if (join.transpose) {
-            dead.nodes[dead.count++] = core.sum;
-            dead.nodes[dead.count++] = join.transpose;
-        }
-        if (join.transpose && join.reshape->op == TENSOR_RESHAPE && join.reshape->types[0].rank == 3)
-            dead.nodes[dead.count++] = join.reshape;
     }
-    return dead_remove(graph, &dead, inputs->scratch, err);
+    return pass_dead_code(graph, inputs, err);
 }

@@ -159,8 +159,7 @@ static Status whole_rewrite(Graph *graph, Node *attention, Error *err) {
 }
 
 // Q split into heads over K and V that are [batch, heads, keys, head_dim] already, as a decoder's cache of the encoder.
-static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, const Node **dead, size_t *dead_count,
-                             Error *err) {
+static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, Error *err) {
     HeadsSplit q;
     HeadsJoin join;
     ValueType k = value_type(attention->inputs[K]), v = value_type(attention->inputs[V]);
@@ -187,8 +186,6 @@ static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, 
                      .output_count = 1,
                      .note = attention->note};
     Node *node;
-    dead[(*dead_count)++] = attention;
-    dead[(*dead_count)++] = join.transpose;
     if (join.reshape->types[0].rank == 3) {
         spec.types = NULL;
         spec.output_count = 0;
@@ -200,10 +197,7 @@ static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, 
 }
 
 Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
-    size_t room = 0, *uses = NULL, dead_count = 0;
-    bool *keep;
-    const Node **dead = arena_array(inputs->scratch, graph->node_count + 1, sizeof *dead, err);
-    TRY_NEW(dead);
+    size_t room = 0, *uses = NULL;
     for (size_t n = 0; n < graph->node_count; n++) {
         Node *node = graph->nodes[n];
         if (node->op != TENSOR_ATTENTION || node_int(node, "is_causal", 0) || node_attribute(node, "softcap") ||
@@ -219,13 +213,9 @@ Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
         if (whole)
             TRY(whole_rewrite(graph, node, err));
         else if (value_type(node->inputs[Q]).rank == 4 && uses[node->index])
-            TRY(cached_rewrite(graph, node, uses, dead, &dead_count, err));
+            TRY(cached_rewrite(graph, node, uses, err));
         while (n < graph->node_count && graph->nodes[n] != node) // nodes were inserted before it
             n++;
     }
-    TRY(rewrite_marks(graph, inputs->scratch, &keep, err));
-    for (size_t i = 0; i < dead_count; i++)
-        keep[dead[i]->index] = false;
-    graph_keep(graph, keep, NULL);
-    return OK;
+    return pass_dead_code(graph, inputs, err);
 }
