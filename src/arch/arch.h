@@ -28,8 +28,8 @@ typedef struct ArchInput {
     const char *config_name; // for messages: "file 'x/config.json'"
     const json_t *shapes;    // of hone.json; NULL: every layer is as config.json says
     const char *shapes_name; // for messages: "file 'x/hone.json'"
-    const Bundle *tensors;
-    const Bytes *maps; // [map_count] the file maps that most of the tensors' data lies in
+    const Bundle *tensors;   // NULL: the graphs as config.json has them, constants without data
+    const Bytes *maps;       // [map_count] the file maps that most of the tensors' data lies in
     size_t map_count;
 } ArchInput;
 

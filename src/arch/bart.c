@@ -230,7 +230,7 @@ static void build_head(Bart *bart) {
         bart->tied ? word_table(bart, "decoder") : builder_constant(b, untied, m->vocabulary, m->width);
     const Tensor *bias = builder_find(b, "final_logits_bias");
     const Constant *c = NULL;
-    if (bias && !all_zero(bias))
+    if (bias ? !all_zero(bias) : builder_has(b, "final_logits_bias"))
         c = builder_constant(b, (const char *const[]){"final_logits_bias", NULL}, m->vocabulary, 0);
     Value inputs[] = {states, value_constant(words), value_constant(c)};
     Value logits = builder_node(b, OP_LINEAR, "logits", inputs, c ? 3 : 2, NULL, 0, m->vocabulary);

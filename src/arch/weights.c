@@ -36,6 +36,8 @@ static const Tensor *find(const Bundle *bundle, const char *name) {
 }
 
 const Tensor *builder_find(const GraphBuilder *b, const char *name) {
+    if (!b->input->tensors)
+        return NULL;
     const Tensor *tensor = find(b->input->tensors, name);
     if (tensor)
         return tensor;
@@ -44,6 +46,10 @@ const Tensor *builder_find(const GraphBuilder *b, const char *name) {
         return find(b->input->tensors, name + 6);
     snprintf(other, sizeof other, "model.%s", name);
     return find(b->input->tensors, other);
+}
+
+bool builder_has(const GraphBuilder *b, const char *name) {
+    return !b->input->tensors || builder_find(b, name);
 }
 
 static bool shape_fits(const Tensor *t, size_t rows, size_t columns) {
@@ -154,17 +160,18 @@ const Constant *builder_constant(GraphBuilder *b, const char *const *alternative
     const Tensor *tensor = NULL;
     for (size_t i = 0; alternatives[i] && !tensor; i++)
         tensor = builder_find(b, alternatives[i]);
-    if (!tensor) {
+    if (!tensor && b->input->tensors) {
         failed(b, FAIL(b->err, ERR_FORMAT, "tensor '%s' is missing: %s asks for it", alternatives[0],
                        b->input->config_name));
         return NULL;
     }
-    for (size_t i = 0; i < b->graph->constant_count; i++)
-        if (strcmp(b->graph->constants[i]->name, tensor->name) == 0)
-            return b->graph->constants[i];
-    Constant constant;
-    const Constant *added = NULL;
-    if (failed(b, constant_fill(b, tensor, rows, columns, &constant)) ||
+    const char *name = tensor ? tensor->name : alternatives[0];
+    const Constant *added = graph_find_constant(b->graph, name);
+    if (added)
+        return added;
+    Constant constant = {
+        .name = name, .dtype = DTYPE_F32, .shape = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}}};
+    if ((tensor && failed(b, constant_fill(b, tensor, rows, columns, &constant))) ||
         failed(b, graph_add_constant(b->graph, &constant, &added, b->err)))
         return NULL;
     return added;
@@ -252,7 +259,7 @@ Value builder_linear(GraphBuilder *b, Value x, const char *name, size_t outputs,
     const char *weight = builder_text(b, "%s.weight", name), *bias = builder_text(b, "%s.bias", name);
     const Constant *w = builder_constant(b, (const char *const[]){weight, NULL}, outputs, inputs);
     const Constant *c = NULL;
-    if (b->status == OK && builder_find(b, bias))
+    if (b->status == OK && builder_has(b, bias))
         c = builder_constant(b, (const char *const[]){bias, NULL}, outputs, 0);
     Value values[5] = {x, value_constant(w), value_constant(c)};
     Attribute scale = {0};

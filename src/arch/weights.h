@@ -17,11 +17,15 @@ typedef struct GraphBuilder {
 // A tensor under any of the names in `alternatives` (NULL-terminated; each also tried with and without "model."), as a
 // constant. Real weights stay as stored (F64 becomes f32 in the arena); I8 with "<name>_scale" beside it becomes
 // SCHEME_INT8_ROW; 4 bits (tensor/four_bits.h) become SCHEME_Q4, or f32 where their blocks do not fit the rows.
-// Dimensions must be rows x columns (columns 0: a vector; a [1, rows] tensor is one too).
+// Dimensions must be rows x columns (columns 0: a vector; a [1, rows] tensor is one too). Without tensors the first
+// name is taken.
 const Constant *builder_constant(GraphBuilder *builder, const char *const *alternatives, size_t rows, size_t columns);
 
 // NULL when no such tensor exists.
 const Tensor *builder_find(const GraphBuilder *builder, const char *name);
+
+// Whether an optional tensor is there; of graphs without data, all are.
+bool builder_has(const GraphBuilder *builder, const char *name);
 
 // "<name>.weight" [outputs, inputs] and, where there is one, "<name>.bias". Beside int8 rows, "<name>.input_scale" [1]
 // quantizes all activations by that scale, after "<name>.input_factors" [inputs] where they are there too.
