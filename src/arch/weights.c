@@ -25,14 +25,16 @@ const char *builder_text(GraphBuilder *b, const char *format, ...) {
     return copy ? copy : "";
 }
 
-// A tensor, or its codes in 4 bits.
+// A tensor, or its codes in 4 bits, or the tensor that lies column by column.
 static const Tensor *find(const Bundle *bundle, const char *name) {
-    char packed[620];
-    const Tensor *tensor = bundle_find(bundle, name);
-    if (tensor)
-        return tensor;
-    snprintf(packed, sizeof packed, "%s_packed", name);
-    return bundle_find(bundle, packed);
+    static const char *const endings[] = {"", "_packed", WEIGHT_TURNED};
+    const Tensor *tensor = NULL;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings && !tensor; i++) {
+        char other[620];
+        snprintf(other, sizeof other, "%s%s", name, endings[i]);
+        tensor = bundle_find(bundle, other);
+    }
+    return tensor;
 }
 
 const Tensor *builder_find(const GraphBuilder *b, const char *name) {
@@ -52,8 +54,21 @@ bool builder_has(const GraphBuilder *b, const char *name) {
     return !b->input->tensors || builder_find(b, name);
 }
 
+// The length of a name without WEIGHT_TURNED; all of it where it does not end so.
+static size_t upright_length(const char *name) {
+    size_t length = strlen(name), ending = strlen(WEIGHT_TURNED);
+    bool turned = length > ending && strcmp(name + length - ending, WEIGHT_TURNED) == 0;
+    return turned ? length - ending : length;
+}
+
+static bool is_turned(const Tensor *tensor) {
+    return tensor->name[upright_length(tensor->name)];
+}
+
 static bool shape_fits(const Tensor *t, size_t rows, size_t columns) {
     const int64_t *d = t->shape.dims;
+    if (is_turned(t))
+        return columns && t->shape.rank == 2 && (size_t)d[0] == columns && (size_t)d[1] == rows;
     if (columns)
         return t->shape.rank == 2 && (size_t)d[0] == rows && (size_t)d[1] == columns;
     return (t->shape.rank == 1 && (size_t)d[0] == rows) || (t->shape.rank == 2 && d[0] == 1 && (size_t)d[1] == rows);
@@ -73,7 +88,7 @@ static Status f32_copy(Arena *arena, const Tensor *tensor, const float **ret, Er
 // I8 rows with their scales beside them, [rows] or [rows, 1], of any real type.
 static Status int8_rows(GraphBuilder *b, const Tensor *tensor, Constant *constant) {
     char name[600];
-    snprintf(name, sizeof name, "%s_scale", tensor->name);
+    snprintf(name, sizeof name, "%.*s_scale", (int)upright_length(tensor->name), tensor->name);
     const Tensor *scale = bundle_find(b->input->tensors, name);
     if (!scale)
         return FAIL(b->err, ERR_FORMAT, "tensor '%s' is I8 and has no '%s' beside it", tensor->name, name);
@@ -131,7 +146,9 @@ static Status constant_fill(GraphBuilder *b, const Tensor *tensor, size_t rows, 
         return four_bits(b, tensor, &shape, constant);
     if (!shape_fits(tensor, rows, columns))
         return misshapen(b, tensor, &tensor->shape, &shape);
-    *constant = (Constant){.name = tensor->name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data};
+    const char *name = builder_text(b, "%.*s", (int)upright_length(tensor->name), tensor->name);
+    *constant = (Constant){
+        .name = name, .dtype = tensor->dtype, .shape = shape, .data = tensor->data, .turned = is_turned(tensor)};
     constant->mapped = lies_in_file(b->input, tensor);
     switch (tensor->dtype) {
     case DTYPE_F32:
@@ -165,7 +182,8 @@ const Constant *builder_constant(GraphBuilder *b, const char *const *alternative
                        b->input->config_name));
         return NULL;
     }
-    const char *name = tensor ? tensor->name : alternatives[0];
+    const char *name =
+        tensor ? builder_text(b, "%.*s", (int)upright_length(tensor->name), tensor->name) : alternatives[0];
     const Constant *added = graph_find_constant(b->graph, name);
     if (added)
         return added;

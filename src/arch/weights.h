@@ -14,6 +14,9 @@ typedef struct GraphBuilder {
     Error *err;
 } GraphBuilder;
 
+// The end of a tensor's name that says that it lies as [columns, rows].
+#define WEIGHT_TURNED "_turned"
+
 // A tensor under any of the names in `alternatives` (NULL-terminated; each also tried with and without "model."), as a
 // constant. Real weights stay as stored (F64 becomes f32 in the arena); I8 with "<name>_scale" beside it becomes
 // SCHEME_INT8_ROW; 4 bits (tensor/four_bits.h) become SCHEME_Q4, or f32 where their blocks do not fit the rows.

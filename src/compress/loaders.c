@@ -6,6 +6,8 @@
 
 // Why nobody but hone takes a form; NULL: somebody may.
 static const char *own_form(WeightForm form) {
+    if (form.graphs)
+        return "its weights lie in ONNX graphs, which optimum loads; hone quantize writes safetensors from them";
     if (form.ragged)
         return "its layers have sizes of their own, which config.json cannot say; prune with --mode uniform";
     if (form.sparse)
@@ -22,7 +24,8 @@ static const char *own_form(WeightForm form) {
 }
 
 void loaders_judge(WeightForm form, Loader ret_loaders[LOADER_COUNT]) {
-    bool plain = !form.int8 && !form.int4 && !form.blocks && !form.tables && !form.ragged && !form.sparse;
+    bool plain =
+        !form.int8 && !form.int4 && !form.blocks && !form.tables && !form.ragged && !form.sparse && !form.graphs;
     const char *nothing = "nothing is quantized", *own = own_form(form);
     ret_loaders[0] = (Loader){"hone", true, "read, checked and built"};
     ret_loaders[1] = (Loader){"transformers", plain,

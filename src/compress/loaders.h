@@ -12,6 +12,7 @@ typedef struct WeightForm {
     bool ragged;             // layers of sizes of their own, which hone.json tells
     bool sparse;             // zeros as bitmaps (tensor/sparse.h)
     bool tables;             // packed tables, in whatever form
+    bool graphs;             // they lie in ONNX graphs
     bool described;          // config.json has the quantization_config that tells of the packed weights
 } WeightForm;
 

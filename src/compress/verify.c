@@ -137,7 +137,8 @@ static Status tensors_check(Arena *arena, const Model *model, WorkMeter *meter, 
     TRY(roles_find(arena, model, &roles, err));
     WeightForm form = {.described = strcmp(report->info->quantization, "none") != 0,
                        .ragged = report->info->shapes.ragged,
-                       .sparse = report->info->sparse_tensors};
+                       .sparse = report->info->sparse_tensors,
+                       .graphs = report->info->onnx};
     for (size_t i = 0; i < bundle->count; i++) {
         const Tensor *tensor = &bundle->tensors[i];
         FourBitForm four = role_is_weight(roles[i]) ? four_bits_form(bundle, tensor) : FOUR_BITS_NONE;

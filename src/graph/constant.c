@@ -15,7 +15,8 @@ bool constant_has_data(const Constant *constant) {
 }
 
 bool constant_is_plain(const Constant *constant) {
-    return constant && constant->scheme == SCHEME_DENSE && !constant->part_count && constant_has_data(constant);
+    return constant && constant->scheme == SCHEME_DENSE && !constant->part_count && !constant->turned &&
+           constant_has_data(constant);
 }
 
 size_t constant_row_bytes(const Constant *constant) {
@@ -39,17 +40,31 @@ static const Constant *piece_at(const Constant *constant, size_t *first, size_t 
     return constant;
 }
 
+// Rows [first, first + count) of a piece, put in order.
+static void rows_turn(const Constant *piece, size_t first, size_t count, unsigned char *ret_rows) {
+    size_t rows = (size_t)piece->shape.dims[0], columns = (size_t)piece->shape.dims[1];
+    size_t element = dtype_bytes(piece->dtype);
+    const unsigned char *data = piece->data;
+    for (size_t c = 0; c < columns; c++)
+        for (size_t r = 0; r < count; r++)
+            memcpy(ret_rows + (r * columns + c) * element, data + (c * rows + first + r) * element, element);
+}
+
 const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch) {
     size_t row_bytes = constant_row_bytes(constant), at = first, rows;
     const Constant *piece = piece_at(constant, &at, &rows);
-    if (count <= rows)
+    if (count <= rows && !piece->turned)
         return (const char *)piece->data + at * row_bytes;
     for (size_t done = 0; done < count; done += rows) {
         at = first + done;
         piece = piece_at(constant, &at, &rows);
         if (rows > count - done)
             rows = count - done;
-        memcpy((char *)scratch + done * row_bytes, (const char *)piece->data + at * row_bytes, rows * row_bytes);
+        unsigned char *place = (unsigned char *)scratch + done * row_bytes;
+        if (piece->turned)
+            rows_turn(piece, at, rows, place);
+        else
+            memcpy(place, (const char *)piece->data + at * row_bytes, rows * row_bytes);
     }
     return scratch;
 }

@@ -87,6 +87,7 @@ struct Constant {
     DType dtype; // of the elements as stored (DTYPE_I8 for SCHEME_INT8_ROW, DTYPE_U8 for SCHEME_Q4)
     Shape shape;
     const void *data;
+    bool turned;                  // of two dimensions and not SCHEME_Q4: data lies as [columns, rows]
     const float *scales;          // SCHEME_INT8_ROW: [rows]; SCHEME_Q4: [rows][columns / group]
     const int8_t *codes;          // SCHEME_Q4: [16] what the codes stand for; NULL only without data
     size_t group;                 // SCHEME_Q4: columns to a scale, a multiple of 32 that divides the columns
@@ -223,11 +224,11 @@ const Graph *node_graph(const Node *node, const char *name); // NULL: not there
 const int64_t *node_ints(const Node *node, const char *name, size_t *ret_count);
 
 // Rows of a constant seen through its parts: contiguous rows [first, first + count) of `row_bytes` each, either
-// pointing into the data or gathered into `scratch` (count * row_bytes). Scales, constant_row_scales a row, and the
-// codes of SCHEME_Q4, one to a byte [count, columns], are always copied. All: constant_has_data, and ranges inside the
-// shape.
+// pointing into the data or gathered into `scratch` (count * row_bytes; NULL will do for one row that is not turned).
+// Scales, constant_row_scales a row, and the codes of SCHEME_Q4, one to a byte [count, columns], are always copied.
+// All: constant_has_data, and ranges inside the shape.
 bool constant_has_data(const Constant *constant); // all parts, scales included
-bool constant_is_plain(const Constant *constant); // dense elements in one piece, with data; NULL is not
+bool constant_is_plain(const Constant *constant); // dense elements in one piece, in order, with data; NULL is not
 size_t constant_row_bytes(const Constant *constant);
 const void *constant_rows(const Constant *constant, size_t first, size_t count, void *scratch);
 size_t constant_row_scales(const Constant *constant); // 0 where the scheme has none

@@ -36,6 +36,12 @@ static Status verify_parts(const Graph *graph, const Constant *constant, Error *
     return OK;
 }
 
+static Status verify_turned(const Constant *constant, Error *err) {
+    if (constant->turned && (constant->shape.rank != 2 || constant->scheme == SCHEME_Q4 || constant->part_count))
+        return FAIL(err, ERR_INTERNAL, "constant '@%s' is turned, but no matrix of whole elements", constant->name);
+    return OK;
+}
+
 static Status verify_groups(const Constant *constant, Error *err) {
     const Shape *shape = &constant->shape;
     if (constant->dtype != DTYPE_U8 || shape->rank != 2)
@@ -58,6 +64,7 @@ Status verify_constant(const Graph *graph, const Constant *constant, Error *err)
         return FAIL(err, ERR_INTERNAL, "constant '@%s' is s8/row, but not i8 [rows, columns]", constant->name);
     if (constant->scheme == SCHEME_DENSE && constant->scales)
         return FAIL(err, ERR_INTERNAL, "constant '@%s' has scales, but is neither s8/row nor q4", constant->name);
+    TRY(verify_turned(constant, err));
     if (constant->scheme == SCHEME_Q4)
         TRY(verify_groups(constant, err));
     return constant->part_count ? verify_parts(graph, constant, err) : OK;

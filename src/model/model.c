@@ -7,6 +7,7 @@
 #include "arch/arch.h"
 #include "format/checkpoint.h"
 #include "model/canonical.h"
+#include "model/onnx_import.h"
 #include "model/quantization.h"
 #include "pass/pass.h"
 #include "tensor/sparse.h"
@@ -128,13 +129,41 @@ static Status parameters_count(const Graph *const graphs[GRAPHS], int64_t *ret, 
     return OK;
 }
 
-static void info_fill_files(ModelInfo *info, const char *folder, const Checkpoint *checkpoint) {
+static void info_fill_files(ModelInfo *info, const char *folder) {
     info->folder = folder;
-    info->files = checkpoint->files;
-    info->contents = checkpoint->contents;
-    info->file_count = checkpoint->file_count;
-    for (size_t i = 0; i < checkpoint->file_count; i++)
-        info->weight_bytes += checkpoint->contents[i].size;
+    for (size_t i = 0; i < info->file_count; i++)
+        info->weight_bytes += info->contents[i].size;
+}
+
+// The tensors of a checkpoint under hone's names.
+static Status checkpoint_take(Arena *arena, Model *model, const char *path, Error *err) {
+    ModelInfo *info = &model->info;
+    Checkpoint checkpoint;
+    TRY(checkpoint_open(arena, path, &checkpoint, err));
+    TRY(bundle_canonical(arena, &checkpoint.bundle, quantization_zero_shift(info->quantization), &model->tensors, err));
+    TRY(sparse_expand(arena, &model->tensors, &info->sparse_tensors, err));
+    if (info->sparse_tensors)
+        info->quantization = "none, zeros as bitmaps";
+    info->files = checkpoint.files;
+    info->contents = checkpoint.contents;
+    info->file_count = checkpoint.file_count;
+    return OK;
+}
+
+// Those that ONNX graphs hold.
+static Status onnx_open(Arena *arena, Model *model, const char *encoder, const char *decoder, ArchInput *input,
+                        bool upright, Error *err) {
+    ModelInfo *info = &model->info;
+    OnnxImport import;
+    TRY(onnx_import(arena, encoder, decoder, input, upright, &import, err));
+    model->tensors = import.tensors;
+    input->config = import.config;
+    info->quantization = import.form;
+    info->onnx = true;
+    info->files = import.files;
+    info->contents = import.contents;
+    info->file_count = import.file_count;
+    return OK;
 }
 
 static void info_fill(Model *model, const char *path, const ArchModel *arch) {
@@ -192,20 +221,16 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     TRY(settings_folder(arena, path, &folder, err));
     TRY(config_read(arena, folder, path, &config, &config_name, err));
     TRY(quantization_check(config, config_name, &model->info.quantization, err));
-    Checkpoint checkpoint;
-    TRY(checkpoint_open(arena, path, &checkpoint, err));
-    info_fill_files(&model->info, folder, &checkpoint);
-    TRY(bundle_canonical(arena, &checkpoint.bundle, quantization_zero_shift(model->info.quantization), &model->tensors,
-                         err));
-    TRY(sparse_expand(arena, &model->tensors, &model->info.sparse_tensors, err));
-    if (model->info.sparse_tensors)
-        model->info.quantization = "none, zeros as bitmaps";
-    ArchInput input = {.config = config,
-                       .config_name = config_name,
-                       .tensors = &model->tensors,
-                       .maps = checkpoint.contents,
-                       .map_count = checkpoint.file_count};
+    ArchInput input = {.config = config, .config_name = config_name};
     TRY(manifest_look(arena, folder, &input, &model->info.advice, err));
+    const char *encoder, *decoder;
+    TRY(onnx_import_find(arena, path, &encoder, &decoder, err));
+    TRY(encoder ? onnx_open(arena, model, encoder, decoder, &input, !passes, err)
+                : checkpoint_take(arena, model, path, err));
+    info_fill_files(&model->info, folder);
+    input.tensors = &model->tensors;
+    input.maps = model->info.contents;
+    input.map_count = model->info.file_count;
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;

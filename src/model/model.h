@@ -27,6 +27,7 @@ typedef struct ModelInfo {
     size_t vocabulary, width, encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn;
     LayerShapes shapes;    // where layers differ from those
     const SizeKeys *keys;  // what config.json calls the sizes that pruning changes
+    bool onnx;             // the weights lie in ONNX graphs (model/onnx_import.h)
     size_t sparse_tensors; // kept as bitmaps in the file (tensor/sparse.h), dense here
     size_t most_positions; // tokens a source or an output may have
     SpecialIds ids;
@@ -36,7 +37,8 @@ typedef struct ModelInfo {
 typedef struct Model Model;
 
 // Opens what CLI.md calls a MODEL. Everything lives in `arena`. ERR_FORMAT, ERR_UNSUPPORTED (naming the config
-// setting), ERR_IO, ERR_LIMIT. `passes` false leaves the graphs as the family built them.
+// setting), ERR_IO, ERR_LIMIT. `passes` false leaves the graphs as the family built them, and every matrix row by row:
+// for whoever changes a model rather than runs it.
 MUST_CHECK Status model_open(Arena *arena, const char *path, bool passes, const Model **ret_model, Error *err);
 
 const ModelInfo *model_info(const Model *model);

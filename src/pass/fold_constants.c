@@ -42,10 +42,13 @@ static Status slab_fill(const Constant *constant, Arena *scratch, Slab *slab, Er
     size_t rows = (size_t)constant->shape.dims[0], row_bytes = constant_row_bytes(constant);
     slab->rows = rows;
     slab->columns = slab->row_stride = constant->shape.rank < 2 ? 1 : (size_t)constant->shape.dims[1];
-    void *data = arena_alloc(scratch, rows * row_bytes, 64, err);
+    char *data = arena_alloc(scratch, rows * row_bytes, 64, err);
     TRY_NEW(data);
-    for (size_t r = 0; r < rows; r++)
-        memcpy((char *)data + r * row_bytes, constant_rows(constant, r, 1, NULL), row_bytes);
+    for (size_t r = 0; r < rows; r++) {
+        const void *row = constant_rows(constant, r, 1, data + r * row_bytes);
+        if (row != data + r * row_bytes)
+            memcpy(data + r * row_bytes, row, row_bytes);
+    }
     slab->data = data;
     return OK;
 }

@@ -87,6 +87,7 @@ static Status stack_rows(Graph *graph, Arena *scratch, const char *name, const C
     rows.data = NULL;
     rows.scales = NULL;
     rows.mapped = false;
+    rows.turned = false;
     rows.parts = parts;
     rows.part_count = part_count;
     TRY_NEW(rows.name = arena_format(scratch, err, "%s.fused", name));

@@ -19,8 +19,9 @@ typedef struct QuantizeRule {
 typedef struct PassInputs {
     const QuantizeRule *rules; // quantize_weights
     size_t rule_count;
-    bool verify;    // op_verify after each pass in release builds too (debug builds always do)
-    Arena *scratch; // set by the runner, emptied after each pass
+    size_t most_folded_bytes; // fold_tensors leaves larger results uncomputed; 0: folds them
+    bool verify;              // op_verify after each pass in release builds too (debug builds always do)
+    Arena *scratch;           // set by the runner, emptied after each pass
 } PassInputs;
 
 typedef Status PassRun(Graph *graph, const PassInputs *inputs, Error *err);

@@ -52,8 +52,8 @@ static Status wish(const Graph *graph, const PassInputs *inputs, const Reading *
     for (size_t c = 0; c < graph->constant_count; c++) {
         const Constant *constant = graph->constants[c];
         bool real = constant->dtype == DTYPE_F32 || constant->dtype == DTYPE_F16 || constant->dtype == DTYPE_BF16;
-        if (!real || constant->scheme != SCHEME_DENSE || constant->shape.rank != 2 || constant->part_count ||
-            !constant_has_data(constant) || !readings[c].as_weight || readings[c].otherwise)
+        if (!real || !constant_is_plain(constant) || constant->shape.rank != 2 || !readings[c].as_weight ||
+            readings[c].otherwise)
             continue;
         Scheme scheme;
         TRY(scheme_of(inputs, constant->name, &scheme, err));

@@ -109,7 +109,7 @@ END_TEST
 START_TEST(folders_are_searched_in_order) {
     begin();
     CHECK_FAILS(checkpoint_open(&arena, folder, &checkpoint, &err), ERR_FORMAT,
-                "holds no model: expected model.safetensors or pytorch_model.bin");
+                "holds no model: expected model.safetensors, pytorch_model.bin or encoder_model.onnx");
     put("x.gguf", "GGUF");
     CHECK_FAILS(checkpoint_open(&arena, folder, &checkpoint, &err), ERR_FORMAT,
                 "if 'x.gguf' is the model, name that file");

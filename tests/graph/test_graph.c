@@ -187,6 +187,33 @@ START_TEST(test_constant_parts) {
 }
 END_TEST
 
+// Rows of what lies column by column come out in order, alone and beside others.
+START_TEST(test_turned_rows) {
+    arena_init(&arena, 0);
+    static const float a[] = {1, 4, 2, 5, 3, 6}, b[] = {7, 8, 9}; // [2,3] turned, [1,3]
+    Graph *graph = graph_make(&arena, "g", &err);
+    Constant spec = {.name = "a", .dtype = DTYPE_F32, .shape = {2, {2, 3}}, .data = a, .turned = true};
+    const Constant *parts[2], *all;
+    float scratch[9];
+    CHECK_OK(graph_add_constant(graph, &spec, &parts[0], &err));
+    spec = (Constant){.name = "b", .dtype = DTYPE_F32, .shape = {2, {1, 3}}, .data = b};
+    CHECK_OK(graph_add_constant(graph, &spec, &parts[1], &err));
+    spec = (Constant){.name = "all", .dtype = DTYPE_F32, .shape = {2, {3, 3}}, .parts = parts, .part_count = 2};
+    CHECK_OK(graph_add_constant(graph, &spec, &all, &err));
+    CHECK_OK(graph_verify(graph, &err));
+    ck_assert(!constant_is_plain(parts[0]) && constant_is_plain(parts[1]));
+    ck_assert_ptr_eq(constant_rows(parts[0], 1, 1, scratch), scratch);
+    ck_assert(scratch[0] == 4 && scratch[1] == 5 && scratch[2] == 6);
+    const float *rows = constant_rows(all, 0, 3, scratch);
+    for (int i = 0; i < 9; i++)
+        ck_assert(rows[i] == (float)(i + 1));
+    spec = (Constant){.name = "v", .dtype = DTYPE_F32, .shape = {1, {3}}, .data = b, .turned = true};
+    CHECK_OK(graph_add_constant(graph, &spec, &all, &err));
+    CHECK_FAILS(graph_verify(graph, &err), ERR_INTERNAL, "constant '@v' is turned, but no matrix");
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_verify_sees_faults) {
     Node *nodes[3];
     Graph *graph = small_graph(nodes);
@@ -217,4 +244,4 @@ START_TEST(test_verify_sees_faults) {
 END_TEST
 
 TEST_MAIN("graph", test_build_and_look, test_names_are_unique, test_edit, test_copy, test_attributes,
-          test_constant_parts, test_verify_sees_faults)
+          test_constant_parts, test_turned_rows, test_verify_sees_faults)

@@ -20,6 +20,7 @@ part "$python" tools/parity/quantized.py "$hone" demo/model
 part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
 part "$python" tools/parity/serving.py "$hone" demo/model demo/test.jsonl
 part "$python" tools/parity/onnx_export.py demo/model --hone "$hone"
+part "$python" tools/parity/onnx_import.py --hone "$hone"
 part "$python" tools/parity/onnx_fusions.py --hone "$hone"
 part "$python" tools/parity/onnx_engines.py --hone "$hone"
 if [ -d "$shared" ]; then

@@ -18,6 +18,9 @@ typedef struct OnnxModel {
     const char **output_names; // [graph->return_count] as the model has them
     int64_t ir_version, opset; // of ONNX's own operators
     const char *producer;      // "pytorch 2.13.0"; may be ""
+    const char **files;        // the model's own and those of its external data; the first NULL for one from memory
+    Bytes *contents;           // [file_count] mapped
+    size_t file_count;
 } OnnxModel;
 
 // Whether a file begins as ModelProto does.

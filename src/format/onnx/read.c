@@ -213,9 +213,10 @@ static Status model_read(OnnxReader *reader, OnnxModel *ret, Error *err) {
     const char *name = reader->model->graph->name;
     OnnxScope scope = {.reader = reader, .opset = reader->opset};
     TRY_NEW(scope.graph = graph_make(reader->arena, name && *name ? name : "main", err));
-    OnnxModel model = {scope.graph, NULL, reader->model->ir_version, reader->opset, ""};
+    OnnxModel model = {.graph = scope.graph, .ir_version = reader->model->ir_version, .opset = reader->opset};
     TRY(onnx_graph(&scope, reader->model->graph, &model.output_names, err));
     TRY(onnx_externals_check(reader, err));
+    TRY(onnx_files(reader, &model, err));
     TRY_NEW(model.producer = arena_format(reader->arena, err, "%s%s%s",
                                           reader->model->producer_name ? reader->model->producer_name : "",
                                           reader->model->producer_version ? " " : "",
@@ -250,6 +251,7 @@ Status onnx_read(Arena *arena, const char *path, OnnxModel *ret_model, Error *er
     OnnxReader reader = {.arena = arena, .mapped = true};
     char real[PATH_MAX];
     TRY(file_map(arena, path, &reader.file, err));
+    TRY_NEW(reader.path = arena_copy_text(arena, path, strlen(path), err));
     TRY_NEW(reader.folder = folder_of(arena, path, err));
     if (realpath(path, real))
         TRY_NEW(reader.home = folder_of(arena, real, err));

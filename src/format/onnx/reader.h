@@ -44,6 +44,7 @@ typedef struct OnnxFunction {
 typedef struct OnnxReader {
     Arena *arena;       // of the graph
     Arena *scratch;     // of unpacked messages
+    const char *path;   // NULL: a model in memory
     const char *folder; // of external data
     const char *home;   // where the model itself lies once links are followed; NULL: there too
     Bytes file;
@@ -128,6 +129,9 @@ const char *onnx_op_name(OnnxReader *reader, const char *domain, const char *nam
 // tensors.c: a TensorProto that the skeleton names, as a constant of the scope's graph.
 MUST_CHECK Status onnx_tensor(OnnxScope *scope, const Onnx__TensorProto *proto, const char *name, Value *ret,
                               Error *err);
+
+// The model's files into ret_model.
+MUST_CHECK Status onnx_files(const OnnxReader *reader, OnnxModel *ret_model, Error *err);
 
 // Tensors' ranges of a file of external data may be equal (tied weights), but not overlap otherwise.
 MUST_CHECK Status onnx_externals_check(const OnnxReader *reader, Error *err);

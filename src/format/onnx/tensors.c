@@ -19,7 +19,7 @@ typedef struct Range {
 
 struct OnnxExternal {
     OnnxExternal *next;
-    const char *location;
+    const char *location, *path;
     Bytes file;
     NameTable known; // "offset bytes" to a Range
     Range *ranges;
@@ -76,6 +76,7 @@ static Status external_open(OnnxReader *reader, Bytes location, OnnxExternal **r
         TRY_NEW(place);
         *place = external;
         *external = (OnnxExternal){.next = reader->externals, .location = name};
+        TRY_NEW(external->path = arena_copy_text(reader->arena, path, strlen(path), err));
         TRY(file_map(reader->arena, path, &external->file, err));
         TRY(names_add(&reader->locations, reader->scratch, name, place, 0, err));
         reader->externals = external;
@@ -108,6 +109,18 @@ static Status range_take(OnnxReader *reader, OnnxExternal *external, uint64_t of
     external->range_count++;
     *ret = range;
     return names_add(&external->known, reader->scratch, name, place, 0, err);
+}
+
+Status onnx_files(const OnnxReader *reader, OnnxModel *model, Error *err) {
+    TRY_NEW(model->files = arena_array(reader->arena, reader->locations.count + 1, sizeof *model->files, err));
+    TRY_NEW(model->contents = arena_array(reader->arena, reader->locations.count + 1, sizeof(Bytes), err));
+    model->files[0] = reader->path;
+    model->contents[model->file_count++] = reader->file;
+    for (const OnnxExternal *e = reader->externals; e; e = e->next) {
+        model->files[model->file_count] = e->path;
+        model->contents[model->file_count++] = e->file;
+    }
+    return OK;
 }
 
 static int range_order(const void *a, const void *b) {

@@ -113,6 +113,8 @@ Status pass_fold_tensors(Graph *graph, const PassInputs *inputs, Error *err) {
         if (!is_known(node, &bytes))
             continue;
         Folding folding = {graph, bytes > FOLD_FREE_BYTES ? bytes : FOLD_FREE_BYTES};
+        if (inputs->most_folded_bytes && folding.limit_bytes > inputs->most_folded_bytes)
+            folding.limit_bytes = inputs->most_folded_bytes;
         TRY(node_fold(&folding, node, inputs->scratch, &folded, err));
         keep[n] = !folded;
     }

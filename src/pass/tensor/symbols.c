@@ -516,11 +516,11 @@ static Status node_follow(SymbolTable *table, Node *node, Error *err) {
     for (size_t o = 0; o < outputs; o++)
         kept[o] = node->types[o];
     TRY(op_infer(node, err));
-    for (size_t o = 0; o < outputs; o++)
-        type_refine(&node->types[o], &kept[o]);
     if (symbol_type(table, node, &by_symbols))
         type_refine(&node->types[0], &by_symbols);
     TRY(concat_type(table, node, &node->types[0]));
+    for (size_t o = 0; o < outputs; o++) // what a file claims comes last: its dimensions may be names of nothing
+        type_refine(&node->types[o], &kept[o]);
     Symbols symbols = {0};
     ValueType type = node->types[0];
     bool small = type.rank < 0 || (type.rank <= 1 && is_listed(type.dtype));

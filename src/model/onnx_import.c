@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+// Finding ONNX files, and the order in which their graphs are held against a family's.
+#include "model/onnx_import.h"
+
+#include <string.h>
+
+#include "model/onnx_probe.h"
+#include "pass/levels.h"
+#include "pass/pass.h"
+
+static const char *existing(Arena *arena, const char *folder, const char *name, Error *err) {
+    const char *path = path_join(arena, folder, name, err);
+    return path && path_kind(path) == PATH_NONE ? "" : path; // "": not there
+}
+
+// The first of `names` in the folder or in its folder "onnx"; "" where there is none.
+static Status first_find(Arena *arena, const char *folder, const char *const *names, const char **ret, Error *err) {
+    const char *below = path_join(arena, folder, "onnx", err);
+    TRY_NEW(below);
+    const char *folders[] = {folder, below};
+    *ret = "";
+    for (size_t i = 0; names[i]; i++)
+        for (size_t f = 0; f < 2 && !**ret; f++)
+            TRY_NEW(*ret = existing(arena, folders[f], names[i], err));
+    return OK;
+}
+
+Status onnx_import_find(Arena *arena, const char *path, const char **ret_encoder, const char **ret_decoder,
+                        Error *err) {
+    static const char *const checkpoints[] = {"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                              "pytorch_model.bin.index.json", NULL};
+    static const char *const encoders[] = {"encoder_model.onnx", NULL};
+    static const char *const decoders[] = {"decoder_model_merged.onnx", "decoder_model.onnx", NULL};
+    *ret_encoder = *ret_decoder = NULL;
+    if (path_kind(path) != PATH_FOLDER) {
+        bool onnx;
+        TRY(onnx_is_file(arena, path, &onnx, err));
+        if (onnx)
+            *ret_encoder = *ret_decoder = path;
+        return OK;
+    }
+    for (size_t i = 0; checkpoints[i]; i++) {
+        const char *found = existing(arena, path, checkpoints[i], err);
+        TRY_NEW(found);
+        if (*found)
+            return OK;
+    }
+    const char *encoder, *decoder;
+    TRY(first_find(arena, path, encoders, &encoder, err));
+    TRY(first_find(arena, path, decoders, &decoder, err));
+    if (!*encoder)
+        return OK;
+    if (!*decoder)
+        return FAIL(err, ERR_FORMAT,
+                    "folder '%s' has encoder_model.onnx and neither decoder_model_merged.onnx nor decoder_model.onnx",
+                    path);
+    *ret_encoder = encoder;
+    *ret_decoder = decoder;
+    return OK;
+}
+
+// One graph that was read and brought into fused operators.
+typedef struct Side {
+    OnnxModel model;
+    const char *name;
+} Side;
+
+// A merged decoder has two branches; the one without a past holds all weights.
+static Status first_step_choose(Graph *graph, Error *err) {
+    static const uint8_t no = 0;
+    Value flag;
+    if (!graph_find_value(graph, "use_cache_branch", &flag) || !flag.node || flag.node->op != OP_INPUT)
+        return OK;
+    Constant constant = {.name = "first_step", .dtype = DTYPE_BOOL, .shape = {1, {1}}, .data = &no};
+    const Constant *added;
+    TRY(graph_add_constant(graph, &constant, &added, err));
+    graph_replace_value(graph, flag, value_constant(added));
+    return OK;
+}
+
+// What is folded here are shapes; weights stay as they lie.
+enum { MOST_FOLDED_BYTES = 1 << 16 };
+
+static Status side_read(Arena *arena, const char *path, Side *side, Error *err) {
+    const char *names[LEVEL_MOST_PASSES], *wanted[LEVEL_MOST_PASSES];
+    size_t count = level_passes((LevelWish){.level = 2, .only_onnx = true}, names), used = 0;
+    for (size_t i = 0; i < count; i++) // equal weights cost a read of them all, and weights are looked at later
+        if (strcmp(names[i], "merge_constants") != 0)
+            wanted[used++] = names[i];
+    TRY_NEW(side->name = arena_format(arena, err, "file '%s'", path));
+    TRY(onnx_read(arena, path, &side->model, err));
+    TRY(first_step_choose(side->model.graph, err));
+    return passes_run(side->model.graph, wanted, used, &(PassInputs){.most_folded_bytes = MOST_FOLDED_BYTES}, NULL,
+                      NULL, err);
+}
+
+// The output of that name, or the only one.
+static Status result_find(const Side *side, const char *name, Value *ret, Error *err) {
+    size_t count = side->model.graph->return_count;
+    for (size_t i = 0; i < count; i++)
+        if (count == 1 || strcmp(side->model.output_names[i], name) == 0) {
+            *ret = side->model.graph->returns[i];
+            return OK;
+        }
+    return FAIL(err, ERR_UNSUPPORTED, "%s has no output '%s'", side->name, name);
+}
+
+static Status input_expect(const Side *side, Value value, const char *name, Error *err) {
+    if (value.node && value.node->op == OP_INPUT && strcmp(value.node->names[0], name) == 0)
+        return OK;
+    return FAIL(err, ERR_UNSUPPORTED, "%s: attention over the source does not read input '%s'", side->name, name);
+}
+
+// What is matched next lies in another graph, or is fed by another input.
+static void match_turn(Match *match, const Side *side, const char *ids) {
+    match->name = side->name;
+    match->ids = ids;
+    match->mask_count = match->places_count = 0;
+}
+
+// Both sides, in one graph or in two.
+static Status sides_match(Match *match, const ArchModel *wanted, const Side *encoder, const Side *decoder,
+                          int32_t padding, Error *err) {
+    bool one = encoder == decoder;
+    ProbeInputs probe = {"input_ids", one ? "attention_mask" : "encoder_attention_mask",
+                         one ? "decoder_input_ids" : "input_ids", padding};
+    Value logits, states = {0}, source = {0};
+    match_turn(match, decoder, probe.target_ids);
+    TRY(result_find(decoder, "logits", &logits, err));
+    TRY(match_family(match, wanted->head, logits, &states, err));
+    TRY(match_family(match, wanted->decode, states, NULL, err));
+    TRY(match_cross(match, wanted->encode, &source, err));
+    if (!one) {
+        probe.source_ids = "";
+        TRY(input_expect(decoder, source, "encoder_hidden_states", err));
+    }
+    TRY(onnx_probe(match, decoder->model.graph, &probe, err));
+    match_turn(match, encoder, "input_ids");
+    probe = (ProbeInputs){"input_ids", "attention_mask", one ? "decoder_input_ids" : "", padding};
+    if (!one)
+        TRY(result_find(encoder, "last_hidden_state", &source, err));
+    TRY(match_family(match, wanted->encode, source, NULL, err));
+    return onnx_probe(match, encoder->model.graph, &probe, err);
+}
+
+static const MatchedWeight *matched_find(const Match *match, const char *name) {
+    for (size_t i = 0; i < match->weight_count; i++)
+        if (strcmp(match->weights[i].name, name) == 0)
+            return &match->weights[i];
+    return NULL;
+}
+
+static const char *const tables[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
+                                     "lm_head.weight"};
+enum { TABLES = sizeof tables / sizeof *tables };
+
+static bool is_table(const char *name) {
+    for (size_t i = 0; i < TABLES; i++)
+        if (strcmp(tables[i], name) == 0)
+            return true;
+    return false;
+}
+
+// Whether the three tables of words are one.
+static bool tables_are_one(const Match *match) {
+    const MatchedWeight *first = matched_find(match, tables[0]);
+    for (size_t i = 1; first && i < TABLES; i++) {
+        const MatchedWeight *other = matched_find(match, tables[i]);
+        if (!other || !stored_equal(&first->stored, &other->stored, first->rows, first->columns))
+            return false;
+    }
+    return first;
+}
+
+static Status tensors_make(Arena *arena, const Match *match, bool tied, bool upright, OnnxImport *ret, Error *err) {
+    FoundTensors found = {.arena = arena, .upright = upright};
+    bool quantized = false;
+    for (size_t i = 0; i < match->weight_count; i++) {
+        const MatchedWeight *w = &match->weights[i];
+        if (matched_find(match, w->name) != w)
+            return FAIL(err, ERR_UNSUPPORTED, "%s has two weights where %s has '%s'", match->name, match->family,
+                        w->name);
+        if (!tied || !is_table(w->name))
+            TRY(found_add(&found, w->name, w->rows, w->columns, &w->stored, err));
+        quantized |= w->stored.values->dtype == DTYPE_I8 || w->stored.values->dtype == DTYPE_U8;
+    }
+    const MatchedWeight *table = matched_find(match, tables[0]);
+    if (tied)
+        TRY(found_add(&found, "model.shared.weight", table->rows, table->columns, &table->stored, err));
+    ret->tensors = (Bundle){found.tensors, found.count};
+    ret->form = quantized ? "ONNX int8" : "ONNX";
+    return bundle_seal(&ret->tensors, err);
+}
+
+static Status files_list(Arena *arena, const Side *sides, size_t count, OnnxImport *ret, Error *err) {
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++)
+        most += sides[i].model.file_count;
+    TRY_NEW(ret->files = arena_array(arena, most, sizeof *ret->files, err));
+    TRY_NEW(ret->contents = arena_array(arena, most, sizeof *ret->contents, err));
+    for (size_t i = 0; i < count; i++)
+        for (size_t f = 0; f < sides[i].model.file_count; f++) {
+            ret->files[ret->file_count] = sides[i].model.files[f];
+            ret->contents[ret->file_count++] = sides[i].model.contents[f];
+        }
+    return OK;
+}
+
+static void config_free(void *config) {
+    json_decref(config);
+}
+
+// The config with its tables apart.
+static Status config_untie(Arena *arena, const json_t *config, json_t **ret, Error *err) {
+    json_t *copy = json_deep_copy(config);
+    bool made = copy && json_object_set_new(copy, "tie_word_embeddings", json_false()) == 0;
+    if (!made) {
+        json_decref(copy);
+        return FAIL(err, ERR_MEMORY, "no memory for a copy of config.json");
+    }
+    *ret = copy;
+    return arena_on_free(arena, config_free, copy, err);
+}
+
+static Status match_make(Arena *arena, const ArchModel *wanted, Match *match, Error *err) {
+    const Graph *graphs[] = {wanted->encode, wanted->decode, wanted->head};
+    size_t node_room = 0;
+    for (size_t g = 0; g < sizeof graphs / sizeof *graphs; g++) {
+        match->weight_room += graphs[g]->constant_count;
+        node_room += graphs[g]->node_count;
+    }
+    TRY_NEW(match->weights = arena_array(arena, match->weight_room, sizeof *match->weights, err));
+    TRY_NEW(match->masks = arena_array(arena, node_room, sizeof *match->masks, err));
+    TRY_NEW(match->places = arena_array(arena, node_room, sizeof *match->places, err));
+    match->cross_count = wanted->decoder_layers;
+    TRY_NEW(match->cross = arena_array(arena, match->cross_count, sizeof *match->cross, err));
+    return OK;
+}
+
+Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const ArchInput *input, bool upright,
+                   OnnxImport *ret_import, Error *err) {
+    OnnxImport import = {0};
+    ArchInput apart = *input;
+    ArchModel wanted;
+    const Arch *arch;
+    bool tied = true;
+    int64_t padding = 1;
+    TRY(json_get_bool(input->config, input->config_name, "tie_word_embeddings", &tied, err));
+    TRY(json_get_int(input->config, input->config_name, "pad_token_id", 0, INT32_MAX, &padding, err));
+    TRY(config_untie(arena, input->config, &import.config, err));
+    apart.config = import.config;
+    TRY(arch_find(&apart, &arch, err));
+    TRY(arch->build(arena, &apart, &wanted, err));
+    Side sides[2] = {0};
+    size_t count = encoder == decoder ? 1 : 2;
+    TRY(side_read(arena, encoder, &sides[0], err));
+    if (count == 2)
+        TRY(side_read(arena, decoder, &sides[1], err));
+    Match match = {.arena = arena, .family = wanted.family};
+    TRY(match_make(arena, &wanted, &match, err));
+    TRY(sides_match(&match, &wanted, &sides[0], &sides[count - 1], (int32_t)padding, err));
+    tied = tied && tables_are_one(&match);
+    TRY(tensors_make(arena, &match, tied, upright, &import, err));
+    if (tied) // config.json says so, or says nothing
+        json_object_del(import.config, "tie_word_embeddings");
+    TRY(files_list(arena, sides, count, &import, err));
+    *ret_import = import;
+    return OK;
+}

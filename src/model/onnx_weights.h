@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights as ONNX graphs hold them, and the tensors that a checkpoint would have in their place.
+#pragma once
+
+#include "graph/graph.h"
+#include "tensor/tensor.h"
+
+// A matrix or a vector: elements, or integers with scales and zero points.
+typedef struct StoredWeight {
+    const Constant *values;
+    bool turned;                    // values lie as [columns, rows]
+    const Constant *scales, *zeros; // one, or one for each row; NULL: not quantized; no zero points
+    double factor;                  // times all of it; 1 where values are not quantized
+} StoredWeight;
+
+// What a value is that depends on constants alone, through Transpose, Cast and DequantizeLinear by row or as a whole.
+// `turned`: the product reads it as [columns, rows]. False: something else.
+bool stored_weight(Value value, bool turned, StoredWeight *ret);
+
+// Tensors under names, as they are found.
+typedef struct FoundTensors {
+    Arena *arena;
+    bool upright; // turned matrices are put in order
+    Tensor *tensors;
+    size_t count, room;
+} FoundTensors;
+
+// Adds "name" [rows, columns] (columns 0: a vector), with `name`_scale [rows] for s8 rows: where the elements lie, if
+// possible; `name`_turned (arch/weights.h) for a turned matrix that may stay so. What hone's rows cannot say (zero
+// points, other integers) becomes f32. ERR_FORMAT where the shape is another one, ERR_UNSUPPORTED for types that no
+// weight has.
+MUST_CHECK Status found_add(FoundTensors *found, const char *name, size_t rows, size_t columns,
+                            const StoredWeight *weight, Error *err);
+
+// Whether two weights of [rows, columns] hold the same numbers in the same form; f32 also where one is turned.
+bool stored_equal(const StoredWeight *a, const StoredWeight *b, size_t rows, size_t columns);
