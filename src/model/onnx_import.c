@@ -59,10 +59,10 @@ Status onnx_import_find(Arena *arena, const char *path, const char **ret_encoder
     return OK;
 }
 
-// One graph that was read and brought into fused operators.
+// One graph in fused operators.
 typedef struct Side {
-    OnnxModel model;
-    const char *name;
+    const OnnxModel *model;
+    const char *name; // for messages
 } Side;
 
 // A merged decoder has two branches; the one without a past holds all weights.
@@ -81,25 +81,25 @@ static Status first_step_choose(Graph *graph, Error *err) {
 // What is folded here are shapes; weights stay as they lie.
 enum { MOST_FOLDED_BYTES = 1 << 16 };
 
-static Status side_read(Arena *arena, const char *path, Side *side, Error *err) {
+static Status side_make(Arena *arena, const OnnxModel *model, Side *side, Error *err) {
     const char *names[LEVEL_MOST_PASSES], *wanted[LEVEL_MOST_PASSES];
     size_t count = level_passes((LevelWish){.level = 2, .only_onnx = true}, names), used = 0;
     for (size_t i = 0; i < count; i++) // equal weights cost a read of them all, and weights are looked at later
         if (strcmp(names[i], "merge_constants") != 0)
             wanted[used++] = names[i];
-    TRY_NEW(side->name = arena_format(arena, err, "file '%s'", path));
-    TRY(onnx_read(arena, path, &side->model, err));
-    TRY(first_step_choose(side->model.graph, err));
-    return passes_run(side->model.graph, wanted, used, &(PassInputs){.most_folded_bytes = MOST_FOLDED_BYTES}, NULL,
-                      NULL, err);
+    side->model = model;
+    TRY_NEW(side->name = model->files[0] ? arena_format(arena, err, "file '%s'", model->files[0]) : "the model");
+    TRY(first_step_choose(model->graph, err));
+    return passes_run(model->graph, wanted, used, &(PassInputs){.most_folded_bytes = MOST_FOLDED_BYTES}, NULL, NULL,
+                      err);
 }
 
 // The output of that name, or the only one.
 static Status result_find(const Side *side, const char *name, Value *ret, Error *err) {
-    size_t count = side->model.graph->return_count;
+    size_t count = side->model->graph->return_count;
     for (size_t i = 0; i < count; i++)
-        if (count == 1 || strcmp(side->model.output_names[i], name) == 0) {
-            *ret = side->model.graph->returns[i];
+        if (count == 1 || strcmp(side->model->output_names[i], name) == 0) {
+            *ret = side->model->graph->returns[i];
             return OK;
         }
     return FAIL(err, ERR_UNSUPPORTED, "%s has no output '%s'", side->name, name);
@@ -134,13 +134,13 @@ static Status sides_match(Match *match, const ArchModel *wanted, const Side *enc
         probe.source_ids = "";
         TRY(input_expect(decoder, source, "encoder_hidden_states", err));
     }
-    TRY(onnx_probe(match, decoder->model.graph, &probe, err));
+    TRY(onnx_probe(match, decoder->model->graph, &probe, err));
     match_turn(match, encoder, "input_ids");
     probe = (ProbeInputs){"input_ids", "attention_mask", one ? "decoder_input_ids" : "", padding};
     if (!one)
         TRY(result_find(encoder, "last_hidden_state", &source, err));
     TRY(match_family(match, wanted->encode, source, NULL, err));
-    return onnx_probe(match, encoder->model.graph, &probe, err);
+    return onnx_probe(match, encoder->model->graph, &probe, err);
 }
 
 static const MatchedWeight *matched_find(const Match *match, const char *name) {
@@ -195,13 +195,13 @@ static Status tensors_make(Arena *arena, const Match *match, bool tied, bool upr
 static Status files_list(Arena *arena, const Side *sides, size_t count, OnnxImport *ret, Error *err) {
     size_t most = 0;
     for (size_t i = 0; i < count; i++)
-        most += sides[i].model.file_count;
+        most += sides[i].model->file_count;
     TRY_NEW(ret->files = arena_array(arena, most, sizeof *ret->files, err));
     TRY_NEW(ret->contents = arena_array(arena, most, sizeof *ret->contents, err));
     for (size_t i = 0; i < count; i++)
-        for (size_t f = 0; f < sides[i].model.file_count; f++) {
-            ret->files[ret->file_count] = sides[i].model.files[f];
-            ret->contents[ret->file_count++] = sides[i].model.contents[f];
+        for (size_t f = 0; f < sides[i].model->file_count; f++) {
+            ret->files[ret->file_count] = sides[i].model->files[f];
+            ret->contents[ret->file_count++] = sides[i].model->contents[f];
         }
     return OK;
 }
@@ -237,8 +237,8 @@ static Status match_make(Arena *arena, const ArchModel *wanted, Match *match, Er
     return OK;
 }
 
-Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const ArchInput *input, bool upright,
-                   OnnxImport *ret_import, Error *err) {
+Status onnx_import_models(Arena *arena, const OnnxModel *encoder, const OnnxModel *decoder, const ArchInput *input,
+                          bool upright, OnnxImport *ret_import, Error *err) {
     OnnxImport import = {0};
     ArchInput apart = *input;
     ArchModel wanted;
@@ -253,9 +253,9 @@ Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const
     TRY(arch->build(arena, &apart, &wanted, err));
     Side sides[2] = {0};
     size_t count = encoder == decoder ? 1 : 2;
-    TRY(side_read(arena, encoder, &sides[0], err));
+    TRY(side_make(arena, encoder, &sides[0], err));
     if (count == 2)
-        TRY(side_read(arena, decoder, &sides[1], err));
+        TRY(side_make(arena, decoder, &sides[1], err));
     Match match = {.arena = arena, .family = wanted.family};
     TRY(match_make(arena, &wanted, &match, err));
     TRY(sides_match(&match, &wanted, &sides[0], &sides[count - 1], (int32_t)padding, err));
@@ -266,4 +266,14 @@ Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const
     TRY(files_list(arena, sides, count, &import, err));
     *ret_import = import;
     return OK;
+}
+
+Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const ArchInput *input, bool upright,
+                   OnnxImport *ret_import, Error *err) {
+    OnnxModel models[2];
+    size_t count = encoder == decoder ? 1 : 2;
+    TRY(onnx_read(arena, encoder, &models[0], err));
+    if (count == 2)
+        TRY(onnx_read(arena, decoder, &models[1], err));
+    return onnx_import_models(arena, &models[0], &models[count - 1], input, upright, ret_import, err);
 }

@@ -28,5 +28,9 @@ MUST_CHECK Status onnx_import_find(Arena *arena, const char *path, const char **
 // `input` has config.json and no tensors. `upright`: matrices row by row, as a checkpoint has them; else they lie as in
 // the files, for running. ERR_UNSUPPORTED telling where the graphs differ from the family's;
 // the errors of onnx_read.
+//
+// The same of models that were read; both may be the same one. Their graphs are rewritten.
+MUST_CHECK Status onnx_import_models(Arena *arena, const OnnxModel *encoder, const OnnxModel *decoder,
+                                     const ArchInput *input, bool upright, OnnxImport *ret_import, Error *err);
 MUST_CHECK Status onnx_import(Arena *arena, const char *encoder, const char *decoder, const ArchInput *input,
                               bool upright, OnnxImport *ret_import, Error *err);

@@ -125,7 +125,7 @@ def main():
     made = models()
     for name, model in made.items():  # before optimum changes how torch exports
         model.save_pretrained(folder / name / "hf")
-        for dynamo in (False, True):
+        for dynamo in (True, False):
             export_whole(model, folder / name / "hf" / WHOLE[dynamo], dynamo)
     for name, model in made.items():
         base = folder / name
