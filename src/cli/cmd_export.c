@@ -12,11 +12,13 @@
 #include "pass/pass.h"
 
 typedef struct Settings {
-    const char *output, *format, *parts, *external_data, *optimize;
+    const char *output, *format, *parts, *external_data, *optimize, *target;
     int64_t opset;
 } Settings;
 
 enum { OPSET_LAST = 22 };
+
+#define DATA_FILE "model.onnx_data"
 
 static const Option options[] = {
     {"output", 'o', "OUT", "the folder to write", OPTION_TEXT, offsetof(Settings, output)},
@@ -25,26 +27,30 @@ static const Option options[] = {
      offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = OPSET_LAST},
     {"parts", 0, "A,B", "some of encoder, decoder, decoder_with_past, merged (default: all)", OPTION_TEXT,
      offsetof(Settings, parts)},
-    {"external-data", 0, "SIZE", "tensors go into FILE_data when a file would have more than that (default: 1G)",
+    {"external-data", 0, "WHEN",
+     "whether tensors lie in one file that all parts share, " DATA_FILE ": always, never, auto (the default: with "
+     "several parts, or one of more than 1G), or SIZE: with a part of more than that",
      OPTION_TEXT, offsetof(Settings, external_data)},
+    {"target", 0, "NAME",
+     "ort: com.microsoft's operators for weights of 4 bits, and what --optimize makes (the default); onnx: ONNX's own "
+     "operators only",
+     OPTION_TEXT, offsetof(Settings, target), .choices = "ort|onnx"},
     {"optimize", 0, "LEVEL", "passes as 'hone opt --level' runs them (default: 0, none)", OPTION_TEXT,
      offsetof(Settings, optimize), .choices = "0|1|2|99"},
     {0},
 };
-
-typedef struct PartReport {
-    bool wanted;
-    size_t nodes; // with those of bodies
-    OnnxWritten written;
-} PartReport;
 
 typedef struct Export {
     CommandRun *run;
     const Settings *settings;
     const Model *model;
     char *staging;
-    size_t external_bytes;
-    PartReport parts[EXPORT_PART_COUNT];
+    bool wanted[EXPORT_PART_COUNT];
+    OnnxPart files[EXPORT_PART_COUNT]; // of those that are wanted, in order
+    ExportPart part_of[EXPORT_PART_COUNT];
+    size_t nodes[EXPORT_PART_COUNT]; // of each file, with those of bodies
+    size_t file_count;
+    uint64_t data_bytes; // of the file that they share
 } Export;
 
 static Status parts_choose(Export *e, Error *err) {
@@ -59,11 +65,11 @@ static Status parts_choose(Export *e, Error *err) {
                         "--parts is '%s', expected some of encoder, decoder, decoder_with_past, merged with commas "
                         "between",
                         list);
-        e->parts[part].wanted = true;
+        e->wanted[part] = true;
         at += bytes + (at[bytes] == ',');
     }
     for (size_t part = 0; part < EXPORT_PART_COUNT; part++)
-        if (e->parts[part].wanted)
+        if (e->wanted[part])
             return OK;
     return FAIL(err, ERR_USAGE, "--parts is empty");
 }
@@ -80,25 +86,64 @@ static size_t nodes_count(const Graph *graph) {
     return count;
 }
 
-static Status part_write(Export *e, ExportPart part, Error *err) {
-    const Settings *settings = e->settings;
+// A part's graph, gone through the passes of its level.
+static Status part_make(const Export *e, ExportPart part, LevelWish wish, OnnxPart *ret_file, Graph **ret_graph,
+                        Error *err) {
     const SessionModel *session = model_session(e->model);
     ExportSource source = {session->encode, session->decode, session->head,
-                           settings->opset ? settings->opset : ONNX_WRITE_FIRST};
-    OnnxWriteSettings write = {.opset = settings->opset,
-                               .external_bytes = e->external_bytes,
-                               .producer_version = HONE_VERSION,
-                               .written = &e->parts[part].written};
-    Graph *graph;
+                           e->settings->opset ? e->settings->opset : ONNX_WRITE_FIRST, wish.only_onnx};
     const char **names, *passes[LEVEL_MOST_PASSES];
-    TRY(export_part(e->run->arena, &source, part, &graph, &names, err));
-    int level = settings->optimize ? (int)strtol(settings->optimize, NULL, 10) : 0;
-    size_t count = level_passes((LevelWish){.level = level}, passes);
-    TRY(passes_run(graph, passes, count, &(PassInputs){0}, NULL, NULL, err));
-    e->parts[part].nodes = nodes_count(graph);
-    char *path = path_join(e->run->arena, e->staging, export_part_files[part], err);
-    TRY_NEW(path);
-    return onnx_write(path, graph, names, &write, err);
+    TRY(export_part(e->run->arena, &source, part, ret_graph, &names, err));
+    TRY(passes_run(*ret_graph, passes, level_passes(wish, passes), &(PassInputs){0}, NULL, NULL, err));
+    *ret_file = (OnnxPart){.graph = *ret_graph, .output_names = names};
+    TRY_NEW(ret_file->path = path_join(e->run->arena, e->staging, export_part_files[part], err));
+    return OK;
+}
+
+// What ONNX Runtime's operators take in again may pass through newer ones of ONNX; where such are left, the part is
+// made anew without them.
+static Status part_add(Export *e, ExportPart part, Error *err) {
+    const Settings *settings = e->settings;
+    LevelWish wish = {.level = settings->optimize ? (int)strtol(settings->optimize, NULL, 10) : 0,
+                      .only_onnx = settings->target && strcmp(settings->target, "onnx") == 0};
+    int64_t lowest;
+    Graph *graph;
+    OnnxPart *file = &e->files[e->file_count];
+    TRY(part_make(e, part, wish, file, &graph, err));
+    TRY(onnx_lowest_opset(graph, &lowest, err));
+    if (settings->opset && lowest > settings->opset) {
+        wish.opset = settings->opset;
+        TRY(part_make(e, part, wish, file, &graph, err));
+    }
+    e->part_of[e->file_count] = part;
+    e->nodes[e->file_count++] = nodes_count(graph);
+    return OK;
+}
+
+static Status external_choose(const char *text, OnnxWriteSettings *write, Error *err) {
+    static const char *const words[] = {"auto", "always", "never"}; // as OnnxExternal has them
+    if (!text)
+        return OK;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text, words[i]) == 0) {
+            write->external = (OnnxExternal)i;
+            return OK;
+        }
+    if (option_size("external-data", text, &write->external_bytes, err) == OK)
+        return OK;
+    return FAIL(err, ERR_USAGE,
+                "--external-data is '%s', expected auto, always, never, or bytes or a number with K, M or G", text);
+}
+
+static Status parts_write(Export *e, const OnnxWriteSettings *write, Error *err) {
+    for (ExportPart part = 0; part < EXPORT_PART_COUNT; part++)
+        if (e->wanted[part])
+            TRY(part_add(e, part, err));
+    char *data = path_join(e->run->arena, e->staging, DATA_FILE, err);
+    TRY_NEW(data);
+    TRY(onnx_write_parts(e->files, e->file_count, data, write, err));
+    e->data_bytes = e->files[0].written.external_bytes;
+    return OK;
 }
 
 static Status file_copy(Export *e, const char *name, Error *err) {
@@ -113,51 +158,54 @@ static Status file_copy(Export *e, const char *name, Error *err) {
     return file_replace(to, bytes.data, bytes.size, err);
 }
 
-static Status folder_fill(Export *e, Error *err) {
+static Status folder_fill(Export *e, const OnnxWriteSettings *write, Error *err) {
     char **names;
     size_t count;
     TRY(folder_list(e->run->arena, model_info(e->model)->folder, &names, &count, err));
     for (size_t i = 0; i < count; i++)
         if (strcmp(names[i], "config.json") == 0 || rewrite_copies(names[i]))
             TRY(file_copy(e, names[i], err));
-    for (ExportPart part = 0; part < EXPORT_PART_COUNT; part++)
-        if (e->parts[part].wanted)
-            TRY(part_write(e, part, err));
-    return OK;
+    return parts_write(e, write, err);
 }
 
-static void report(Export *e) {
-    Buffer *out = &e->run->out.text;
-    size_t weights = model_info(e->model)->weight_bytes;
-    const char *between = "";
-    if (e->run->common.json)
-        buffer_format(out, "{\"weight_bytes\":%zu,\"files\":[", weights);
-    for (ExportPart part = 0; part < EXPORT_PART_COUNT; part++) {
-        const PartReport *p = &e->parts[part];
-        if (!p->wanted)
-            continue;
+static void report_json(const Export *e, Buffer *out) {
+    uint64_t all = e->data_bytes;
+    for (size_t i = 0; i < e->file_count; i++)
+        all += e->files[i].written.bytes;
+    buffer_format(out, "{\"weight_bytes\":%zu,\"bytes\":%llu,\"data_file\":%s,\"data_bytes\":%llu,\"files\":[",
+                  model_info(e->model)->weight_bytes, (unsigned long long)all,
+                  e->data_bytes ? "\"" DATA_FILE "\"" : "null", (unsigned long long)e->data_bytes);
+    for (size_t i = 0; i < e->file_count; i++) {
+        const OnnxWritten *w = &e->files[i].written;
         buffer_format(out,
-                      e->run->common.json
-                          ? "%s{\"part\":\"%s\",\"file\":\"%s\",\"opset\":%lld,\"nodes\":%zu,\"bytes\":%llu,"
-                            "\"external_bytes\":%llu}"
-                          : "%s%-18s %-30s opset %lld, %zu nodes, %llu bytes and %llu of external data",
-                      between, export_part_names[part], export_part_files[part], (long long)p->written.opset, p->nodes,
-                      (unsigned long long)p->written.bytes, (unsigned long long)p->written.external_bytes);
-        between = e->run->common.json ? "," : "\n";
+                      "%s{\"part\":\"%s\",\"file\":\"%s\",\"opset\":%lld,\"nodes\":%zu,\"bytes\":%llu,"
+                      "\"external_bytes\":%llu}",
+                      i ? "," : "", export_part_names[e->part_of[i]], path_name(e->files[i].path), (long long)w->opset,
+                      e->nodes[i], (unsigned long long)w->bytes, (unsigned long long)w->external_bytes);
     }
-    if (e->run->common.json)
-        buffer_add_text(out, "]}");
+    buffer_add_text(out, "]}");
+}
+
+static void report_text(const Export *e, Buffer *out) {
+    for (size_t i = 0; i < e->file_count; i++) {
+        const OnnxWritten *w = &e->files[i].written;
+        buffer_format(out, "%s%-18s %-30s opset %lld, %zu nodes, %llu bytes", i ? "\n" : "",
+                      export_part_names[e->part_of[i]], path_name(e->files[i].path), (long long)w->opset, e->nodes[i],
+                      (unsigned long long)w->bytes);
+    }
+    if (e->data_bytes)
+        buffer_format(out, "\n%-18s %-30s %llu bytes", "their weights", DATA_FILE, (unsigned long long)e->data_bytes);
 }
 
 static Status run(CommandRun *run, Error *err) {
     Export e = {.run = run, .settings = run->settings};
+    OnnxWriteSettings write = {.opset = e.settings->opset, .producer_version = HONE_VERSION};
     const char *output = e.settings->output;
     bool onnx;
     if (!output)
         return FAIL(err, ERR_USAGE, "expected -o OUT, the folder to write");
     TRY(parts_choose(&e, err));
-    if (e.settings->external_data)
-        TRY(option_size("external-data", e.settings->external_data, &e.external_bytes, err));
+    TRY(external_choose(e.settings->external_data, &write, err));
     TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
     if (onnx)
         return FAIL(err, ERR_UNSUPPORTED, "'%s' is an ONNX file already; exported are model folders and checkpoints",
@@ -165,14 +213,14 @@ static Status run(CommandRun *run, Error *err) {
     TRY(folder_stage_check(run->arena, output, false, err));
     TRY(model_open(run->arena, run->arguments[0], false, &e.model, err));
     TRY(folder_stage(run->arena, output, false, &e.staging, err));
-    Status status = folder_fill(&e, err);
+    Status status = folder_fill(&e, &write, err);
     if (status == OK)
         status = folder_commit(e.staging, output, err);
     if (status != OK) {
         folder_discard(e.staging);
         return status;
     }
-    report(&e);
+    (run->common.json ? report_json : report_text)(&e, &run->out.text);
     return output_line(&run->out, err);
 }
 
@@ -183,7 +231,7 @@ const Command command_export = {
     .help =
         "Writes a model as ONNX files beside its settings and tokenizer, in the layout that optimum's\n"
         "ORTModelForSeq2SeqLM loads. Weights keep their type: F16 and BF16 are cast where they are used, int8 rows\n"
-        "dequantized, 4 bits decoded.\n",
+        "dequantized, 4 bits multiplied by ONNX Runtime's own operators or decoded (--target onnx).\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .json = true,

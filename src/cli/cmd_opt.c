@@ -56,14 +56,15 @@ static bool name_among(const PassNames *passes, const char *name) {
     return false;
 }
 
-static Status passes_choose(CommandRun *run, PassNames *ret, Error *err) {
+static Status passes_choose(CommandRun *run, int64_t opset, PassNames *ret, Error *err) {
     const Settings *settings = run->settings;
     if (settings->passes) {
         TRY(names_split(run->arena, settings->passes, ret, err));
     } else {
         LevelWish wish = {.level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2,
                           .only_onnx = settings->target && strcmp(settings->target, "onnx") == 0,
-                          .int8 = settings->quantize != NULL};
+                          .int8 = settings->quantize != NULL,
+                          .opset = opset};
         if (wish.int8 && !wish.level)
             return FAIL(err, ERR_USAGE, "--quantize int8 needs a level of 1 or more, --level is 0");
         ret->count = level_passes(wish, ret->names);
@@ -137,20 +138,34 @@ static Status model_write(CommandRun *run, const OnnxModel *model, OnnxWritten *
     return onnx_write(settings->output, model->graph, model->output_names, &write, err);
 }
 
+// Reads the model and rewrites it by passes that write nothing newer than `opset` (0: any).
+static Status model_rewrite(CommandRun *run, int64_t opset, OnnxModel *ret_model, Summary *summary, Error *err) {
+    const Settings *settings = run->settings;
+    PassNames passes = {0};
+    *summary = (Summary){0};
+    run->out.text.bytes = 0; // what was dumped of a rewriting before
+    TRY(passes_choose(run, opset, &passes, err));
+    TRY(onnx_read(run->arena, run->arguments[0], ret_model, err));
+    Graph *graph = ret_model->graph;
+    operators_count(graph, summary->before, &summary->all_before);
+    TRY(passes_run(graph, passes.names, passes.count, &(PassInputs){0}, settings->dump_after ? dump : NULL, run, err));
+    operators_count(graph, summary->after, &summary->all_after);
+    return OK;
+}
+
 static Status run(CommandRun *run, Error *err) {
     const Settings *settings = run->settings;
     if (!settings->output)
         return FAIL(err, ERR_USAGE, "expected -o FILE, the place for the model that is written");
-    PassNames passes = {0};
-    TRY(passes_choose(run, &passes, err));
     OnnxModel model;
-    TRY(onnx_read(run->arena, run->arguments[0], &model, err));
+    int64_t lowest;
     Summary *summary = arena_array(run->arena, 1, sizeof *summary, err);
     TRY_NEW(summary);
-    operators_count(model.graph, summary->before, &summary->all_before);
-    TRY(passes_run(model.graph, passes.names, passes.count, &(PassInputs){0}, settings->dump_after ? dump : NULL, run,
-                   err));
-    operators_count(model.graph, summary->after, &summary->all_after);
+    TRY(model_rewrite(run, 0, &model, summary, err));
+    TRY(onnx_lowest_opset(model.graph, &lowest, err));
+    // ONNX Runtime's operators may have taken in again what is too new; where they have not, it must not come about.
+    if (settings->opset && lowest > settings->opset && !settings->passes)
+        TRY(model_rewrite(run, settings->opset, &model, summary, err));
     TRY(model_write(run, &model, &summary->written, err));
     if (run->common.json)
         summary_json(summary, &run->out.text);

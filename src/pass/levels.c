@@ -7,10 +7,13 @@ static const struct {
     int level;
     LevelTarget target;
     const char *pass;
+    int64_t opset;
 } levels[] = {
-#define LEVEL(level, target, pass) {level, LEVEL_##target, #pass},
+#define LEVEL(level, target, pass) LEVEL_SINCE(level, target, pass, 0)
+#define LEVEL_SINCE(level, target, pass, opset) {level, LEVEL_##target, #pass, opset},
 #include "pass/levels.def"
 #undef LEVEL
+#undef LEVEL_SINCE
 };
 
 _Static_assert(sizeof levels / sizeof *levels <= LEVEL_MOST_PASSES, "room for all passes");
@@ -19,7 +22,7 @@ size_t level_passes(LevelWish wish, const char *ret_names[LEVEL_MOST_PASSES]) {
     const bool wanted[] = {[LEVEL_ANY] = true, [LEVEL_ORT] = !wish.only_onnx, [LEVEL_INT8] = wish.int8};
     size_t count = 0;
     for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-        if (levels[i].level <= wish.level && wanted[levels[i].target])
+        if (levels[i].level <= wish.level && wanted[levels[i].target] && (!wish.opset || levels[i].opset <= wish.opset))
             ret_names[count++] = levels[i].pass;
     return count;
 }

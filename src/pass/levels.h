@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { LEVEL_MOST_PASSES = 64 };
 
@@ -11,6 +12,7 @@ typedef struct LevelWish {
     int level;
     bool only_onnx; // without passes that write operators of other domains
     bool int8;      // with dynamic quantization
+    int64_t opset;  // without passes that write operators of a later one of ONNX's opsets; 0: any
 } LevelWish;
 
 // The names of a level's passes in order, for passes_run; how many there are.

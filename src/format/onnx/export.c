@@ -270,11 +270,13 @@ static DecoderInputs inputs_seen(Exporter *x, const Job *job, const DecoderInput
 
 // Begins a body of the If. Both read the same: what the first has captured is captured here too.
 static Exporter branch_begin(Exporter *outer, const Job *job, const char *name, const Exporter *first) {
-    Exporter x = {.around = outer->graph, .opset = outer->opset, .err = outer->err, .status = outer->status};
+    Exporter x = {.around = outer->graph,
+                  .opset = outer->opset,
+                  .only_onnx = outer->only_onnx,
+                  .err = outer->err,
+                  .status = outer->status};
     if (x.status == OK && !(x.graph = graph_make(job->arena, name, x.err)))
         x.status = x.err->status;
-    x.outside = values_room(&x, job, EXPORT_MOST_CAPTURED);
-    x.inside = values_room(&x, job, EXPORT_MOST_CAPTURED);
     for (size_t i = 0; first && i < first->captured; i++)
         export_seen(&x, first->outside[i]);
     return x;
@@ -355,7 +357,7 @@ Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Gr
                    const char ***ret_output_names, Error *err) {
     Job job = {.arena = arena, .source = source};
     TRY(heads_read(&job, err));
-    Exporter x = {.opset = source->opset, .err = err};
+    Exporter x = {.opset = source->opset, .only_onnx = source->only_onnx, .err = err};
     TRY_NEW(x.graph = graph_make(arena, export_part_names[part], err));
     Outputs out = {0};
     if (part == EXPORT_ENCODER)

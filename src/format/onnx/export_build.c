@@ -133,18 +133,35 @@ static ValueType type_seen(Exporter *x, Value outer) {
     return type;
 }
 
+// Room for one more.
+static bool captured_grow(Exporter *x) {
+    if (x->captured < x->captured_room)
+        return true;
+    size_t room = x->captured_room ? 2 * x->captured_room : 256;
+    Value *outside = arena_array(x->graph->arena, room, sizeof *outside, x->err);
+    Value *inside = outside ? arena_array(x->graph->arena, room, sizeof *inside, x->err) : NULL;
+    if (!inside) {
+        export_fail(x, x->err->status);
+        return false;
+    }
+    if (x->captured) {
+        memcpy(outside, x->outside, x->captured * sizeof *outside);
+        memcpy(inside, x->inside, x->captured * sizeof *inside);
+    }
+    x->outside = outside;
+    x->inside = inside;
+    x->captured_room = room;
+    return true;
+}
+
 Value export_seen(Exporter *x, Value outer) {
     if (!x->around || x->status != OK)
         return outer;
     for (size_t i = 0; i < x->captured; i++)
         if (value_equal(x->outside[i], outer))
             return x->inside[i];
-    if (x->captured == EXPORT_MOST_CAPTURED) {
-        export_fail(x, FAIL(x->err, ERR_UNSUPPORTED,
-                            "the merged decoder needs more than %d weights: leave 'merged' out of --parts",
-                            EXPORT_MOST_CAPTURED));
+    if (!captured_grow(x))
         return (Value){0};
-    }
     ValueType type = type_seen(x, outer);
     const char *name = outer.constant ? outer.constant->name : outer.node->names[outer.output];
     Value inner = export_input(x, name, type.dtype, type.rank, type.dims);

@@ -57,11 +57,11 @@ static Value linear(Exporter *x, const Node *node, Value input) {
         export_fail(
             x, FAIL(x->err, ERR_UNSUPPORTED, "linear '%s' is fused with what follows it; no form is exported", name));
     input = rounded(x, node, input);
-    if (x->head)
+    if (x->head && !export_weight_is_packed(x, node->inputs[1].constant))
         return head(x, node, input);
     bool bias = node->input_count > 2 && !value_absent(node->inputs[2]);
-    Value product = export_binary(x, TENSOR_MATMUL, bias ? export_text(x, "%s.product", name) : name, input,
-                                  export_weight_turned(x, node->inputs[1].constant));
+    Value product =
+        export_product(x, bias ? export_text(x, "%s.product", name) : name, input, node->inputs[1].constant);
     return bias ? export_binary(x, TENSOR_ADD, name, product, export_weight(x, node->inputs[2].constant)) : product;
 }
 

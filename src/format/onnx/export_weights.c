@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // A model's constants: stored as they are, once, and f32 where they are used. In a body they and what is made of them
 // alone belong to the graph around it, so that both bodies read the same.
+#include <string.h>
+
 #include "format/onnx/exporter.h"
+#include "tensor/quantize4.h"
 
 static Graph *home(const Exporter *x) {
     return x->around ? x->around : x->graph;
@@ -14,7 +17,30 @@ static Value constant_add(Exporter *x, const Constant *constant) {
     return x->status == OK ? value_constant(found) : (Value){0};
 }
 
-// The elements as stored; codes of 4 bits as their bytes [rows, columns / 2].
+// How a weight of 4 bits is multiplied.
+typedef enum FourBitProduct {
+    PRODUCT_DECODED, // as f32
+    PRODUCT_NBITS,   // MatMulNBits: code - 8, the first in the low half, groups of 2^n columns
+    PRODUCT_BNB4     // MatMulBnb4: bitsandbytes' NF4, the first in the high half, blocks of 2^n elements
+} FourBitProduct;
+
+static FourBitProduct product_of(const Exporter *x, const Constant *weight) {
+    size_t group = weight->group;
+    if (x->only_onnx || weight->scheme != SCHEME_Q4 || weight->part_count || !weight->codes || group < 16 ||
+        (group & (group - 1)) != 0)
+        return PRODUCT_DECODED;
+    if (!weight->high_first && memcmp(weight->codes, int4_values, sizeof int4_values) == 0)
+        return PRODUCT_NBITS;
+    return weight->high_first && memcmp(weight->codes, nf4_values, sizeof nf4_values) == 0 ? PRODUCT_BNB4
+                                                                                           : PRODUCT_DECODED;
+}
+
+bool export_weight_is_packed(const Exporter *x, const Constant *weight) {
+    return product_of(x, weight) != PRODUCT_DECODED;
+}
+
+// The elements as stored; codes of 4 bits as their bytes: [rows, columns / 2], MatMulNBits' [rows, groups, group / 2],
+// MatMulBnb4's in one dimension.
 static Value stored(Exporter *x, const Constant *weight) {
     if (weight->part_count)
         export_fail(
@@ -24,7 +50,13 @@ static Value stored(Exporter *x, const Constant *weight) {
                       .shape = weight->shape,
                       .data = weight->data,
                       .mapped = weight->mapped};
-    if (weight->scheme == SCHEME_Q4)
+    int64_t rows = weight->shape.dims[0], columns = weight->shape.dims[1], group = (int64_t)weight->group;
+    FourBitProduct product = product_of(x, weight);
+    if (product == PRODUCT_NBITS)
+        dense.shape = (Shape){3, {rows, columns / group, group / 2}};
+    else if (product == PRODUCT_BNB4)
+        dense.shape = (Shape){1, {rows * columns / 2}};
+    else if (weight->scheme == SCHEME_Q4)
         dense.shape.dims[1] /= 2;
     return constant_add(x, &dense);
 }
@@ -39,7 +71,8 @@ static Value scales(Exporter *x, const Constant *weight) {
     return constant_add(x, &scale);
 }
 
-// f32 [..., columns] of bytes [..., columns / 2] and scales [..., groups], `leading` dimensions before the last.
+// f32 [..., columns] of bytes [..., columns / 2] or [..., groups, group / 2] and scales [..., groups], `leading`
+// dimensions before the last.
 static Value decoded(Exporter *x, const char *name, const Constant *weight, Value bytes, Value scale, int leading) {
     const char *codes = export_text(x, "%s.codes", name), *parts = export_text(x, "%s.groups", name);
     int64_t columns = weight->shape.dims[1], group = (int64_t)weight->group, shape[SHAPE_MOST_DIMS] = {0};
@@ -102,7 +135,26 @@ Value export_weight(Exporter *x, const Constant *weight) {
     return export_seen(x, real(x, weight));
 }
 
-Value export_weight_turned(Exporter *x, const Constant *weight) {
+// Blocks' largest magnitudes, of which hone's scales are hundred-and-twelfths (quantize4.h).
+static Value magnitudes(Exporter *x, const Constant *weight) {
+    const char *name = export_text(x, "%s_absmax", weight->name);
+    const Constant *found = x->status == OK ? graph_find_constant(home(x), name) : NULL;
+    size_t count = (size_t)weight->shape.dims[0] * ((size_t)weight->shape.dims[1] / weight->group);
+    if (found || x->status != OK)
+        return found ? value_constant(found) : (Value){0};
+    float *values = arena_array(x->graph->arena, count, sizeof *values, x->err);
+    if (!values) {
+        export_fail(x, x->err->status);
+        return (Value){0};
+    }
+    for (size_t i = 0; i < count; i++)
+        values[i] = weight->scales[i] * (float)nf4_values[CODEBOOK - 1];
+    Constant constant = {.name = name, .dtype = DTYPE_F32, .shape = {1, {(int64_t)count}}, .data = values};
+    return constant_add(x, &constant);
+}
+
+// f32 [inputs, outputs]
+static Value turned(Exporter *x, const Constant *weight) {
     Value value = real(x, weight);
     const char *name = export_text(x, "%s.turned", weight->name);
     Value found = made(x, name);
@@ -112,9 +164,39 @@ Value export_weight_turned(Exporter *x, const Constant *weight) {
     return export_seen(x, found);
 }
 
+Value export_product(Exporter *x, const char *name, Value input, const Constant *weight) {
+    FourBitProduct product = product_of(x, weight);
+    if (product == PRODUCT_DECODED)
+        return export_binary(x, TENSOR_MATMUL, name, input, turned(x, weight));
+    bool nbits = product == PRODUCT_NBITS;
+    Value scale = nbits ? scales(x, weight) : magnitudes(x, weight);
+    Value inputs[] = {input, export_seen(x, stored(x, weight)), export_seen(x, scale)};
+    Attribute attributes[] = {attribute_int("K", weight->shape.dims[1]), attribute_int("N", weight->shape.dims[0]),
+                              nbits ? attribute_int("bits", 4) : attribute_int("quant_type", 1),
+                              attribute_int("block_size", (int64_t)weight->group)};
+    return export_node(x, nbits ? TENSOR_MS_MATMUL_NBITS : TENSOR_MS_MATMUL_BNB4, name, inputs, 3, attributes, 4);
+}
+
+// What rows are taken of: a constant in one dimension has none.
+static Value table_rows(Exporter *x, const Constant *table) {
+    Value value = stored(x, table);
+    const char *name = export_text(x, "%s.rows", table->name);
+    Value found = made(x, name);
+    if (product_of(x, table) != PRODUCT_BNB4 || !value_absent(found))
+        return export_seen(x, value_absent(found) ? value : found);
+    Graph *graph = x->graph, *around = x->around;
+    x->graph = home(x);
+    x->around = NULL;
+    Value shape = export_ints(x, (const int64_t[]){table->shape.dims[0], table->shape.dims[1] / 2}, 2);
+    found = export_binary(x, TENSOR_RESHAPE, name, value, shape);
+    x->graph = graph;
+    x->around = around;
+    return export_seen(x, found);
+}
+
 // Rows are taken first, and made f32 then: a table is never f32 as a whole.
 Value export_weight_rows(Exporter *x, const char *name, const Constant *table, Value ids) {
-    Value rows = export_binary(x, TENSOR_GATHER, name, export_seen(x, stored(x, table)), ids);
+    Value rows = export_binary(x, TENSOR_GATHER, name, table_rows(x, table), ids);
     if (table->scheme == SCHEME_DENSE)
         return table->dtype == DTYPE_F32 ? rows : export_cast(x, name, rows, DTYPE_F32);
     Value scale =

@@ -14,16 +14,15 @@ typedef struct Exporter {
     Graph *graph;            // being built
     Graph *around;           // NULL, or the graph with the If that `graph` is a body of: weights are its
     Value *outside, *inside; // [captured] values of `around`, and the inputs of `graph` that stand for them
-    size_t captured;
+    size_t captured, captured_room;
     int64_t opset;
+    bool only_onnx;
     Value source_mask, causal_mask;    // added to scores
     LayerKeys *past, *cross, *present; // [decoder layers]; past NULL: none
     bool head;                         // linears are the head: its weight may be a table too, and is not turned
     Status status;
     Error *err;
 } Exporter;
-
-enum { EXPORT_MOST_CAPTURED = 1000 }; // they are inputs of one If
 
 // build.c: nodes and small constants.
 void export_fail(Exporter *x, Status status);
@@ -48,8 +47,11 @@ Value export_seen(Exporter *x, Value outer);
 
 // weights.c: a model's constants as f32 values.
 Value export_weight(Exporter *x, const Constant *weight);
-Value export_weight_turned(Exporter *x, const Constant *weight); // [inputs, outputs]
 Value export_weight_rows(Exporter *x, const char *name, const Constant *table, Value ids);
+// Whether products with a weight are an operator of com.microsoft, which reads it as it lies.
+bool export_weight_is_packed(const Exporter *x, const Constant *weight);
+// input [..., inputs] times the weight [outputs, inputs].
+Value export_product(Exporter *x, const char *name, Value input, const Constant *weight);
 
 // attention.c
 Value export_split_heads(Exporter *x, const char *name, Value v, const Node *node, int64_t heads);

@@ -95,7 +95,8 @@ uint64_t packed_bytes(const Constant *constant) {
 
 // Elements that share bytes, also across the parts of a constant.
 typedef struct Packer {
-    FileWriter *writer;
+    PackedSink *sink;
+    void *context;
     unsigned char chunk[4096];
     size_t filled;
     unsigned bits, byte, used_bits;
@@ -104,7 +105,7 @@ typedef struct Packer {
 static Status packer_flush(Packer *packer, Error *err) {
     size_t filled = packer->filled;
     packer->filled = 0;
-    return file_write(packer->writer, packer->chunk, filled, err);
+    return packer->sink(packer->context, packer->chunk, filled, err);
 }
 
 static Status packer_put(Packer *packer, const unsigned char *data, size_t elements, Error *err) {
@@ -121,17 +122,25 @@ static Status packer_put(Packer *packer, const unsigned char *data, size_t eleme
     return OK;
 }
 
-Status packed_write(const Constant *constant, FileWriter *writer, Error *err) {
-    Packer packer = {.writer = writer, .bits = dtype_bits(constant->dtype)};
+Status packed_each(const Constant *constant, PackedSink *sink, void *context, Error *err) {
+    Packer packer = {.sink = sink, .context = context, .bits = dtype_bits(constant->dtype)};
     size_t count = constant->part_count ? constant->part_count : 1;
     for (size_t i = 0; i < count; i++) {
         const Constant *part = constant->part_count ? constant->parts[i] : constant;
         if (packer.bits < 8)
             TRY(packer_put(&packer, part->data, elements_of(part), err));
         else
-            TRY(file_write(writer, part->data, (size_t)packed_bytes(part), err));
+            TRY(sink(context, part->data, (size_t)packed_bytes(part), err));
     }
     if (packer.used_bits) // flushed whenever it is full, so there is room
         packer.chunk[packer.filled++] = (unsigned char)packer.byte;
     return packer_flush(&packer, err);
+}
+
+static Status file_sink(void *context, const void *data, size_t bytes, Error *err) {
+    return file_write(context, data, bytes, err);
+}
+
+Status packed_write(const Constant *constant, FileWriter *writer, Error *err) {
+    return packed_each(constant, file_sink, writer, err);
 }

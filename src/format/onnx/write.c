@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The front door: opset, the message around the graph, and the two files.
+// The front door: opset, the message around the graph, and whether its tensors lie outside.
 #include "format/onnx/write.h"
 
 #include <string.h>
 
-#include "base/own.h"
 #include "format/onnx/skeleton.h"
 #include "format/onnx/writer.h"
 
@@ -72,74 +71,102 @@ static Status model_put(OnnxWriter *writer, const Graph *graph, const char *cons
     return buffer_status(&message->text, err);
 }
 
-// The message, whose tensors lie outside when it would be too large with them.
-static Status message_make(OnnxWriter *writer, const Graph *graph, const char *const *output_names, const char *data,
-                           const OnnxWriteSettings *settings, Error *err) {
-    size_t most = settings->external_bytes ? settings->external_bytes : EXTERNAL_BYTES;
-    Buffer empty = {.limit_bytes = SKELETON_MOST_BYTES};
-    writer->message.text = empty;
-    TRY(model_put(writer, graph, output_names, settings, err));
-    if (message_bytes(&writer->message) <= (most < INT32_MAX ? most : INT32_MAX))
-        return OK;
-    message_done(&writer->message);
-    writer->message.text = empty;
-    writer->domain_count = 0;
-    writer->location = path_name(data);
-    TRY(model_put(writer, graph, output_names, settings, err));
-    if (message_bytes(&writer->message) > INT32_MAX)
-        return FAIL(err, ERR_LIMIT,
-                    "the model has %llu bytes without its large tensors, a protocol buffer less than 2 GiB",
-                    (unsigned long long)message_bytes(&writer->message));
+typedef struct Writing {
+    Arena *arena;
+    const OnnxWriteSettings *settings;
+    OnnxPart *parts;
+    OnnxWriter *writers; // [count]
+    size_t count;
+} Writing;
+
+static Status opsets_choose(Writing *w, Error *err) {
+    for (size_t i = 0; i < w->count; i++) {
+        w->writers[i].arena = w->arena;
+        TRY(graph_verify(w->parts[i].graph, err));
+        TRY(opset_choose(w->parts[i].graph, w->settings->opset, &w->writers[i].opset, err));
+    }
     return OK;
 }
 
-// The data first: a model that is there has its data.
-static Status files_commit(FileWriter *model, FileWriter *data, const char *data_path, Error *err) {
-    Status status = data ? file_commit(data, err) : OK;
-    if (status != OK) {
-        file_discard(model);
-        return status;
+// The messages, their large tensors in `data` where that is not NULL. Made again, tensors stay where they are in it.
+static Status messages_make(Writing *w, OnnxData *data, Error *err) {
+    for (size_t i = 0; i < w->count; i++) {
+        OnnxWriter *writer = &w->writers[i];
+        message_done(&writer->message);
+        writer->message.text.limit_bytes = SKELETON_MOST_BYTES;
+        writer->domain_count = 0;
+        writer->data = data;
+        TRY(model_put(writer, w->parts[i].graph, w->parts[i].output_names, w->settings, err));
     }
-    status = file_commit(model, err);
-    if (status != OK && data)
-        file_remove(data_path);
-    return status;
+    return OK;
 }
 
-static Status files_write(const OnnxWriter *writer, const char *path, const char *data_path, Error *err) {
-    FileWriter *model = NULL, *data = NULL;
-    bool external = writer->placed_count > 0;
-    if (external && path_kind(path) == PATH_OTHER)
-        return FAIL(err, ERR_USAGE, "'%s' is no file that external data could lie beside", path);
-    TRY(file_create(path, &model, err));
-    Status status = external ? file_create(data_path, &data, err) : OK;
-    if (status == OK && external)
-        status = write_data(writer, data, err);
-    if (status == OK)
-        status = message_write(&writer->message, model, err);
-    if (status == OK)
-        return files_commit(model, data, data_path, err);
-    file_discard(model);
-    file_discard(data);
+static bool external_wanted(const Writing *w) {
+    const OnnxWriteSettings *settings = w->settings;
+    size_t most = settings->external_bytes ? settings->external_bytes : EXTERNAL_BYTES;
+    if (settings->external != ONNX_EXTERNAL_AUTO)
+        return settings->external == ONNX_EXTERNAL_ALWAYS;
+    for (size_t i = 0; i < w->count; i++)
+        if (message_bytes(&w->writers[i].message) > (most < INT32_MAX ? most : INT32_MAX))
+            return true;
+    return w->count > 1 && !settings->external_bytes;
+}
+
+static Status sizes_check(const Writing *w, Error *err) {
+    for (size_t i = 0; i < w->count; i++) {
+        uint64_t bytes = message_bytes(&w->writers[i].message);
+        if (bytes > INT32_MAX)
+            return FAIL(err, ERR_LIMIT, "the model has %llu bytes without %s, a protocol buffer less than 2 GiB",
+                        (unsigned long long)bytes,
+                        w->settings->external == ONNX_EXTERNAL_NEVER ? "external data" : "its large tensors");
+    }
+    return OK;
+}
+
+static Status models_write(Writing *w, const char *data_path, Error *err) {
+    OnnxData data = {.location = path_name(data_path), .several = w->count > 1};
+    OnnxPlace place = {0};
+    TRY(opsets_choose(w, err));
+    TRY(messages_make(w, NULL, err));
+    bool external = external_wanted(w);
+    if (external)
+        TRY(messages_make(w, &data, err));
+    TRY(sizes_check(w, err));
+    external = data.placed_count > 0;
+    if (external) {
+        TRY(write_place(w->arena, &data, data_path, &place, err));
+        data.location = path_name(place.data_path);
+        if (strcmp(place.data_path, data_path) != 0)
+            TRY(messages_make(w, &data, err));
+    }
+    TRY(write_files(w->writers, w->parts, w->count, external ? &data : NULL, &place, err));
+    if (external)
+        write_place_clear(data_path, &place);
+    for (size_t i = 0; i < w->count; i++)
+        w->parts[i].written = (OnnxWritten){w->writers[i].opset, message_bytes(&w->writers[i].message), data.bytes};
+    return OK;
+}
+
+Status onnx_write_parts(OnnxPart *parts, size_t count, const char *data_path, const OnnxWriteSettings *settings,
+                        Error *err) {
+    Arena arena;
+    arena_init(&arena, 0);
+    Writing w = {.arena = &arena, .settings = settings, .parts = parts, .count = count};
+    w.writers = arena_array(&arena, count, sizeof *w.writers, err);
+    if (w.writers && !data_path)
+        data_path = arena_format(&arena, err, "%s_data", parts[0].path);
+    Status status = w.writers && data_path ? models_write(&w, data_path, err) : err->status;
+    for (size_t i = 0; w.writers && i < count; i++)
+        message_done(&w.writers[i].message);
+    arena_done(&arena);
     return status;
 }
 
 Status onnx_write(const char *path, const Graph *graph, const char *const *output_names,
                   const OnnxWriteSettings *settings, Error *err) {
-    Arena arena;
-    arena_init(&arena, 0);
-    OnnxWriter writer = {.arena = &arena};
-    Status status = graph_verify(graph, err);
-    if (status == OK)
-        status = opset_choose(graph, settings->opset, &writer.opset, err);
-    const char *data = status == OK ? arena_format(&arena, err, "%s_data", path) : NULL;
-    if (status == OK)
-        status = data ? message_make(&writer, graph, output_names, data, settings, err) : err->status;
-    if (status == OK)
-        status = files_write(&writer, path, data, err);
-    if (status == OK && settings->written)
-        *settings->written = (OnnxWritten){writer.opset, message_bytes(&writer.message), writer.data_bytes};
-    message_done(&writer.message);
-    arena_done(&arena);
-    return status;
+    OnnxPart part = {.path = path, .graph = graph, .output_names = output_names};
+    TRY(onnx_write_parts(&part, 1, NULL, settings, err));
+    if (settings->written)
+        *settings->written = part.written;
+    return OK;
 }

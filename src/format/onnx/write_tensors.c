@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors of a model that is written: within the message, or in a file of external data, where each lies at a multiple
-// of a page (small ones of a cache line) and data that several constants share lies once.
+// of a page (small ones of a cache line) and data that several constants or models share lies once.
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "format/onnx/writer.h"
 #include "format/tensorproto/tensorproto.h"
@@ -19,43 +20,76 @@ enum {
     ENTRY_VALUE = 2
 };
 
-enum { LEAST_EXTERNAL_BYTES = 1024, SMALL_BYTES = 4096, ALIGNMENT = 4096, SMALL_ALIGNMENT = 64 };
+// What lies at a page can be mapped by itself. Smaller tensors would lose too much by it: so the gaps are at most 3 %.
+enum { LEAST_EXTERNAL_BYTES = 1024, SMALL_BYTES = 128 << 10, ALIGNMENT = 4096, SMALL_ALIGNMENT = 64 };
 
-static Status places_grow(OnnxWriter *writer, Error *err) {
-    if (writer->placed_count < writer->placed_room)
+static Status places_grow(OnnxData *data, Arena *arena, Error *err) {
+    if (data->placed_count < data->placed_room)
         return OK;
-    size_t room = writer->placed_room ? writer->placed_room * 2 : 64;
-    MessagePiece *placed = arena_array(writer->arena, room, sizeof *placed, err);
+    size_t room = data->placed_room ? data->placed_room * 2 : 64;
+    MessagePiece *placed = arena_array(arena, room, sizeof *placed, err);
     TRY_NEW(placed);
-    if (writer->placed_count)
-        memcpy(placed, writer->placed, writer->placed_count * sizeof *placed);
-    writer->placed = placed;
-    writer->placed_room = room;
+    if (data->placed_count)
+        memcpy(placed, data->placed, data->placed_count * sizeof *placed);
+    data->placed = placed;
+    data->placed_room = room;
     return OK;
 }
 
-// Where the constant's data lies in the file of external data, which gets it if it has not yet.
-static Status constant_place(OnnxWriter *writer, const Constant *constant, size_t *ret_offset, Error *err) {
-    uint64_t bytes = packed_bytes(constant);
-    const void *data = constant->part_count ? (const void *)constant : constant->data;
-    const char *key = arena_format(writer->arena, err, "%p, %llu", data, (unsigned long long)bytes);
-    TRY_NEW(key);
-    const NameEntry *known = names_find(&writer->places, key);
-    if (known) {
-        const size_t *offset = known->object;
-        *ret_offset = *offset;
-        return OK;
-    }
-    size_t alignment = bytes < SMALL_BYTES ? SMALL_ALIGNMENT : ALIGNMENT, end;
-    size_t *offset = arena_array(writer->arena, 1, sizeof *offset, err);
+// The next place in the file.
+static Status place_take(OnnxData *data, Arena *arena, const Constant *constant, const size_t **ret_offset,
+                         Error *err) {
+    size_t bytes = (size_t)packed_bytes(constant), alignment = bytes < SMALL_BYTES ? SMALL_ALIGNMENT : ALIGNMENT, end;
+    size_t *offset = arena_array(arena, 1, sizeof *offset, err);
     TRY_NEW(offset);
-    if (!size_add(writer->data_bytes, alignment - 1, offset) || !size_add(*offset, bytes, &end))
+    if (!size_add(data->bytes, alignment - 1, offset) || !size_add(*offset, bytes, &end))
         return FAIL(err, ERR_LIMIT, "tensor '%s' makes the external data larger than any disk", constant->name);
     *offset -= *offset % alignment;
-    TRY(places_grow(writer, err));
-    TRY(names_add(&writer->places, writer->arena, key, offset, 0, err));
-    writer->placed[writer->placed_count++] = (MessagePiece){*offset, constant};
-    writer->data_bytes = *offset + bytes;
+    TRY(places_grow(data, arena, err));
+    data->placed[data->placed_count++] = (MessagePiece){*offset, constant};
+    data->bytes = *offset + bytes;
+    *ret_offset = offset;
+    return OK;
+}
+
+static Status digest_sink(void *context, const void *data, size_t bytes, Error *err) {
+    (void)err;
+    sha256_add(context, data, bytes);
+    return OK;
+}
+
+// The place of equal bytes that another model has put there, or the next one.
+static Status content_place(OnnxData *data, Arena *arena, const Constant *constant, const size_t **ret_offset,
+                            Error *err) {
+    Sha256 hash;
+    char text[SHA256_TEXT_BYTES];
+    sha256_init(&hash);
+    TRY(packed_each(constant, digest_sink, &hash, err));
+    sha256_text(&hash, text);
+    const NameEntry *known = names_find(&data->contents, text);
+    if (known) {
+        *ret_offset = known->object;
+        return OK;
+    }
+    const char *key = arena_copy_text(arena, text, sizeof text - 1, err);
+    TRY_NEW(key);
+    TRY(place_take(data, arena, constant, ret_offset, err));
+    return names_add(&data->contents, arena, key, *ret_offset, 0, err);
+}
+
+// Where the constant's data lies in the file of external data, which gets it if it has not yet.
+static Status constant_place(OnnxData *data, Arena *arena, const Constant *constant, size_t *ret_offset, Error *err) {
+    const void *address = constant->part_count ? (const void *)constant : constant->data;
+    const char *key = arena_format(arena, err, "%p, %llu of %u bits", address,
+                                   (unsigned long long)packed_bytes(constant), dtype_bits(constant->dtype));
+    TRY_NEW(key);
+    const NameEntry *known = names_find(&data->places, key);
+    const size_t *offset = known ? known->object : NULL;
+    if (!known) {
+        TRY(data->several ? content_place(data, arena, constant, &offset, err)
+                          : place_take(data, arena, constant, &offset, err));
+        TRY(names_add(&data->places, arena, key, offset, 0, err));
+    }
     *ret_offset = *offset;
     return OK;
 }
@@ -70,8 +104,8 @@ static void entry_put(Message *message, const char *key, const char *value) {
 static Status external_put(OnnxWriter *writer, const Constant *constant, Error *err) {
     size_t offset = 0;
     char number[24];
-    TRY(constant_place(writer, constant, &offset, err));
-    entry_put(&writer->message, "location", writer->location);
+    TRY(constant_place(writer->data, writer->arena, constant, &offset, err));
+    entry_put(&writer->message, "location", writer->data->location);
     snprintf(number, sizeof number, "%zu", offset);
     entry_put(&writer->message, "offset", number);
     snprintf(number, sizeof number, "%llu", (unsigned long long)packed_bytes(constant));
@@ -97,7 +131,7 @@ Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const 
     message_int(message, TENSOR_TYPE, type);
     if (name)
         message_text(message, TENSOR_NAME, name);
-    if (name && writer->location && packed_bytes(constant) >= LEAST_EXTERNAL_BYTES)
+    if (name && writer->data && packed_bytes(constant) >= LEAST_EXTERNAL_BYTES)
         TRY(external_put(writer, constant, err));
     else
         message_constant(message, TENSOR_RAW_DATA, constant);
@@ -105,14 +139,36 @@ Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const 
     return OK;
 }
 
-Status write_data(const OnnxWriter *writer, FileWriter *file, Error *err) {
+Status write_data(const OnnxData *data, FileWriter *file, Error *err) {
     static const unsigned char zeros[ALIGNMENT];
     size_t at = 0;
-    for (size_t i = 0; i < writer->placed_count; i++) {
-        const MessagePiece *piece = &writer->placed[i];
+    for (size_t i = 0; i < data->placed_count; i++) {
+        const MessagePiece *piece = &data->placed[i];
         TRY(file_write(file, zeros, piece->at - at, err)); // less than the alignment
         TRY(packed_write(piece->constant, file, err));
         at = piece->at + (size_t)packed_bytes(piece->constant);
     }
     return OK;
+}
+
+// Takes bytes off the front that are to be the same.
+static Status equal_sink(void *context, const void *data, size_t bytes, Error *err) {
+    Bytes *rest = context;
+    if (bytes > rest->size || (bytes && memcmp(rest->data, data, bytes) != 0))
+        return FAIL(err, ERR_FORMAT, "other data");
+    *rest = (Bytes){rest->data + bytes, rest->size - bytes};
+    return OK;
+}
+
+bool write_data_equal(const OnnxData *data, Bytes file) {
+    if (file.size != data->bytes)
+        return false;
+    for (size_t i = 0; i < data->placed_count; i++) {
+        const MessagePiece *piece = &data->placed[i];
+        Error unused;
+        Bytes rest = {file.data + piece->at, file.size - piece->at};
+        if (packed_each(piece->constant, equal_sink, &rest, &unused) != OK)
+            return false;
+    }
+    return true;
 }

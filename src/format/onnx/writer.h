@@ -6,15 +6,22 @@
 #include "format/onnx/write.h"
 #include "graph/names.h"
 
+// A file of external data, of one model or of several: what any of them has already put there is not put there again.
+typedef struct OnnxData {
+    const char *location; // relative to the models
+    MessagePiece *placed; // constants in it, `at` being their offset
+    size_t placed_count, placed_room;
+    size_t bytes;
+    NameTable places;   // "address, bytes" of data, and
+    NameTable contents; // its digest, to its offset: passes make the same weights anew in each of several models
+    bool several;       // models share it
+} OnnxData;
+
 typedef struct OnnxWriter {
     Arena *arena; // of names and lists
     Message message;
     int64_t opset;
-    const char *location; // of external data, relative to the model; NULL: there is none
-    MessagePiece *placed; // constants in it, `at` being their offset
-    size_t placed_count, placed_room;
-    size_t data_bytes;
-    NameTable places;     // "address, bytes" of data to its MessagePiece
+    OnnxData *data;       // NULL: tensors lie in the message
     const char **domains; // other than ONNX's own
     size_t domain_count;
 } OnnxWriter;
@@ -75,8 +82,22 @@ MUST_CHECK Status write_graph(WriteScope *scope, Error *err);
 // write_tensors.c: a TensorProto as field `field`; one without a name never lies outside.
 MUST_CHECK Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const Constant *constant,
                                Error *err);
-// The file of external data.
-MUST_CHECK Status write_data(const OnnxWriter *writer, FileWriter *file, Error *err);
+// The file of external data, and whether these bytes are it already.
+MUST_CHECK Status write_data(const OnnxData *data, FileWriter *file, Error *err);
+bool write_data_equal(const OnnxData *data, Bytes file);
+
+// write_files.c: puts the models and their data in place, so that whatever fails every model that is there has its own
+// data. `writers` have written their messages, whose external data (NULL: none) is called as its path.
+typedef struct OnnxPlace {
+    const char *data_path;
+    bool kept; // the file at data_path holds the data already
+} OnnxPlace;
+// Where data goes: to `wish`, or beside it if other data is there, which an older model may read.
+MUST_CHECK Status write_place(Arena *arena, const OnnxData *data, const char *wish, OnnxPlace *ret_place, Error *err);
+MUST_CHECK Status write_files(const OnnxWriter *writers, const OnnxPart *parts, size_t count, const OnnxData *data,
+                              const OnnxPlace *place, Error *err);
+// Removes what write_place has kept clear of, after models were written that do not read it.
+void write_place_clear(const char *wish, const OnnxPlace *place);
 
 // write_forms.c: what a graph and its bodies need.
 typedef struct WriteNeed {

@@ -35,7 +35,8 @@ static const EvaluateHost host = {.output = host_output, .view = host_view};
 
 // Whether all inputs are constants with values; *ret_bytes: of them all.
 static bool is_known(const Node *node, size_t *ret_bytes) {
-    bool quantized = node->op == TENSOR_DEQUANTIZE_LINEAR || node->op == TENSOR_MS_MATMUL_NBITS;
+    bool quantized =
+        node->op == TENSOR_DEQUANTIZE_LINEAR || node->op == TENSOR_MS_MATMUL_NBITS || node->op == TENSOR_MS_MATMUL_BNB4;
     if (!op_is_tensor(node->op) || !op_def(node->op)->evaluate || quantized || !node->output_count)
         return false;
     *ret_bytes = 0;

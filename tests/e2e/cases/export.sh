@@ -15,5 +15,10 @@ try "$micro" -o new --parts encoder,body
 try "$micro" -o new --parts ,
 try "$micro" -o new --format gguf
 try "$micro" -o new --external-data much
+"$HONE" export "$micro" -o within --external-data never | sed 's/, [0-9]* bytes$//' && ls within
+"$HONE" export "$micro" -o alone --parts encoder --external-data always > /dev/null && ls alone
+"$HONE" export "$micro" -o low --opset 17 --optimize 2 --target onnx --parts encoder | sed 's/, [0-9]* bytes$//'
+"$HONE" export "$micro" -o high --optimize 2 --target onnx --parts encoder | sed 's/, [0-9]* bytes$//'
+"$HONE" opt alone/encoder_model.onnx -o opt.onnx --target onnx --opset 20 | grep -E 'Gelu|LayerN|Attention|opset' | sed 's/, [0-9]* bytes.*$//'
 try out/encoder_model.onnx -o new
 try nothing -o new

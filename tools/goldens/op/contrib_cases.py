@@ -15,7 +15,8 @@ def n(*shape):
 
 def case(op, name, inputs, attributes=None, outputs=1, expected=None):
     words = "".join(("_" if c.isupper() and i and not op[i - 1].isupper() else "") + c.lower() for i, c in enumerate(op))
-    symbol = {"QAttention": "qattention", "MatMulNBits": "matmul_nbits", "DynamicQuantizeMatMul": "dynamic_quantize_matmul",
+    symbol = {"QAttention": "qattention", "MatMulNBits": "matmul_nbits", "MatMulBnb4": "matmul_bnb4",
+              "DynamicQuantizeMatMul": "dynamic_quantize_matmul",
               "MatMulIntegerToFloat": "matmul_integer_to_float"}.get(op, words)
     return Case("ms_" + symbol, name, op, inputs, attributes, outputs=outputs, domain=DOMAIN, expected=expected)
 
@@ -156,6 +157,20 @@ def nbits(name, bits, k, columns, block, zeros, **more):
     return result
 
 
+def bnb4(name, kind, k, columns, block, **more):
+    codes = rng.integers(0, 256, -(-k * columns // 2)).astype(np.uint8)
+    absmax = rng.uniform(0.1, 1, -(-k * columns // block)).astype(np.float32)
+    return case("MatMulBnb4", name, [n(*more.get("shape", (2, 3)), k), Constant(codes), absmax],
+                {"K": k, "N": columns, "block_size": block, "quant_type": kind})
+
+
+def bnb4s():
+    yield bnb4("NF4", 1, 64, 50, 64)
+    yield bnb4("FP4", 0, 64, 50, 32)
+    yield bnb4("blocks over rows", 1, 36, 10, 16, shape=(1,))
+    yield bnb4("odd", 1, 33, 9, 16, shape=(2, 1))
+
+
 def products():
     yield nbits("4 bits", 4, 70, 60, 32, "none")
     yield nbits("4 bits zeros", 4, 96, 50, 32, "packed", bias=True)
@@ -179,5 +194,5 @@ def products():
 
 
 def cases():
-    for part in (attentions, quantized_attentions, multi_heads, norms, elementwise, products):
+    for part in (attentions, quantized_attentions, multi_heads, norms, elementwise, products, bnb4s):
         yield from part()
