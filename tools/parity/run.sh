@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 hone=$PWD/build/hone
 shared=$PWD/../shared
 python=$(sh tools/oracle.sh openai 'tritonclient[http]' huggingface_hub onnx==1.19.1 onnxruntime onnxscript optimum==2.1.0 \
-    optimum-onnx) || exit 1
+    optimum-onnx openvino) || exit 1
 failed=0
 
 part() {
@@ -21,6 +21,8 @@ part "$python" tools/parity/pruned.py "$hone" demo/model demo/test.jsonl
 part "$python" tools/parity/serving.py "$hone" demo/model demo/test.jsonl
 part "$python" tools/parity/onnx_export.py demo/model --hone "$hone"
 part "$python" tools/parity/onnx_import.py --hone "$hone"
+part "$python" tools/parity/onnx_variants.py demo/model demo/test.jsonl --hone "$hone"
+part "$python" tools/parity/onnx_openvino.py demo/model demo/test.jsonl --hone "$hone"
 part "$python" tools/parity/onnx_fusions.py --hone "$hone"
 part "$python" tools/parity/onnx_engines.py --hone "$hone"
 if [ -d "$shared" ]; then
