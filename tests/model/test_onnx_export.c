@@ -5,8 +5,10 @@
 #include "format/onnx/export.h"
 #include "format/onnx/onnx.h"
 #include "format/onnx/write.h"
+#include "graph/print.h"
 #include "model/golden_forward.h"
 #include "op/op.h"
+#include "tensor/quantize4.h"
 
 static Scratch scratch;
 static Error err;
@@ -221,4 +223,110 @@ START_TEST(test_int8_rows) {
 }
 END_TEST
 
-TEST_MAIN("model/onnx_export", test_goldens, test_fused, test_int8_rows)
+typedef struct FourBitForm {
+    const int8_t *codes;
+    bool high_first, half; // scales fit f16
+    OpCode op;             // of products; OP_COUNT: they are decoded
+} FourBitForm;
+
+// A table that is the head's weight too and one of a layer, of 4 bits in groups of 32, in graphs of no more than that.
+static ExportSource four_bit_graphs(const FourBitForm *form) {
+    static const char *const texts[] = {
+        "graph encode(T)\n  const @table : q4/32[48,64]\n  const @w : q4/32[64,64]\n"
+        "  %ids = input : i32[T]\n  %x = embed %ids, @table {scale=1} : f32[T,64]\n"
+        "  %y = linear %x, @w : f32[T,64]\n  return %y\n",
+        "graph decode(T, P)\n  const @table : q4/32[48,64]\n  const @w : q4/32[64,64]\n  %ids = input : i32[T]\n"
+        "  %x = embed %ids, @table {scale=1} : f32[T,64]\n  %y = linear %x, @w : f32[T,64]\n  return %y\n",
+        "graph head(P)\n  const @table : q4/32[48,64]\n  %states = input : f32[P,64]\n"
+        "  %logits = linear %states, @table : f32[P,48]\n  return %logits\n"};
+    uint8_t *pairs = arena_array(&scratch.arena, 65 * 32 + 64, 1, &err);
+    float *scales = arena_array(&scratch.arena, 130, sizeof *scales, &err);
+    for (size_t i = 0; i < 65 * 32 + 64; i++)
+        pairs[i] = (uint8_t)(i * 37 + i / 7);
+    for (size_t i = 0; i < 130; i++)
+        scales[i] = (float)(1 + i % 5) / (form->half ? 64 : 65.3f) / (float)form->codes[15];
+    for (size_t i = 0; i < 130 && form->half; i++)
+        scales[i] = f16_to_f32(f32_to_f16(scales[i]));
+    Graph *graphs[3];
+    for (size_t g = 0; g < 3; g++) {
+        CHECK_OK(graph_parse(&scratch.arena, "text", (Bytes){(const unsigned char *)texts[g], strlen(texts[g])},
+                             &graphs[g], &err));
+        for (size_t c = 0; c < graphs[g]->constant_count; c++) {
+            Constant *constant = (Constant *)graphs[g]->constants[c];
+            constant->data = pairs + 64 * c;
+            constant->scales = scales + c;
+            constant->codes = form->codes;
+            constant->high_first = form->high_first;
+        }
+    }
+    return (ExportSource){graphs[0], graphs[1], graphs[2], 14, false};
+}
+
+static size_t ops_count(const Graph *graph, OpCode op) {
+    size_t count = 0;
+    for (size_t n = 0; n < graph->node_count; n++)
+        count += graph->nodes[n]->op == op;
+    return count;
+}
+
+// Encoder and decoder, written, read and run.
+static void four_bits_run(const FourBitForm *form, bool only_onnx, PartRun ret_runs[2]) {
+    ExportSource source = four_bit_graphs(form);
+    OnnxPart parts[2];
+    source.only_onnx = only_onnx;
+    for (ExportPart part = EXPORT_ENCODER; part <= EXPORT_DECODER; part++) {
+        Graph *graph;
+        const char **names;
+        CHECK_OK(export_part(&scratch.arena, &source, part, &graph, &names, &err));
+        CHECK_OK(op_verify(graph, &err));
+        check_once(graph);
+        parts[part] = (OnnxPart){scratch_path(&scratch, export_part_files[part]), graph, names, {0}};
+        bool decoded = only_onnx || form->op == OP_COUNT;
+        ck_assert_uint_eq(ops_count(graph, decoded ? TENSOR_MATMUL : form->op), decoded ? 1 : 1 + (size_t)part);
+    }
+    CHECK_OK(onnx_write_parts(parts, 2, NULL, &(OnnxWriteSettings){0}, &err));
+    ck_assert_uint_eq(parts[0].written.external_bytes, (48 + 64) * 32); // scales lie within
+    static int64_t ids[] = {3, 0, 23, 7}, mask[] = {1, 1, 1, 0};
+    Tensor in[3] = {{.name = "ids", .dtype = DTYPE_I64, .shape = {2, {1, 4}}, .data = ids, .bytes = sizeof ids},
+                    {.name = "mask", .dtype = DTYPE_I64, .shape = {2, {1, 4}}, .data = mask, .bytes = sizeof mask}};
+    for (ExportPart part = EXPORT_ENCODER; part <= EXPORT_DECODER; part++) {
+        OnnxModel read;
+        PartRun *run = &ret_runs[part];
+        CHECK_OK(onnx_read(&scratch.arena, parts[part].path, &read, &err));
+        run->count = read.graph->return_count;
+        CHECK_OK(evaluator_new(read.graph, &(EvaluatorSettings){.kernels = &kernels}, &run->evaluator, &err));
+        CHECK_OK(evaluator_run(run->evaluator, in, &run->results, &err));
+        Tensor swap = in[0]; // a decoder has its mask first
+        in[0] = in[1];
+        in[1] = swap;
+        in[2] = run->results[0];
+    }
+}
+
+// The operators of ONNX Runtime compute what the decoded weights do, and all parts read the same bytes.
+static void check_four_bits(const FourBitForm *form, float tolerance) {
+    PartRun runs[2][2];
+    for (int plain = 0; plain < 2; plain++)
+        four_bits_run(form, plain, runs[plain]);
+    for (size_t part = 0; part < 2; part++) {
+        const Tensor *a = runs[0][part].results, *b = runs[1][part].results;
+        ck_assert_uint_eq(a->bytes, b->bytes);
+        for (size_t i = 0; i < a->bytes / sizeof(float); i++)
+            ck_assert_float_eq_tol(((const float *)a->data)[i], ((const float *)b->data)[i], tolerance);
+    }
+    for (size_t i = 0; i < 4; i++)
+        evaluator_free(runs[i / 2][i % 2].evaluator);
+}
+
+START_TEST(test_four_bits) {
+    scratch = scratch_make();
+    kernels_pick(cpu_detect(), &kernels);
+    check_four_bits(&(FourBitForm){int4_values, false, false, TENSOR_MS_MATMUL_NBITS}, 1e-5f);
+    check_four_bits(&(FourBitForm){int4_values, false, true, TENSOR_MS_MATMUL_NBITS}, 1e-5f);
+    check_four_bits(&(FourBitForm){nf4_values, true, false, TENSOR_MS_MATMUL_BNB4}, 2e-2f);
+    check_four_bits(&(FourBitForm){nf4_values, false, false, OP_COUNT}, 1e-5f);
+    scratch_done(&scratch);
+}
+END_TEST
+
+TEST_MAIN("model/onnx_export", test_goldens, test_fused, test_int8_rows, test_four_bits)

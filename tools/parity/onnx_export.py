@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """hone export against onnx.checker, ONNX Runtime, torch and optimum: every part of a BART or mBART folder is clean under
-full_check, gives torch's logits in every opset asked for, holds no weight twice, and optimum generates with the folder, with the
-merged decoder, with the two decoders and without a cache, what hone generate does.
+full_check, gives torch's logits in every opset asked for, holds no weight twice, all parts together have no more than 1.05 times
+the weights' bytes, and optimum generates with the folder, with the merged decoder, with the two decoders and without a cache, what
+hone generate does.
 
 Usage: python tools/parity/onnx_export.py MODEL [--hone build/hone] [--opsets 14,17,22] [--tolerance 1e-4] [--optimize LEVEL]
                                           [--reference FOLDER]
@@ -186,6 +187,9 @@ def main():
                 if least is None:
                     continue
                 say(held <= 1.05 * least, f"opset {opset} {name}: {held} bytes of initializers, the weights are {least}")
+            size = sum(file.stat().st_size for file in folder.glob("*.onnx*"))
+            if weights is not None:
+                say(size <= 1.05 * weights, f"opset {opset}: all parts have {size} bytes, the weights {weights}")
             check_logits(folder, reference, arguments.tolerance, f"opset {opset}")
             if stored:
                 check_generation(folder, arguments.model, arguments.hone)

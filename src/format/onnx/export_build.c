@@ -137,7 +137,7 @@ static ValueType type_seen(Exporter *x, Value outer) {
 static bool captured_grow(Exporter *x) {
     if (x->captured < x->captured_room)
         return true;
-    size_t room = x->captured_room ? 2 * x->captured_room : 256;
+    size_t room = x->captured_room ? 2 * x->captured_room : 64;
     Value *outside = arena_array(x->graph->arena, room, sizeof *outside, x->err);
     Value *inside = outside ? arena_array(x->graph->arena, room, sizeof *inside, x->err) : NULL;
     if (!inside) {

@@ -61,14 +61,45 @@ static Value stored(Exporter *x, const Constant *weight) {
     return constant_add(x, &dense);
 }
 
+// What the graph at home already has under that name; absent where it has not.
+static Value made(const Exporter *x, const char *name) {
+    Value value = {0};
+    return x->status == OK && graph_find_value(home(x), name, &value) ? value : (Value){0};
+}
+
+// The scales as f16, as files often have them, where that is exact; else NULL.
+static const uint16_t *scales_half(Exporter *x, const Constant *weight, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (f16_to_f32(f32_to_f16(weight->scales[i])) != weight->scales[i])
+            return NULL;
+    uint16_t *halves = x->status == OK ? arena_array(x->graph->arena, count, sizeof *halves, x->err) : NULL;
+    if (!halves) {
+        export_fail(x, x->err->status);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        halves[i] = f32_to_f16(weight->scales[i]);
+    return halves;
+}
+
+// What a weight's codes are multiplied by, f32: one to a row, or to a group.
 static Value scales(Exporter *x, const Constant *weight) {
-    Constant scale = {.name = export_text(x, "%s_scale", weight->name),
-                      .dtype = DTYPE_F32,
-                      .shape = {1, {weight->shape.dims[0]}},
-                      .data = weight->scales};
-    if (weight->scheme == SCHEME_Q4)
-        scale.shape = (Shape){2, {weight->shape.dims[0], weight->shape.dims[1] / (int64_t)weight->group}};
-    return constant_add(x, &scale);
+    const char *name = export_text(x, "%s_scale", weight->name), *wide = export_text(x, "%s_scale.real", weight->name);
+    Value found = made(x, wide);
+    if (!value_absent(found))
+        return found;
+    Constant scale = {.name = name, .dtype = DTYPE_F32, .shape = {1, {weight->shape.dims[0]}}, .data = weight->scales};
+    if (weight->scheme != SCHEME_Q4)
+        return constant_add(x, &scale);
+    scale.shape = (Shape){2, {weight->shape.dims[0], weight->shape.dims[1] / (int64_t)weight->group}};
+    const uint16_t *halves = scales_half(x, weight, (size_t)(scale.shape.dims[0] * scale.shape.dims[1]));
+    if (!halves)
+        return constant_add(x, &scale);
+    scale.dtype = DTYPE_F16;
+    scale.data = halves;
+    Value value = constant_add(x, &scale);
+    Attribute to = attribute_int("to", (int64_t)dtype_onnx(DTYPE_F32));
+    return export_node_in(x, home(x), TENSOR_CAST, wide, &value, 1, &to, 1);
 }
 
 // f32 [..., columns] of bytes [..., columns / 2] or [..., groups, group / 2] and scales [..., groups], `leading`
@@ -105,12 +136,6 @@ static Value decoded_whole(Exporter *x, const char *name, const Constant *weight
     x->graph = graph;
     x->around = around;
     return value;
-}
-
-// What the graph at home already has under that name; absent where it has not.
-static Value made(const Exporter *x, const char *name) {
-    Value value = {0};
-    return x->status == OK && graph_find_value(home(x), name, &value) ? value : (Value){0};
 }
 
 // f32, at home.
