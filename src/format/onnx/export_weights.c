@@ -102,14 +102,15 @@ static Value scales(Exporter *x, const Constant *weight) {
     return export_node_in(x, home(x), TENSOR_CAST, wide, &value, 1, &to, 1);
 }
 
-// f32 [..., columns] of bytes [..., columns / 2] or [..., groups, group / 2] and scales [..., groups], `leading`
-// dimensions before the last.
+// f32 [..., columns] of bytes [..., columns / 2] or [..., groups, group / 2] and scales (of MatMulBnb4: magnitudes)
+// [..., groups], `leading` dimensions before the last.
 static Value decoded(Exporter *x, const char *name, const Constant *weight, Value bytes, Value scale, int leading) {
     const char *codes = export_text(x, "%s.codes", name), *parts = export_text(x, "%s.groups", name);
     int64_t columns = weight->shape.dims[1], group = (int64_t)weight->group, shape[SHAPE_MOST_DIMS] = {0};
     float values[16];
     for (size_t i = 0; i < 16; i++)
-        values[i] = weight->codes[i];
+        values[i] = product_of(x, weight) == PRODUCT_BNB4 ? (float)weight->codes[i] / (float)weight->codes[15]
+                                                          : (float)weight->codes[i];
     Value last = export_ints(x, (const int64_t[]){-1}, 1), sixteen = export_int(x, 16);
     Value wide = export_cast(x, codes, bytes, DTYPE_I64);
     Value low = export_binary(x, TENSOR_UNSQUEEZE, codes, export_binary(x, TENSOR_MOD, codes, wide, sixteen), last);
@@ -173,7 +174,7 @@ static Value magnitudes(Exporter *x, const Constant *weight) {
         return (Value){0};
     }
     for (size_t i = 0; i < count; i++)
-        values[i] = weight->scales[i] * (float)nf4_values[CODEBOOK - 1];
+        values[i] = weight->scales[i] * (float)weight->codes[15];
     Constant constant = {.name = name, .dtype = DTYPE_F32, .shape = {1, {(int64_t)count}}, .data = values};
     return constant_add(x, &constant);
 }
@@ -202,30 +203,32 @@ Value export_product(Exporter *x, const char *name, Value input, const Constant 
     return export_node(x, nbits ? TENSOR_MS_MATMUL_NBITS : TENSOR_MS_MATMUL_BNB4, name, inputs, 3, attributes, 4);
 }
 
-// What rows are taken of: a constant in one dimension has none.
-static Value table_rows(Exporter *x, const Constant *table) {
-    Value value = stored(x, table);
-    const char *name = export_text(x, "%s.rows", table->name);
+// What rows are taken of, in a body: a constant in one dimension has none.
+static Value in_rows(Exporter *x, const Constant *table, Value value, const char *ending, int64_t columns) {
+    const char *name = export_text(x, "%s%s.rows", table->name, ending);
     Value found = made(x, name);
-    if (product_of(x, table) != PRODUCT_BNB4 || !value_absent(found))
-        return export_seen(x, value_absent(found) ? value : found);
-    Graph *graph = x->graph, *around = x->around;
-    x->graph = home(x);
-    x->around = NULL;
-    Value shape = export_ints(x, (const int64_t[]){table->shape.dims[0], table->shape.dims[1] / 2}, 2);
-    found = export_binary(x, TENSOR_RESHAPE, name, value, shape);
-    x->graph = graph;
-    x->around = around;
-    return export_seen(x, found);
+    if (product_of(x, table) == PRODUCT_BNB4 && value_absent(found)) {
+        Graph *graph = x->graph, *around = x->around;
+        x->graph = home(x);
+        x->around = NULL;
+        found = export_binary(x, TENSOR_RESHAPE, name, value,
+                              export_ints(x, (const int64_t[]){table->shape.dims[0], columns}, 2));
+        x->graph = graph;
+        x->around = around;
+    }
+    return export_seen(x, value_absent(found) ? value : found);
 }
 
 // Rows are taken first, and made f32 then: a table is never f32 as a whole.
 Value export_weight_rows(Exporter *x, const char *name, const Constant *table, Value ids) {
-    Value rows = export_binary(x, TENSOR_GATHER, name, table_rows(x, table), ids);
+    int64_t columns = table->shape.dims[1], groups = table->group ? columns / (int64_t)table->group : 1;
+    Value rows = in_rows(x, table, stored(x, table), "", columns / 2);
+    rows = export_binary(x, TENSOR_GATHER, name, rows, ids);
     if (table->scheme == SCHEME_DENSE)
         return table->dtype == DTYPE_F32 ? rows : export_cast(x, name, rows, DTYPE_F32);
-    Value scale =
-        export_binary(x, TENSOR_GATHER, export_text(x, "%s.scales", name), export_seen(x, scales(x, table)), ids);
+    bool bnb4 = product_of(x, table) == PRODUCT_BNB4;
+    Value scale = in_rows(x, table, bnb4 ? magnitudes(x, table) : scales(x, table), "_scale", groups);
+    scale = export_binary(x, TENSOR_GATHER, export_text(x, "%s.scales", name), scale, ids);
     if (table->scheme == SCHEME_Q4)
         return decoded(x, name, table, rows, scale, value_type(ids).rank);
     scale = export_binary(x, TENSOR_UNSQUEEZE, export_text(x, "%s.scales", name), scale,
