@@ -25,7 +25,7 @@ static void fill(const void *context, size_t first, size_t count, float *ret_row
     size_t start = first * c->k, elements = count * c->k;
     for (size_t i = 0; i < elements; i++) {
         size_t at = start + i;
-        unsigned code = c->codes[at / 2] >> (at % 2 ? 0 : 4) & 15u;
+        unsigned code = (unsigned)c->codes[at / 2] >> (at % 2 ? 0 : 4) & 15u;
         ret_rows[i] = c->map[code] * c->absmax[at / c->block];
     }
 }
