@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/external_data.h"
 #include "compress/rewrite.h"
 #include "format/onnx/export.h"
 #include "format/onnx/onnx.h"
@@ -120,21 +121,6 @@ static Status part_add(Export *e, ExportPart part, Error *err) {
     return OK;
 }
 
-static Status external_choose(const char *text, OnnxWriteSettings *write, Error *err) {
-    static const char *const words[] = {"auto", "always", "never"}; // as OnnxExternal has them
-    if (!text)
-        return OK;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(text, words[i]) == 0) {
-            write->external = (OnnxExternal)i;
-            return OK;
-        }
-    if (option_size("external-data", text, &write->external_bytes, err) == OK)
-        return OK;
-    return FAIL(err, ERR_USAGE,
-                "--external-data is '%s', expected auto, always, never, or bytes or a number with K, M or G", text);
-}
-
 static Status parts_write(Export *e, const OnnxWriteSettings *write, Error *err) {
     for (ExportPart part = 0; part < EXPORT_PART_COUNT; part++)
         if (e->wanted[part])
@@ -205,7 +191,7 @@ static Status run(CommandRun *run, Error *err) {
     if (!output)
         return FAIL(err, ERR_USAGE, "expected -o OUT, the folder to write");
     TRY(parts_choose(&e, err));
-    TRY(external_choose(e.settings->external_data, &write, err));
+    TRY(external_data_choose(e.settings->external_data, &write, err));
     TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
     if (onnx)
         return FAIL(err, ERR_UNSUPPORTED, "'%s' is an ONNX file already; exported are model folders and checkpoints",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/external_data.h"
 #include "format/onnx/onnx.h"
 #include "format/onnx/write.h"
 #include "pass/levels.h"
@@ -26,7 +27,9 @@ static const Option options[] = {
      offsetof(Settings, quantize), .choices = "int8"},
     {"opset", 0, "N", "ONNX's opset to write (default: the file's own, or the lowest above it that can)", OPTION_INT,
      offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = ONNX_WRITE_LAST},
-    {"external-data", 0, "SIZE", "tensors go into FILE_data when the model has more than that (default: 1G)",
+    {"external-data", 0, "WHEN",
+     "whether tensors lie in FILE_data: always, never, auto (the default: when the model has more than 1G), or SIZE: "
+     "when it has more than that",
      OPTION_TEXT, offsetof(Settings, external_data)},
     {0},
 };
@@ -129,8 +132,7 @@ static void dump(void *context, const PassReport *report) {
 static Status model_write(CommandRun *run, const OnnxModel *model, OnnxWritten *ret_written, Error *err) {
     const Settings *settings = run->settings;
     OnnxWriteSettings write = {.opset = settings->opset, .producer_version = HONE_VERSION, .written = ret_written};
-    if (settings->external_data)
-        TRY(option_size("external-data", settings->external_data, &write.external_bytes, err));
+    TRY(external_data_choose(settings->external_data, &write, err));
     if (!settings->opset) {
         TRY(onnx_lowest_opset(model->graph, &write.opset, err));
         write.opset = write.opset < model->opset ? model->opset : write.opset;

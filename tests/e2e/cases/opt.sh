@@ -27,6 +27,9 @@ say opt in.onnx -o x.onnx --passes dead_code,nothing
 say opt in.onnx -o x.onnx --passes ,
 say opt in.onnx -o x.onnx --level 0 --dump-after dead_code
 say opt in.onnx -o x.onnx --opset 13
+"$HONE" export "$SOURCE/tests/golden/model/micro" -o parts --parts encoder > /dev/null
+"$HONE" opt parts/encoder_model.onnx -o outside.onnx --external-data always > /dev/null; ls outside.onnx*
+"$HONE" opt parts/encoder_model.onnx -o outside.onnx --external-data always --level 0 > /dev/null; ls outside.onnx*
 say opt in.onnx -o x.onnx --external-data much
 say opt missing.onnx -o x.onnx
 say opt "$0" -o x.onnx
