@@ -39,6 +39,10 @@ typedef struct PassNames {
     size_t count;
 } PassNames;
 
+static bool targets_onnx(const Settings *settings) {
+    return settings->target && strcmp(settings->target, "onnx") == 0;
+}
+
 // "a,b,c"
 static Status names_split(Arena *arena, const char *list, PassNames *ret, Error *err) {
     for (const char *at = list; *at;) {
@@ -65,7 +69,7 @@ static Status passes_choose(CommandRun *run, int64_t opset, PassNames *ret, Erro
         TRY(names_split(run->arena, settings->passes, ret, err));
     } else {
         LevelWish wish = {.level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2,
-                          .only_onnx = settings->target && strcmp(settings->target, "onnx") == 0,
+                          .only_onnx = targets_onnx(settings),
                           .int8 = settings->quantize != NULL,
                           .opset = opset};
         if (wish.int8 && !wish.level)
@@ -129,6 +133,22 @@ static void dump(void *context, const PassReport *report) {
         buffer_add_text(&run->out.text, report->text);
 }
 
+// ERR_UNSUPPORTED for an operator that only ONNX Runtime has.
+static Status operators_check_plain(const Graph *graph, Error *err) {
+    for (size_t n = 0; n < graph->node_count; n++) {
+        const Node *node = graph->nodes[n];
+        const char *name = op_name(node->op);
+        if (strncmp(name, "com.", 4) == 0 || node->op == TENSOR_SIMPLIFIED_LAYER_NORMALIZATION)
+            return FAIL(err, ERR_UNSUPPORTED,
+                        "%%%s is a %s, which has no form in ONNX's own operators; --target ort writes it",
+                        node->names[0], name);
+        for (size_t i = 0; i < node->attribute_count; i++)
+            if (node->attributes[i].kind == ATTRIBUTE_GRAPH)
+                TRY(operators_check_plain(node->attributes[i].graph, err));
+    }
+    return OK;
+}
+
 static Status model_write(CommandRun *run, const OnnxModel *model, OnnxWritten *ret_written, Error *err) {
     const Settings *settings = run->settings;
     OnnxWriteSettings write = {.opset = settings->opset, .producer_version = HONE_VERSION, .written = ret_written};
@@ -168,6 +188,8 @@ static Status run(CommandRun *run, Error *err) {
     // ONNX Runtime's operators may have taken in again what is too new; where they have not, it must not come about.
     if (settings->opset && lowest > settings->opset && !settings->passes)
         TRY(model_rewrite(run, settings->opset, &model, summary, err));
+    if (targets_onnx(settings))
+        TRY(operators_check_plain(model.graph, err));
     TRY(model_write(run, &model, &summary->written, err));
     if (run->common.json)
         summary_json(summary, &run->out.text);

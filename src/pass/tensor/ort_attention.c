@@ -142,7 +142,7 @@ static Status whole_rewrite(Graph *graph, Node *attention, Error *err) {
     if (!value_absent(mask))
         TRY(mask_whole(graph, attention, &mask, err));
     Attribute attributes[] = {attribute_int("num_heads", heads),
-                              attribute_real("scale", node_real(attention, "scale", 1))};
+                              attribute_real("scale", node_real(attention, "scale", 0))}; // 0: as without
     if (projections_match(attention, p) && attention->output_count == 1)
         return merged_make(graph, attention, p, mask, attributes, err);
     Value inputs[8] = {attention->inputs[Q], attention->inputs[K], attention->inputs[V]};
@@ -175,7 +175,7 @@ static Status cached_rewrite(Graph *graph, Node *attention, const size_t *uses, 
     Value inputs[6] = {q.whole, attention->inputs[K], attention->inputs[V]};
     inputs[5] = mask;
     Attribute attributes[] = {attribute_int("num_heads", q.heads),
-                              attribute_real("scale", node_real(attention, "scale", 1))};
+                              attribute_real("scale", node_real(attention, "scale", 0))}; // 0: as without
     NodeSpec spec = {.op = TENSOR_MS_MULTI_HEAD_ATTENTION,
                      .name = join.reshape->names[0],
                      .inputs = inputs,
@@ -200,8 +200,11 @@ Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
     size_t room = 0, *uses = NULL;
     for (size_t n = 0; n < graph->node_count; n++) {
         Node *node = graph->nodes[n];
-        if (node->op != TENSOR_ATTENTION || node_int(node, "is_causal", 0) || node_attribute(node, "softcap") ||
-            node_attribute(node, "qk_matmul_output_mode") || node->input_count > INPUTS)
+        ValueType mask = value_type(rewrite_input(node, MASK));
+        bool chooses = mask.rank >= 0 && mask.dtype == DTYPE_BOOL; // theirs are only added
+        if (node->op != TENSOR_ATTENTION || chooses || node_int(node, "is_causal", 0) ||
+            node_attribute(node, "softcap") || node_attribute(node, "qk_matmul_output_mode") ||
+            node->input_count > INPUTS)
             continue;
         if (graph->node_count > room) {
             room = graph->node_count * 2;
