@@ -140,7 +140,7 @@ static Status operators_check_plain(const Graph *graph, Error *err) {
         const char *name = op_name(node->op);
         if (strncmp(name, "com.", 4) == 0 || node->op == TENSOR_SIMPLIFIED_LAYER_NORMALIZATION)
             return FAIL(err, ERR_UNSUPPORTED,
-                        "%%%s is a %s, which has no form in ONNX's own operators; --target ort writes it",
+                        "%%%s is still %s, which only ONNX Runtime has: nothing is written (--target ort writes it)",
                         node->names[0], name);
         for (size_t i = 0; i < node->attribute_count; i++)
             if (node->attributes[i].kind == ATTRIBUTE_GRAPH)

@@ -29,7 +29,7 @@ HEADS, WIDTH = 4, 32
 KINDS = {
     "attention": ("Attention", "MultiHeadAttention", "DecoderMaskedMultiHeadAttention"),
     "norm": ("LayerNormalization", "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
-             "EmbedLayerNormalization"),
+             "EmbedLayerNormalization", "RMSNormalization"),
     "skip": ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"),
     "gelu": ("Gelu", "BiasGelu", "FastGelu", "QuickGelu"),
     "embed": ("EmbedLayerNormalization",),

@@ -144,6 +144,7 @@ static Status attention_parts(const Contrib *c, const Expansion *x, int64_t head
     memcpy(ret->inputs, x->qkv, sizeof x->qkv);
     memcpy(ret->inputs + 4, x->past, sizeof x->past);
     TRY(masks_make(c, x, &ret->inputs[3], err));
+    TRY(heads_mask_lengthen(c->graph, c->node, x->tokens, 1, &ret->inputs[3], err));
     if (node_int(c->node, "unidirectional", 0))
         ret->attributes[count++] = attribute_int("is_causal", 1);
     if (heads) {

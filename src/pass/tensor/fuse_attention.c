@@ -257,6 +257,7 @@ static Status whole_fuse(Graph *graph, const Core *core, const size_t *uses, boo
     }
     Node *attention = join.reshape;
     TRY(masks_add(graph, join.reshape, core, &inputs[3], err));
+    TRY(heads_mask_lengthen(graph, join.reshape, q.whole, 1, &inputs[3], err));
     if (!past && join.reshape->types[0].rank == 3) {
         spec.types = NULL;
         spec.output_count = 0;
@@ -291,6 +292,7 @@ static Status split_fuse(Graph *graph, const Core *core, Error *err) {
     NodeSpec spec = attention_spec(core, inputs, attributes, 0);
     spec.output_count = 0;
     TRY(masks_add(graph, core->sum, core, &inputs[3], err));
+    TRY(heads_mask_lengthen(graph, core->sum, core->q, 2, &inputs[3], err));
     return graph_change_node(graph, graph->nodes[core->sum->index], &spec, err);
 }
 

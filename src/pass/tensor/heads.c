@@ -67,3 +67,54 @@ void heads_join_replace(Graph *graph, const HeadsJoin *join, const Node *node) {
     else
         join->reshape->inputs[0] = value_of(node, 0);
 }
+
+// The list 1, 1, length, 1.
+static Status length_list(Graph *graph, const Node *place, Value q, int axis, Value *ret, Error *err) {
+    ValueType type = value_type(q);
+    int64_t known[] = {1, 1, 0, 1}, one = 1;
+    Value parts[4];
+    Node *node;
+    if (!type.dims[axis].variable) {
+        known[2] = type.dims[axis].value;
+        return match_ints_constant(graph, "shape", known, 4, ret, err);
+    }
+    Attribute range[] = {attribute_int("start", axis), attribute_int("end", axis + 1)},
+              along = attribute_int("axis", 0);
+    NodeSpec shape = {.op = TENSOR_SHAPE,
+                      .name = "dim",
+                      .inputs = &q,
+                      .input_count = 1,
+                      .attributes = range,
+                      .attribute_count = 2,
+                      .output_count = 1};
+    TRY(match_ints_constant(graph, "one", &one, 1, &parts[0], err));
+    parts[1] = parts[3] = parts[0];
+    TRY(match_insert(graph, place, &shape, &node, err));
+    parts[2] = value_of(node, 0);
+    NodeSpec concat = {.op = TENSOR_CONCAT,
+                       .name = "shape",
+                       .inputs = parts,
+                       .input_count = 4,
+                       .attributes = &along,
+                       .attribute_count = 1,
+                       .output_count = 1};
+    TRY(match_insert(graph, place, &concat, &node, err));
+    *ret = value_of(node, 0);
+    return OK;
+}
+
+Status heads_mask_lengthen(Graph *graph, const Node *place, Value q, int axis, Value *mask, Error *err) {
+    ValueType type = value_type(*mask), queries = value_type(q);
+    Value inputs[2] = {*mask};
+    if (type.rank != 4 || type.dims[2].variable || type.dims[2].value != 1 || queries.rank <= axis ||
+        (!queries.dims[axis].variable && queries.dims[axis].value == 1))
+        return OK;
+    type.dims[2] = queries.dims[axis];
+    TRY(length_list(graph, place, q, axis, &inputs[1], err));
+    NodeSpec spec = {
+        .op = TENSOR_EXPAND, .name = "mask", .inputs = inputs, .input_count = 2, .types = &type, .output_count = 1};
+    Node *node;
+    TRY(match_insert(graph, place, &spec, &node, err));
+    *mask = value_of(node, 0);
+    return OK;
+}

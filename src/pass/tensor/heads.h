@@ -30,3 +30,7 @@ ValueType heads_joined_type(const HeadsJoin *join, const HeadsSplit *v);
 
 // `node`, whose first output is joined, stands for the join from now on.
 void heads_join_replace(Graph *graph, const HeadsJoin *join, const Node *node);
+
+// A mask [.., .., 1, keys] with the queries' length, dimension `axis` of q, written out before `place`: ONNX Runtime's
+// operators broadcast the other dimensions only. Any other mask stays as it is.
+MUST_CHECK Status heads_mask_lengthen(Graph *graph, const Node *place, Value q, int axis, Value *mask, Error *err);

@@ -9,22 +9,6 @@
 
 enum { Q, K, V, MASK, PAST_K, PAST_V, INPUTS };
 
-// A list of integers out of the shapes of values: dimension `axis` of each, as i64 [1].
-static Status dim_insert(Graph *graph, const Node *place, Value value, int64_t axis, Value *ret, Error *err) {
-    Attribute range[] = {attribute_int("start", axis), attribute_int("end", axis + 1)};
-    NodeSpec spec = {.op = TENSOR_SHAPE,
-                     .name = "dim",
-                     .inputs = &value,
-                     .input_count = 1,
-                     .attributes = range,
-                     .attribute_count = 2,
-                     .output_count = 1};
-    Node *node;
-    TRY(match_insert(graph, place, &spec, &node, err));
-    *ret = value_of(node, 0);
-    return OK;
-}
-
 // The mask as [batch or 1, heads or 1, length, keys]: 2 dimensions get two more, a length of 1 is written out.
 static Status mask_whole(Graph *graph, const Node *attention, Value *mask, Error *err) {
     ValueType type = value_type(*mask), q = value_type(attention->inputs[Q]);
@@ -36,28 +20,8 @@ static Status mask_whole(Graph *graph, const Node *attention, Value *mask, Error
         NodeSpec spec = {.op = TENSOR_UNSQUEEZE, .name = "mask", .inputs = inputs, .input_count = 2, .output_count = 1};
         TRY(match_insert(graph, attention, &spec, &node, err));
         *mask = value_of(node, 0);
-        type = node->types[0];
     }
-    if (type.rank != 4 || type.dims[2].variable || type.dims[2].value != 1 || type_dim(&q, 2) == 1)
-        return OK;
-    Value parts[4], inputs[2] = {*mask};
-    Attribute axis = attribute_int("axis", 0);
-    for (int64_t i = 0; i < 4; i++)
-        TRY(i == 2 ? dim_insert(graph, attention, attention->inputs[Q], q.rank - 2, &parts[i], err)
-                   : dim_insert(graph, attention, *mask, i, &parts[i], err));
-    NodeSpec concat = {.op = TENSOR_CONCAT,
-                       .name = "shape",
-                       .inputs = parts,
-                       .input_count = 4,
-                       .attributes = &axis,
-                       .attribute_count = 1,
-                       .output_count = 1};
-    TRY(match_insert(graph, attention, &concat, &node, err));
-    inputs[1] = value_of(node, 0);
-    NodeSpec expand = {.op = TENSOR_EXPAND, .name = "mask", .inputs = inputs, .input_count = 2, .output_count = 1};
-    TRY(match_insert(graph, attention, &expand, &node, err));
-    *mask = value_of(node, 0);
-    return OK;
+    return heads_mask_lengthen(graph, attention, attention->inputs[Q], q.rank - 2, mask, err);
 }
 
 // y = x W [+ b] with a constant W of two dimensions.
