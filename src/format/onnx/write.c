@@ -95,6 +95,10 @@ static Status messages_make(Writing *w, OnnxData *data, Error *err) {
         message_done(&writer->message);
         writer->message.text.limit_bytes = SKELETON_MOST_BYTES;
         writer->domain_count = 0;
+        writer->shared_first = writer->shared_last = NULL;
+        writer->shared_begun = false;
+        names_clear(&writer->names);
+        names_clear(&writer->shared);
         writer->data = data;
         TRY(model_put(writer, w->parts[i].graph, w->parts[i].output_names, w->settings, err));
     }

@@ -234,6 +234,8 @@ Status write_graph(WriteScope *scope, Error *err) {
     for (size_t c = 0; c < graph->constant_count; c++)
         if (scope->constant_read[c])
             TRY(write_tensor(scope->writer, GRAPH_INITIALIZER, scope->constants[c], graph->constants[c], err));
+    if (!scope->outer)
+        TRY(write_shared(scope->writer, GRAPH_INITIALIZER, err));
     infos_put(scope);
     return OK;
 }

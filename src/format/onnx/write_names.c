@@ -27,6 +27,7 @@ static Status name_choose(WriteScope *scope, const char *wish, const void *objec
             TRY_NEW(name = arena_format(arena, err, "%s.%u", wish, ++taken->last_suffix));
         while (taken_find(scope, name));
     *ret = name;
+    TRY(names_add(&scope->writer->names, arena, name, object, 0, err));
     return names_add(&scope->taken, arena, name, object, 0, err);
 }
 
@@ -41,6 +42,7 @@ static Status scope_room(WriteScope *scope, Error *err) {
     TRY_NEW(scope->returns = arena_array(arena, graph->return_count, sizeof *scope->returns, err));
     TRY_NEW(scope->constants = arena_array(arena, graph->constant_count, sizeof *scope->constants, err));
     TRY_NEW(scope->constant_read = arena_array(arena, graph->constant_count, sizeof *scope->constant_read, err));
+    TRY_NEW(scope->shared = arena_array(arena, graph->constant_count, sizeof *scope->shared, err));
     for (size_t n = 0; n < graph->node_count; n++) {
         const Node *node = graph->nodes[n];
         TRY_NEW(scope->values[n] = arena_array(arena, node->output_count, sizeof **scope->values, err));
@@ -119,8 +121,11 @@ static Status rest_name(WriteScope *scope, Error *err) {
             if (value->read || !output_optional(graph->nodes[n], o))
                 TRY(name_choose(scope, graph->nodes[n]->names[o], value, &value->name, err));
         }
-    for (size_t c = 0; c < graph->constant_count; c++)
-        TRY(name_choose(scope, graph->constants[c]->name, graph->constants[c], &scope->constants[c], err));
+    for (size_t c = 0; c < graph->constant_count; c++) {
+        TRY(write_share(scope, graph->constants[c], &scope->shared[c], err));
+        if (!scope->shared[c])
+            TRY(name_choose(scope, graph->constants[c]->name, graph->constants[c], &scope->constants[c], err));
+    }
     return OK;
 }
 
@@ -141,6 +146,8 @@ const char *write_value_name(WriteScope *scope, Value value) {
         return value_entry(scope, value)->name;
     if (!value.constant)
         return "";
+    if (scope->shared[value.constant->index])
+        return write_shared_name(scope, scope->shared[value.constant->index]);
     scope->constant_read[value.constant->index] = true;
     return scope->constants[value.constant->index];
 }

@@ -6,6 +6,8 @@
 #include "format/onnx/write.h"
 #include "graph/names.h"
 
+typedef struct WriteShared WriteShared; // write_shared.c's own
+
 // A file of external data, of one model or of several: what any of them has already put there is not put there again.
 typedef struct OnnxData {
     const char *location; // relative to the models
@@ -24,6 +26,10 @@ typedef struct OnnxWriter {
     OnnxData *data;       // NULL: tensors lie in the message
     const char **domains; // other than ONNX's own
     size_t domain_count;
+    NameTable names;  // of all scopes
+    NameTable shared; // by type and hash: the WriteShared of such constants
+    WriteShared *shared_first, *shared_last;
+    bool shared_begun; // the outermost graph's are in it
 } OnnxWriter;
 
 typedef struct WriteValue {
@@ -48,7 +54,8 @@ struct WriteScope {
     WriteValue **values; // [node][output]
     WriteReturn *returns;
     const char **constants;
-    bool *constant_read; // becomes an initializer
+    bool *constant_read;  // becomes an initializer
+    WriteShared **shared; // [constant] lies in the outermost graph; NULL: here
 };
 
 // A node on its way: as the graph has it, then in the form of the file's opset.
@@ -78,6 +85,12 @@ MUST_CHECK Status write_body_inputs(const Node *node, size_t *ret_formal, size_t
 
 // write_graph.c: the fields of a GraphProto.
 MUST_CHECK Status write_graph(WriteScope *scope, Error *err);
+
+// write_shared.c: where a body's constant lies in the outermost graph, equal ones in one place; NULL: it is too small.
+// Then its name, which notes that it is read; then the initializers of all that the outermost graph had not itself.
+MUST_CHECK Status write_share(WriteScope *scope, const Constant *constant, WriteShared **ret, Error *err);
+const char *write_shared_name(WriteScope *scope, WriteShared *shared);
+MUST_CHECK Status write_shared(OnnxWriter *writer, uint32_t field, Error *err);
 
 // write_tensors.c: a TensorProto as field `field`; one without a name never lies outside.
 MUST_CHECK Status write_tensor(OnnxWriter *writer, uint32_t field, const char *name, const Constant *constant,

@@ -76,9 +76,10 @@ static Status projections_join(Graph *graph, const Projection p[3], Value *ret_w
     return OK;
 }
 
-static bool projections_match(const Node *attention, Projection p[3]) {
+// Read by nobody else, who would need them a second time.
+static bool projections_match(const Node *attention, const size_t *uses, Projection p[3]) {
     for (size_t i = 0; i < 3; i++)
-        if (!projection_match(attention->inputs[i], &p[i]) || !value_equal(p[i].x, p[0].x) ||
+        if (!projection_match(attention->inputs[i], &p[i]) || uses[attention->inputs[i].node->index] != 1 || !value_equal(p[i].x, p[0].x) ||
             p[i].inputs != p[0].inputs || p[i].outputs != p[0].outputs)
             return false;
     return value_type(p[0].x).rank == 3 && value_absent(rewrite_input(attention, PAST_K));
@@ -99,15 +100,16 @@ static Status merged_make(Graph *graph, Node *attention, const Projection p[3], 
 }
 
 // Q, K and V without their split into heads.
-static Status whole_rewrite(Graph *graph, Node *attention, Error *err) {
+static Status whole_rewrite(Graph *graph, Node *attention, const size_t *uses, Error *err) {
     int64_t heads = node_int(attention, "q_num_heads", 0);
     Value mask = rewrite_input(attention, MASK);
     Projection p[3];
+    bool merged = projections_match(attention, uses, p) && attention->output_count == 1;
     if (!value_absent(mask))
         TRY(mask_whole(graph, attention, &mask, err));
     Attribute attributes[] = {attribute_int("num_heads", heads),
                               attribute_real("scale", node_real(attention, "scale", 0))}; // 0: as without
-    if (projections_match(attention, p) && attention->output_count == 1)
+    if (merged)
         return merged_make(graph, attention, p, mask, attributes, err);
     Value inputs[8] = {attention->inputs[Q], attention->inputs[K], attention->inputs[V]};
     inputs[5] = mask;
@@ -178,7 +180,7 @@ Status pass_ort_attention(Graph *graph, const PassInputs *inputs, Error *err) {
         bool whole = value_type(node->inputs[Q]).rank == 3 && node_int(node, "q_num_heads", 0) > 0 &&
                      node_int(node, "q_num_heads", 0) == node_int(node, "kv_num_heads", 0);
         if (whole)
-            TRY(whole_rewrite(graph, node, err));
+            TRY(whole_rewrite(graph, node, uses, err));
         else if (value_type(node->inputs[Q]).rank == 4 && uses[node->index])
             TRY(cached_rewrite(graph, node, uses, err));
         while (n < graph->node_count && graph->nodes[n] != node) // nodes were inserted before it
