@@ -23,8 +23,10 @@ static const Option options[] = {
      offsetof(Settings, target), .choices = "ort|onnx"},
     {"passes", 0, "A,B", "these passes instead of a level's", OPTION_TEXT, offsetof(Settings, passes)},
     {"dump-after", 0, "PASS", "print the graph's text after that pass", OPTION_TEXT, offsetof(Settings, dump_after)},
-    {"quantize", 0, "int8", "products with constants in INT8, activations quantized as they come", OPTION_TEXT,
-     offsetof(Settings, quantize), .choices = "int8"},
+    {"quantize", 0, "SCHEME",
+     "int8: products with constants in INT8, activations quantized as they come; fp16: weights and what is computed "
+     "with them in half precision",
+     OPTION_TEXT, offsetof(Settings, quantize), .choices = "int8|fp16"},
     {"opset", 0, "N", "ONNX's opset to write (default: the file's own, or the lowest above it that can)", OPTION_INT,
      offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = ONNX_WRITE_LAST},
     {"external-data", 0, "WHEN",
@@ -70,10 +72,11 @@ static Status passes_choose(CommandRun *run, int64_t opset, PassNames *ret, Erro
     } else {
         LevelWish wish = {.level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2,
                           .only_onnx = targets_onnx(settings),
-                          .int8 = settings->quantize != NULL,
+                          .int8 = settings->quantize && strcmp(settings->quantize, "int8") == 0,
+                          .fp16 = settings->quantize && strcmp(settings->quantize, "fp16") == 0,
                           .opset = opset};
-        if (wish.int8 && !wish.level)
-            return FAIL(err, ERR_USAGE, "--quantize int8 needs a level of 1 or more, --level is 0");
+        if (settings->quantize && !wish.level)
+            return FAIL(err, ERR_USAGE, "--quantize %s needs a level of 1 or more, --level is 0", settings->quantize);
         ret->count = level_passes(wish, ret->names);
     }
     if (settings->dump_after && !name_among(ret, settings->dump_after))

@@ -12,6 +12,7 @@ typedef struct LevelWish {
     int level;
     bool only_onnx; // without passes that write operators of other domains
     bool int8;      // with dynamic quantization
+    bool fp16;      // in half precision
     int64_t opset;  // without passes that write operators of a later one of ONNX's opsets; 0: any
 } LevelWish;
 

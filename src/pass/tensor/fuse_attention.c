@@ -3,6 +3,7 @@
 // wrote its parts in: scalars on either side of the product or behind it, K transposed in one step or three, keys and
 // values of the past put before the new ones, projections split into heads by Reshape and Transpose. Where Q, K, V and
 // the result all are such splits, the operator takes them unsplit, [batch, length, heads * head_dim].
+#include <float.h>
 #include <math.h>
 
 #include "pass/rewrite.h"
@@ -137,11 +138,24 @@ static bool mask_strip(Value *scores, Mask *ret) {
     return false;
 }
 
+// What is added is 0 or minus infinity by a condition: then that is the mask.
+static void mask_open(Mask *mask) {
+    const Node *where = match_node(mask->added, TENSOR_WHERE);
+    double yes, no;
+    if (!where || !match_number(where->inputs[1], &yes) || !match_number(where->inputs[2], &no) ||
+        !((yes == 0 && no == -INFINITY) || (yes == -INFINITY && no == 0)))
+        return;
+    *mask =
+        (Mask){.condition = where->inputs[0], .number = where->inputs[yes == 0 ? 2 : 1], .inverted = yes == -INFINITY};
+}
+
 // The scores: a product, perhaps scaled, perhaps masked.
 static bool scores_match(Core *core, Value value) {
     value = casts_strip(value);
     core->scale = 1;
     while (core->mask_count < MASKS_MOST && mask_strip(&value, &core->masks[core->mask_count])) {
+        if (core->guarded)
+            mask_open(&core->masks[core->mask_count]);
         core->mask_count++;
         value = casts_strip(value);
     }
@@ -196,17 +210,27 @@ static void returns_replace(Graph *graph, const Node *joined_node, const Node *a
             graph->returns[r] = value_of(attention, output);
 }
 
-static Status mask_value(Graph *graph, const Node *place, const Mask *mask, Value *ret, Error *err) {
-    static const float nothing = 0;
-    Constant zero = {.name = "zero", .dtype = DTYPE_F32, .data = &nothing};
+static Status number_add(Graph *graph, const char *name, const float *number, Value *ret, Error *err) {
+    Constant constant = {.name = name, .dtype = DTYPE_F32, .data = number};
     const Constant *added;
+    TRY(graph_add_constant(graph, &constant, &added, err));
+    *ret = value_constant(added);
+    return OK;
+}
+
+// Attention has no guard: minus infinity becomes the lowest number, with which rows that attend to nothing are a mean.
+static Status mask_value(Graph *graph, const Node *place, const Core *core, const Mask *mask, Value *ret, Error *err) {
+    static const float nothing = 0, lowest = -FLT_MAX;
+    Value none, masked = mask->number;
+    double number;
     Node *node;
     *ret = mask->added;
     if (!value_absent(mask->added))
         return OK;
-    TRY(graph_add_constant(graph, &zero, &added, err));
-    Value none = value_constant(added);
-    Value inputs[] = {mask->condition, mask->inverted ? mask->number : none, mask->inverted ? none : mask->number};
+    TRY(number_add(graph, "zero", &nothing, &none, err));
+    if (core->guarded && match_number(masked, &number) && isinf(number))
+        TRY(number_add(graph, "lowest", &lowest, &masked, err));
+    Value inputs[] = {mask->condition, mask->inverted ? masked : none, mask->inverted ? none : masked};
     NodeSpec spec = {.op = TENSOR_WHERE, .name = "mask", .inputs = inputs, .input_count = 3, .output_count = 1};
     TRY(match_insert(graph, place, &spec, &node, err));
     *ret = value_of(node, 0);
@@ -219,7 +243,7 @@ static Status masks_add(Graph *graph, const Node *place, const Core *core, Value
     for (size_t m = 0; m < core->mask_count; m++) {
         Value inputs[2] = {*ret};
         Node *node;
-        TRY(mask_value(graph, place, &core->masks[m], &inputs[1], err));
+        TRY(mask_value(graph, place, core, &core->masks[m], &inputs[1], err));
         if (m) {
             NodeSpec spec = {.op = TENSOR_ADD, .name = "mask", .inputs = inputs, .input_count = 2, .output_count = 1};
             TRY(match_insert(graph, place, &spec, &node, err));

@@ -79,8 +79,8 @@ static Status projections_join(Graph *graph, const Projection p[3], Value *ret_w
 // Read by nobody else, who would need them a second time.
 static bool projections_match(const Node *attention, const size_t *uses, Projection p[3]) {
     for (size_t i = 0; i < 3; i++)
-        if (!projection_match(attention->inputs[i], &p[i]) || uses[attention->inputs[i].node->index] != 1 || !value_equal(p[i].x, p[0].x) ||
-            p[i].inputs != p[0].inputs || p[i].outputs != p[0].outputs)
+        if (!projection_match(attention->inputs[i], &p[i]) || uses[attention->inputs[i].node->index] != 1 ||
+            !value_equal(p[i].x, p[0].x) || p[i].inputs != p[0].inputs || p[i].outputs != p[0].outputs)
             return false;
     return value_type(p[0].x).rank == 3 && value_absent(rewrite_input(attention, PAST_K));
 }
