@@ -17,8 +17,8 @@ typedef Status ContribExpand(const Contrib *c, Error *err);
 // contrib_norms.c
 ContribExpand contrib_skip_norm, contrib_embed_norm, contrib_simplified_norm;
 // contrib_products.c
-ContribExpand contrib_bias_gelu, contrib_gelu, contrib_fast_gelu, contrib_quick_gelu, contrib_dynamic_quantize_matmul,
-    contrib_matmul_integer_to_float;
+ContribExpand contrib_fused_matmul, contrib_bias_gelu, contrib_gelu, contrib_fast_gelu, contrib_quick_gelu,
+    contrib_dynamic_quantize_matmul, contrib_matmul_integer_to_float;
 // contrib_attention.c
 ContribExpand contrib_attention, contrib_multi_head_attention, contrib_rotary_embedding;
 

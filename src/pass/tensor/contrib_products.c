@@ -35,6 +35,36 @@ Status contrib_quick_gelu(const Contrib *c, Error *err) {
     return contrib_become_plain(c, TENSOR_MUL, x, t, err);
 }
 
+// The last two dimensions exchanged, of a known number of them.
+static Status turn(const Contrib *c, const char *attribute, Value *value, Error *err) {
+    int rank = value_type(*value).rank;
+    int64_t order[SHAPE_MOST_DIMS];
+    if (!node_int(c->node, attribute, 0) || rank < 2)
+        return OK;
+    for (int i = 0; i < rank; i++)
+        order[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    Attribute perm = attribute_ints("perm", order, (size_t)rank);
+    NodeSpec spec = {
+        .op = TENSOR_TRANSPOSE, .inputs = value, .input_count = 1, .attributes = &perm, .attribute_count = 1};
+    return contrib_add(c, &spec, value, err);
+}
+
+Status contrib_fused_matmul(const Contrib *c, Error *err) {
+    const Node *node = c->node;
+    Value a = node->inputs[0], b = node->inputs[1], y, factor;
+    ValueType types[] = {value_type(a), value_type(b)};
+    double alpha = node_real(node, "alpha", 1);
+    if (types[0].rank < 0 || types[1].rank < 0 || node_int(node, "transBatchA", 0) || node_int(node, "transBatchB", 0))
+        return OK;
+    TRY(turn(c, "transA", &a, err));
+    TRY(turn(c, "transB", &b, err));
+    if (alpha == 1)
+        return contrib_become_plain(c, TENSOR_MATMUL, a, b, err);
+    TRY(contrib_apply(c, TENSOR_MATMUL, a, b, &y, err));
+    TRY(contrib_number(c, types[0].dtype, alpha, &factor, err));
+    return contrib_become_plain(c, TENSOR_MUL, y, factor, err);
+}
+
 // (a - a_zero) (b - b_zero) times a scale and then another, and a bias.
 typedef struct Product {
     Value a, b, a_zero, b_zero, a_scale, b_scale, bias; // zeros and bias may be absent

@@ -19,6 +19,7 @@ static const struct {
     {TENSOR_MS_SKIP_SIMPLIFIED_LAYER_NORMALIZATION, contrib_skip_norm},
     {TENSOR_MS_EMBED_LAYER_NORMALIZATION, contrib_embed_norm},
     {TENSOR_SIMPLIFIED_LAYER_NORMALIZATION, contrib_simplified_norm},
+    {TENSOR_MS_FUSED_MATMUL, contrib_fused_matmul},
     {TENSOR_MS_BIAS_GELU, contrib_bias_gelu},
     {TENSOR_MS_GELU, contrib_gelu},
     {TENSOR_MS_FAST_GELU, contrib_fast_gelu},

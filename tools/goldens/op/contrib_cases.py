@@ -17,7 +17,7 @@ def case(op, name, inputs, attributes=None, outputs=1, expected=None):
     words = "".join(("_" if c.isupper() and i and not op[i - 1].isupper() else "") + c.lower() for i, c in enumerate(op))
     symbol = {"QAttention": "qattention", "MatMulNBits": "matmul_nbits", "MatMulBnb4": "matmul_bnb4",
               "DynamicQuantizeMatMul": "dynamic_quantize_matmul",
-              "MatMulIntegerToFloat": "matmul_integer_to_float"}.get(op, words)
+              "MatMulIntegerToFloat": "matmul_integer_to_float", "FusedMatMul": "fused_matmul"}.get(op, words)
     return Case("ms_" + symbol, name, op, inputs, attributes, outputs=outputs, domain=DOMAIN, expected=expected)
 
 
@@ -193,6 +193,13 @@ def products():
     yield case(op, "s8 s8", [(a.astype(np.int16) - 128).astype(np.int8), s8, scale, scale, np.array(-5, np.int8)])
 
 
+def scaled_products():
+    op = "FusedMatMul"
+    yield case(op, "scaled", [n(2, 3, 4, 5), n(2, 3, 5, 6)], {"alpha": 0.25})
+    yield case(op, "both turned", [n(2, 5, 4), n(2, 6, 5)], {"alpha": -1.5, "transA": 1, "transB": 1})
+    yield case(op, "a constant, turned", [n(2, 3, 5), Constant(n(6, 5))], {"transB": 1})
+
+
 def cases():
-    for part in (attentions, quantized_attentions, multi_heads, norms, elementwise, products, bnb4s):
+    for part in (attentions, quantized_attentions, multi_heads, norms, elementwise, products, bnb4s, scaled_products):
         yield from part()
