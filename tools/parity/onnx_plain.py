@@ -80,8 +80,7 @@ def main():
                 problem = problem or plain(args.hone, optimized, again)
                 if problem:
                     print(f"| {name} | {label} | {problem} |")
-                    bad += "RelativePositionBias" not in problem  # which is not read
-                    problem = None
+                    bad, problem = bad + 1, None
                     continue
                 was, now = counts(first)[1], counts(again)[1]
                 off, left = difference(path, again, name), domains(again)

@@ -285,23 +285,48 @@ static Status embedding_fuse(Graph *graph, const Embedding *e, const Node *node,
     return norms_join(graph, sum, node, sum_is_read, SUM_OUTPUT, &spec, err);
 }
 
+// A norm of lookups.
+typedef struct Found {
+    const Node *node;
+    Norm norm;
+    Embedding embedding;
+    bool sum_is_read;
+} Found;
+
+// A norm of a sum of lookups, whatever they are.
+static bool is_candidate(const Graph *graph, const Node *node, Norm *ret_norm) {
+    Embedding embedding = {0};
+    return norms_read(graph, node, ret_norm) && !value_absent(ret_norm->bias) && match_node(ret_norm->x, TENSOR_ADD) &&
+           lookups_collect(ret_norm->x, &embedding);
+}
+
+static size_t norms_count(const Graph *graph) {
+    size_t count = 1; // one is looked at beyond those found
+    for (size_t n = 0; n < graph->node_count; n++)
+        count += graph->nodes[n]->op == TENSOR_LAYER_NORMALIZATION;
+    return count;
+}
+
+// All are found before any is fused: symbols go by the places of nodes.
 Status pass_fuse_embed_norm(Graph *graph, const PassInputs *inputs, Error *err) {
-    size_t *uses;
+    size_t *uses, count = 0;
+    SymbolTable *table = NULL;
+    Found *found;
     TRY(match_uses(graph, inputs, &uses, err));
+    TRY_NEW(found = arena_array(inputs->scratch, norms_count(graph), sizeof *found, err));
     for (size_t n = 0; n < graph->node_count; n++) {
-        Norm norm;
-        Embedding embedding = {0};
-        SymbolTable *table;
-        const Node *node = graph->nodes[n];
-        if (!norms_read(graph, node, &norm) || value_absent(norm.bias) || !match_node(norm.x, TENSOR_ADD) ||
-            !lookups_collect(norm.x, &embedding))
+        Found *next = &found[count];
+        next->node = graph->nodes[n];
+        if (!is_candidate(graph, next->node, &next->norm))
             continue;
-        TRY(symbols_make(graph, inputs->scratch, &table, err));
-        if (!embedding_match(&norm, table, uses, &embedding))
+        if (!table)
+            TRY(symbols_make(graph, inputs->scratch, &table, err));
+        if (!embedding_match(&next->norm, table, uses, &next->embedding))
             continue;
-        TRY(embedding_fuse(graph, &embedding, node, &norm, uses[embedding.sum->index] > 1, err));
-        TRY(match_uses(graph, inputs, &uses, err)); // nodes have new numbers
-        n = 0;
+        next->sum_is_read = uses[next->embedding.sum->index] > 1;
+        count++;
     }
-    return OK;
+    for (size_t i = 0; i < count; i++)
+        TRY(embedding_fuse(graph, &found[i].embedding, found[i].node, &found[i].norm, found[i].sum_is_read, err));
+    return count ? pass_dead_code(graph, inputs, err) : OK;
 }
