@@ -86,16 +86,13 @@ Status graph_add_dim(Graph *graph, const char *name, Dim *ret_dim, Error *err) {
     if (!name_is_identifier(name))
         return FAIL(err, ERR_FORMAT, "'%s' cannot name a dimension of graph '%s': expected an identifier", name,
                     graph->name);
-    size_t at = 0;
-    while (at < graph->dim_count && strcmp(graph->dims[at], name) != 0)
-        at++;
-    if (at == graph->dim_count) {
-        const char **dims = arena_array(graph->arena, at + 1, sizeof *dims, err);
-        TRY_NEW(dims);
-        if (at)
-            memcpy(dims, graph->dims, at * sizeof *dims);
-        TRY_NEW(dims[at] = arena_copy_text(graph->arena, name, strlen(name), err));
-        graph->dims = dims;
+    GraphNames *taken = graph->taken;
+    const NameEntry *known = names_find(&taken->dims, name);
+    size_t at = known ? (size_t)known->output : graph->dim_count;
+    if (!known) {
+        TRY(pointers_grow(graph->arena, &graph->dims, at, &taken->dim_room, err));
+        TRY_NEW(graph->dims[at] = arena_copy_text(graph->arena, name, strlen(name), err));
+        TRY(names_add(&taken->dims, graph->arena, graph->dims[at], graph, (int)at, err));
         graph->dim_count = at + 1;
     }
     *ret_dim = (Dim){.variable = true, .value = (int64_t)at};

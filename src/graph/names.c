@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sets of names in a graph: FNV-1a, open addressing with linear probing, grown in the graph's arena.
+// The sets of names in a graph: XXH3 with a seed of the process's own, so that no file can have names chosen to fall
+// into one place; open addressing with linear probing, grown in the graph's arena.
 #include "graph/names.h"
 
 #include <string.h>
+#include <sys/auxv.h>
+#include <xxhash.h>
 
 #include "base/utf8.h"
 
+// The kernel gives each process 16 random bytes.
 static uint64_t name_hash(const char *name) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (const char *p = name; *p; p++)
-        hash = (hash ^ (unsigned char)*p) * 0x100000001b3u;
-    return hash ^ hash >> 32;
+    const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+    uint64_t seed = 0;
+    if (random)
+        memcpy(&seed, random, sizeof seed);
+    return XXH3_64bits_withSeed(name, strlen(name), seed);
 }
 
 // The entry of that name, or the free slot where it would go. The table has free slots.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names taken in a graph: one hash set for values, one for constants. Used by the files of this room, and by readers of
-// files for names of their own.
+// Names taken in a graph: hash sets for values, constants and dimension variables. Used by the files of this room, and
+// by readers of files for names of their own.
 #pragma once
 
 #include "graph/graph.h"
@@ -19,7 +19,8 @@ typedef struct NameTable {
 } NameTable;
 
 struct GraphNames {
-    NameTable values, constants;
+    NameTable values, constants, dims; // of dims, `output` is the variable's number
+    size_t dim_room;
 };
 
 NameEntry *names_find(const NameTable *table, const char *name);

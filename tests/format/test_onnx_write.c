@@ -212,6 +212,70 @@ END_TEST
 
 // One set of names for values and constants, none of which a body has for something else; inputs and outputs keep
 // theirs.
+// Of 64 numbers each: one that the outermost graph has too, one of both branches under one name, and one under another
+// whose bytes are not the same.
+static const char sharing[] = "graph g()\n"
+                              "  const @w : f32[64]\n"
+                              "  %go = input : bool[]\n"
+                              "  %x = input : f32[64]\n"
+                              "  %mid = Add %x, @w : f32[64]\n"
+                              "  %y = If %go, %mid {else_branch=(\n"
+                              "    graph else_branch()\n"
+                              "      const @v : f32[64]\n"
+                              "      const @mid : f32[64]\n"
+                              "      %a = input : f32[64]\n"
+                              "      %late = Add %a, @v : f32[64]\n"
+                              "      %b = Sub %late, @mid : f32[64]\n"
+                              "      return %b\n"
+                              "  ), then_branch=(\n"
+                              "    graph then_branch()\n"
+                              "      const @v : f32[64]\n"
+                              "      const @late : f32[64]\n"
+                              "      %a = input : f32[64]\n"
+                              "      %b = Mul %a, @v : f32[64]\n"
+                              "      %c = Sub %b, @late : f32[64]\n"
+                              "      return %c\n"
+                              "  )} : f32[64]\n"
+                              "  return %y\n";
+
+static void numbers_give(const Graph *graph, size_t constant, float first) {
+    float *values = arena_array(&arena, 64, sizeof *values, &err);
+    ck_assert_ptr_nonnull(values);
+    for (size_t i = 0; i < 64; i++)
+        values[i] = first + (float)i;
+    graph->constants[constant]->data = values;
+}
+
+START_TEST(equal_weights_of_bodies_lie_once) {
+    setup();
+    Graph *graph = parsed(sharing);
+    const Node *node = graph->returns[0].node;
+    const Graph *without = node_graph(node, "else_branch"), *with = node_graph(node, "then_branch");
+    numbers_give(graph, 0, 1);
+    numbers_give(without, 0, 1); // as the outermost graph's
+    numbers_give(without, 1, 2);
+    numbers_give(with, 0, 2); // as the other branch's under another name
+    numbers_give(with, 1, 3);
+    OnnxWritten written;
+    OnnxModel model;
+    OnnxWriteSettings settings = {.written = &written};
+    CHECK_OK(onnx_write(path, graph, NULL, &settings, &err));
+    ck_assert_msg(written.bytes < 4 * 256, "%llu bytes for 3 constants of 256", (unsigned long long)written.bytes);
+    CHECK_OK(onnx_read(&arena, path, &model, &err));
+    ck_assert_uint_eq(model.graph->constant_count, 3);
+    const Node *read = model.graph->returns[0].node;
+    ck_assert_uint_eq(read->input_count, 5);
+    for (size_t i = 1; i < read->input_count; i++) {
+        const Constant *constant = read->inputs[i].constant;
+        float first = 0;
+        if (constant)
+            memcpy(&first, constant->data, sizeof first);
+        ck_assert(!constant || (first >= 1 && first <= 3));
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(names_are_told_apart) {
     setup();
     ck_assert_str_eq(round_trip("graph g()\n"
@@ -522,6 +586,6 @@ START_TEST(what_cannot_be_written_is_a_sentence) {
 END_TEST
 
 TEST_MAIN("onnx_write", graphs_come_back, older_forms_come_back, constants_are_written_when_they_are_read,
-          bodies_read_from_around_them, names_are_told_apart, outputs_bear_their_names, large_tensors_lie_outside,
-          faults_leave_nothing, what_is_replaced_keeps_its_data, parts_share_their_data,
-          what_cannot_be_written_is_a_sentence)
+          bodies_read_from_around_them, equal_weights_of_bodies_lie_once, names_are_told_apart,
+          outputs_bear_their_names, large_tensors_lie_outside, faults_leave_nothing, what_is_replaced_keeps_its_data,
+          parts_share_their_data, what_cannot_be_written_is_a_sentence)

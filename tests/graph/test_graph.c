@@ -56,6 +56,12 @@ START_TEST(test_build_and_look) {
     Dim again;
     CHECK_OK(graph_add_dim(graph, "T", &again, &err));
     ck_assert(again.variable && again.value == 0 && graph->dim_count == 1);
+    for (int i = 0; i < 2000; i++) { // each is found again, also after the list has grown
+        Dim dim;
+        CHECK_OK(graph_add_dim(graph, arena_format(&arena, &err, "d%d", i / 2), &dim, &err));
+        ck_assert_int_eq(dim.value, 1 + i / 2);
+    }
+    ck_assert(graph->dim_count == 1001 && strcmp(graph->dims[1000], "d999") == 0);
     CHECK_FAILS(graph_add_dim(graph, "1T", &again, &err), ERR_FORMAT, "'1T' cannot name a dimension of graph 'small'");
     arena_done(&arena);
 }
