@@ -4,8 +4,8 @@
 //  Graph ─▶ needs: lowest opset ─▶ scopes of names ─▶ nodes in the opset's form ─▶ Message ─▶ FILE, FILE's data
 //           write_needs.def         write_names.c      write_forms.def              text + pieces of weights
 //
-// The bodies of If and Loop read from around them by name again. The same graph gives the same bytes. Weights are
-// streamed from where they lie.
+// The bodies of If and Loop read from around them by name again, their own large constants too (write_shared.c), of
+// which equal ones lie in the file once. The same graph gives the same bytes. Weights are streamed from where they lie.
 #pragma once
 
 #include "graph/graph.h"
