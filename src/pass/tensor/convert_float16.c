@@ -232,7 +232,11 @@ static Status graph_convert(Graph *graph, Arena *scratch, Error *err) {
     return OK;
 }
 
+// Packed graphs have schemes of their own for this.
 Status pass_convert_float16(Graph *graph, const PassInputs *inputs, Error *err) {
+    for (size_t n = 0; n < graph->node_count; n++)
+        if (graph->nodes[n]->op != OP_INPUT && !op_is_tensor(graph->nodes[n]->op))
+            return OK;
     TRY(graph_convert(graph, inputs->scratch, err));
     return pass_dead_code(graph, inputs, err);
 }
