@@ -14,7 +14,7 @@ cmp tiny_bart.out exported.out && wc -l < exported.out
 for model in "$tiny" exported; do "$HONE" quantize $model -o "$(basename $model).int8" --scheme int8 --quiet > /dev/null; done
 for model in tiny_bart exported; do "$HONE" generate $model.int8 --threads 1 < lines > $model.int8.out; done
 cmp tiny_bart.int8.out exported.int8.out && echo same int8
-mkdir onnx && mv exported/*.onnx onnx && mv onnx exported # as hubs have it
+mkdir onnx && mv exported/*.onnx exported/*.onnx_data onnx && mv onnx exported # as hubs have it
 "$HONE" generate exported --threads 1 < lines | cmp - tiny_bart.out && echo same below onnx
 sed -i 's/"encoder_attention_heads": *[0-9]*/"encoder_attention_heads": 1/' exported/config.json
 "$HONE" generate exported < lines 2>&1
