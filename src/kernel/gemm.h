@@ -29,8 +29,9 @@ typedef enum WeightKind {
     WEIGHT_F32,
     WEIGHT_F16,  // widened to f32 exactly, then as WEIGHT_F32
     WEIGHT_BF16, // the same
-    WEIGHT_S8,   // s8 with one f32 scale per row; activations are s8 within +-127 with one scale per token
-    WEIGHT_Q4, // 4-bit codes that stand for 16 s8 values, one f32 scale per group of `group` k's; activations as for S8
+    WEIGHT_S8,   // s8 with one f32 scale per row; activations are s8 with one scale per token
+    WEIGHT_Q4,   // 4-bit codes that stand for 16 s8 values, one f32 scale per group of `group` k's; activations within
+                 // +-127
     WEIGHT_KIND_COUNT
 } WeightKind;
 
@@ -43,6 +44,8 @@ const char *weight_kind_name(WeightKind kind); // "f32", "f16", "bf16", "s8", "q
 //              codes[code];
 //   else:      y = sum + bias, no addition if none;
 //   then activation, then residual.
+// Of WEIGHT_S8 the sum may be that of numbers less their zero points: x and w are what is stored, and sum gets, in
+// 32 bits that wrap, + column_sums[column] + row_factors[row] * column_factors[column].
 typedef struct GemmTile {
     size_t rows, columns, k;
     const void *x;         // f32 [rows, k]; s8 [rows, k rounded up to GEMM_S8_K_STEP, the rest 0] for WEIGHT_S8, Q4
@@ -54,7 +57,10 @@ typedef struct GemmTile {
     const float *bias;     // [columns] or NULL
     const float *residual; // [rows, columns] or NULL; may be y itself
     size_t residual_stride;
-    float *y; // [rows, columns]; may not overlap x
+    float *y;                                    // [rows, columns]; may not overlap x
+    const int32_t *column_sums;                  // WEIGHT_S8: [columns], or NULL for nothing
+    const int32_t *row_factors, *column_factors; // [rows], [columns], or NULL
+    int32_t *sums; // WEIGHT_S8: if not NULL, gets the sums, y_stride apart, and y is left alone
     size_t y_stride;
     Activation activation;
 } GemmTile;

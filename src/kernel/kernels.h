@@ -10,7 +10,7 @@
 //     16 -> 8 -> 4 -> 2 -> 1, lane i with lane i+half. An element that is not there adds nothing.
 //   - exp, erf, tanh, log are our polynomials (kernel/ref/math.h) in fused multiply-adds; division and square root are
 //     IEEE's. exp flushes to 0 where its result would be denormal (below -87.33654).
-//   - int8 products are summed exactly in int32 (k up to 133,000); quantizing rounds half to even and clamps to +-127.
+//   - int8 products are summed exactly in int32 (k up to 131,000); quantizing rounds half to even and clamps to +-127.
 //   - where a fused multiply-add is meant it is written (fmaf); the compiler may not contract (-ffp-contract=off).
 //   - results do not depend on neighbours: a row of a product is the same bits for any number of rows around it.
 //   - a NaN is a NaN in every set; its sign and payload are free, since x86 takes them from whichever operand the
@@ -47,6 +47,13 @@ typedef struct Kernels {
     // q[i] = clamp(rint(x[i] * factors[i]), +-127): for a scale that is known beforehand (factors are its inverse, or
     // that with a factor for each column), which must be finite. Room, NaN and infinity as above.
     void (*quantize_row_s8_by)(const float *x, const float *factors, size_t k, int8_t *ret_q);
+
+    // The least and the largest of n elements and 0. NaN is no element.
+    void (*range)(const float *x, size_t n, float *ret_least, float *ret_most);
+
+    // q[i] = clamp(rint(x[i] / scale) + zero, 0, 255), the rounding half to even; then its bits change where `flip` has
+    // ones: 0x80 makes q - 128 of it, as s8. NaN gives 0. Room for n.
+    void (*quantize_u8)(const float *x, size_t n, float scale, uint8_t zero, uint8_t flip, uint8_t *ret_q);
 
     // y = (x + residual - mean) * rstd * gain + bias over n elements, rstd = 1 / sqrt(variance + epsilon); biased
     // variance. residual, bias may be NULL. y may be x or residual. ret_sum, if not NULL, gets x + residual (pre-norm

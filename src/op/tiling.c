@@ -52,7 +52,11 @@ static void gemm_tile(void *context, size_t index) {
     tile.panels = (const unsigned char *)tile.panels + panel * weights->panel_bytes;
     tile.bias = tile.bias ? tile.bias + column : NULL;
     tile.residual = tile.residual ? tile.residual + row * tile.residual_stride + column : NULL;
-    tile.y += row * tile.y_stride + column;
+    tile.y = tile.y ? tile.y + row * tile.y_stride + column : NULL;
+    tile.sums = tile.sums ? tile.sums + row * tile.y_stride + column : NULL;
+    tile.column_sums = tile.column_sums ? tile.column_sums + column : NULL;
+    tile.column_factors = tile.column_factors ? tile.column_factors + column : NULL;
+    tile.row_factors = tile.row_factors ? tile.row_factors + row : NULL;
     weights->gemm->run(&tile);
 }
 

@@ -31,12 +31,14 @@ typedef struct Product {
     Style style;
     Activation activation;
     bool bias, residual, in_place;
+    bool column_sums, factors, integers; // WEIGHT_S8: zero points, and the sums themselves
     size_t x_gap, y_gap;
 } Product;
 
 typedef struct ProductData {
     void *weights, *x;
     float *weight_scales, *x_scales, *bias, *residual;
+    int32_t *column_sums, *row_factors, *column_factors;
     int8_t codes[16];
 } ProductData;
 
@@ -46,6 +48,13 @@ static size_t x_stride(const Product *p) {
 
 static size_t y_count(const Product *p) {
     return p->rows * (p->columns + p->y_gap);
+}
+
+// As large as zero points make them, or of any size, so that sums wrap.
+static void random_integers(Random *random, Style style, int32_t *to, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        to[i] = style == STYLE_PLAIN ? (int32_t)random_below(random, 512) - 256
+                                     : (int32_t)(random_below(random, 1u << 31) << 1 | random_below(random, 2));
 }
 
 static ProductData product_data(Guard *guard, Random *random, const Product *p) {
@@ -60,7 +69,7 @@ static ProductData product_data(Guard *guard, Random *random, const Product *p) 
         if (takes_s8(p->kind)) {
             memset((int8_t *)data.x + row * stride, 0, padded_k(p->kind, p->k));
             random_weights(random, WEIGHT_S8, p->style, (int8_t *)data.x + row * stride, p->k);
-            for (size_t i = 0; i < p->k; i++) // within +-127, as quantize_row_s8 leaves them
+            for (size_t i = 0; i < p->k && p->kind != WEIGHT_S8; i++) // within +-127, as quantize_row_s8 leaves them
                 if (((int8_t *)data.x)[row * stride + i] == -128)
                     ((int8_t *)data.x)[row * stride + i] = -127;
         } else {
@@ -75,6 +84,12 @@ static ProductData product_data(Guard *guard, Random *random, const Product *p) 
     random_fill(random, p->style, data.bias, p->columns);
     data.residual = guard_place(guard, 5, y_count(p) * 4, true);
     random_fill(random, p->style, data.residual, y_count(p));
+    data.column_sums = guard_place(guard, 10, p->columns * 4, true);
+    random_integers(random, p->style, data.column_sums, p->columns);
+    data.row_factors = guard_place(guard, 11, p->rows * 4, true);
+    random_integers(random, p->style, data.row_factors, p->rows);
+    data.column_factors = guard_place(guard, 12, p->columns * 4, true);
+    random_integers(random, p->style, data.column_factors, p->columns);
     return data;
 }
 
@@ -112,8 +127,12 @@ static void run_part(const GemmKernel *kernel, const Product *p, const ProductDa
                     : p->in_place ? y + at
                                   : data->residual + at,
         .residual_stride = y_stride,
-        .y = y + at,
+        .y = p->integers ? NULL : y + at,
         .y_stride = y_stride,
+        .column_sums = p->column_sums ? data->column_sums + column : NULL,
+        .row_factors = p->factors ? data->row_factors + first_row : NULL,
+        .column_factors = p->factors ? data->column_factors + column : NULL,
+        .sums = p->integers ? (int32_t *)y + at : NULL,
         .activation = p->activation,
     });
 }
@@ -138,6 +157,11 @@ static Product random_product(Random *random, WeightKind kind, size_t rows, size
     p.bias = random_below(random, 2);
     p.residual = random_below(random, 2);
     p.in_place = p.residual && random_below(random, 2);
+    if (kind == WEIGHT_S8 && random_below(random, 2)) {
+        p.column_sums = random_below(random, 2);
+        p.factors = random_below(random, 2);
+        p.integers = random_below(random, 2);
+    }
     p.x_gap = random_below(random, 2) * random_below(random, 8);
     p.y_gap = random_below(random, 2) * random_below(random, 8);
     return p;
@@ -207,7 +231,7 @@ static void check_extremes(Guard *guard, const GemmKernel *kernel, const Product
     for (int signs = 0; signs < 4; signs++) {
         Random random = {seed()};
         ProductData data = product_data(guard, &random, p);
-        int weight = signs & 1 ? 127 : -128, x = signs & 2 ? 127 : -127;
+        int weight = signs & 1 ? 127 : -128, x = signs & 2 ? 127 : p->kind == WEIGHT_S8 ? -128 : -127;
         memset(data.codes, weight, sizeof data.codes);
         if (p->kind == WEIGHT_S8)
             memset(data.weights, weight, p->columns * p->k);
@@ -284,6 +308,24 @@ END_TEST
 
 static const size_t row_sizes[] = {1, 2, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 300, 768, 1009, 5021};
 
+// What DynamicQuantizeLinear does, and the same with a scale that leaves much outside.
+static void check_bytes(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const float *x,
+                        size_t n) {
+    float a[2], b[2];
+    ref->range(x, n, &a[0], &a[1]);
+    set->range(x, n, &b[0], &b[1]);
+    CHECK_SAME(b, a, 2, "%s range n %zu", cpu_level_name(set->level), n);
+    for (int outside = 0; outside < 2; outside++) {
+        uint8_t *q_a = guard_place(guard, 8, n, true), *q_b = guard_place(guard, 9, n, outside);
+        float scale = (a[1] - a[0]) / (outside ? 1000 : 255);
+        uint8_t zero = (uint8_t)random_below(random, 256), flip = random_below(random, 2) ? 0x80 : 0;
+        ref->quantize_u8(x, n, scale, zero, flip, q_a);
+        set->quantize_u8(x, n, scale, zero, flip, q_b);
+        ck_assert_msg(memcmp(q_a, q_b, n) == 0, "%s quantize_u8 n %zu scale %g zero %d flip %d",
+                      cpu_level_name(set->level), n, (double)scale, zero, flip);
+    }
+}
+
 // Runs each kernel over rows of both sets and compares; y apart from its inputs, then y = x.
 static void check_row(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, size_t n, Style style) {
     const char *name = cpu_level_name(set->level);
@@ -343,6 +385,7 @@ static void check_row(Guard *guard, Random *random, const Kernels *ref, const Ke
     ref->quantize_row_s8_by(x, a, n, q_a);
     set->quantize_row_s8_by(x, a, n, q_b);
     ck_assert_msg(memcmp(q_a, q_b, padded) == 0, "%s quantize_row_s8_by n %zu style %d", name, n, style);
+    check_bytes(guard, random, ref, set, x, n);
     guard_check(guard, name);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Integer products on any aarch64: two products of bytes fit 16 bits, since activations are within +-127
-// (2 * 127 * 128 = 32512), and neighbours are then added into 32.
+// Integer products on any aarch64: products of bytes fit 16 bits, two of them do not (2 * -128 * -128), so that each is
+// added with its neighbour into 32.
 #include "kernel/neon/v16.inc"
 
 #include "kernel/simd/gemm.inc"
@@ -11,7 +11,7 @@ enum { STEP = 2, K_MULTIPLE = 4, PREFETCH_BYTES = 2048 };
 
 // Four columns' products of two pairs of k's into their sums.
 INLINE int32x4_t add_products(int32x4_t sum, int8x8_t w, int8x8_t a, int8x8_t next_w, int8x8_t next_a) {
-    return vpadalq_s16(sum, vmlal_s8(vmull_s8(w, a), next_w, next_a));
+    return vpadalq_s16(vpadalq_s16(sum, vmull_s8(w, a)), vmull_s8(next_w, next_a));
 }
 
 INLINE int8x8_t load_pair(const int8_t *x) {

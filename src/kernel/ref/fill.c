@@ -8,6 +8,8 @@ void kernels_fill_ref(Kernels *kernels) {
         .level = CPU_REF,
         .quantize_row_s8 = ref_quantize_row_s8,
         .quantize_row_s8_by = ref_quantize_row_s8_by,
+        .range = ref_range,
+        .quantize_u8 = ref_quantize_u8,
         .layer_norm = ref_layer_norm,
         .activate = ref_activate_many,
         .add = ref_add,

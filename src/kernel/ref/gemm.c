@@ -104,6 +104,21 @@ static void run_bf16(const GemmTile *tile) {
     run_float(tile, WEIGHT_BF16, panel_bytes_16(tile->k, 0));
 }
 
+// What zero points add to a row's sums; false where these are the result.
+static bool finish_sums(const GemmTile *tile, size_t row, size_t column, size_t columns, int32_t *sums) {
+    for (size_t i = 0; i < columns; i++) {
+        uint32_t sum = (uint32_t)sums[i];
+        if (tile->column_sums)
+            sum += (uint32_t)tile->column_sums[column + i];
+        if (tile->row_factors)
+            sum += (uint32_t)tile->row_factors[row] * (uint32_t)tile->column_factors[column + i];
+        sums[i] = (int32_t)sum;
+    }
+    if (tile->sums)
+        memcpy(tile->sums + row * tile->y_stride + column, sums, columns * sizeof *sums);
+    return !tile->sums;
+}
+
 static void run_s8(const GemmTile *tile) {
     for (size_t column = 0; column < tile->columns; column += NR) {
         size_t columns = tile->columns - column < NR ? tile->columns - column : NR;
@@ -116,6 +131,8 @@ static void run_s8(const GemmTile *tile) {
             for (size_t k = 0; k < tile->k; k++)
                 for (size_t i = 0; i < NR; i++)
                     sums[i] += x[k] * panel[k * NR + i];
+            if (!finish_sums(tile, row, column, columns, sums))
+                continue;
             float values[NR];
             for (size_t i = 0; i < columns; i++)
                 values[i] =

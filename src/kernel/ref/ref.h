@@ -14,6 +14,8 @@ float ref_scale_s8(const float *x, size_t n, float *ret_factor);
 int8_t ref_quantize_s8(float x, float factor);
 void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale);
 void ref_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8_t *ret_q);
+void ref_range(const float *x, size_t n, float *ret_least, float *ret_most);
+void ref_quantize_u8(const float *x, size_t n, float scale, uint8_t zero, uint8_t flip, uint8_t *ret_q);
 void ref_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,
                     size_t n, float *ret_sum, float *y);
 void ref_log_softmax(const float *x, size_t n, float *y);

@@ -44,6 +44,25 @@ void ref_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8
     memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
 }
 
+void ref_range(const float *x, size_t n, float *ret_least, float *ret_most) {
+    *ret_least = *ret_most = 0;
+    for (size_t i = 0; i < n; i++) {
+        *ret_least = x[i] < *ret_least ? x[i] : *ret_least;
+        *ret_most = x[i] > *ret_most ? x[i] : *ret_most;
+    }
+}
+
+// Clamping may come before rounding, since the bounds are whole numbers.
+void ref_quantize_u8(const float *x, size_t n, float scale, uint8_t zero, uint8_t flip, uint8_t *ret_q) {
+    float least = 0.0f - (float)zero, most = 255.0f - (float)zero;
+    for (size_t i = 0; i < n; i++) {
+        float value = x[i] / scale;
+        value = value > least ? value : least; // NaN ends here
+        value = value < most ? value : most;
+        ret_q[i] = (uint8_t)((uint8_t)(int)(value + ROUND_MAGIC - ROUND_MAGIC + (float)zero) ^ flip);
+    }
+}
+
 void ref_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,
                     size_t n, float *ret_sum, float *y) {
     float lanes[16] = {0};

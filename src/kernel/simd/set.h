@@ -13,6 +13,8 @@
     float set##_weigh(const float *x, size_t count, float *y);                                                         \
     void set##_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_scale);                             \
     void set##_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8_t *ret_q);                      \
+    void set##_range(const float *x, size_t count, float *ret_least, float *ret_most);                                 \
+    void set##_quantize_u8(const float *x, size_t count, float scale, uint8_t zero, uint8_t flip, uint8_t *ret_q);     \
     void set##_layer_norm(const float *x, const float *residual, const float *gain, const float *bias, float epsilon,  \
                           size_t count, float *ret_sum, float *y);                                                     \
     void set##_activate(Activation activation, const float *x, size_t count, float *y);                                \
@@ -45,6 +47,8 @@ DECLARE_SET(neon)
         kernels->gemm[WEIGHT_Q4] = set##_gemm_q4;                                                                      \
         kernels->quantize_row_s8 = set##_quantize_row_s8;                                                              \
         kernels->quantize_row_s8_by = set##_quantize_row_s8_by;                                                        \
+        kernels->range = set##_range;                                                                                  \
+        kernels->quantize_u8 = set##_quantize_u8;                                                                      \
         kernels->layer_norm = set##_layer_norm;                                                                        \
         kernels->activate = set##_activate;                                                                            \
         kernels->add = set##_add;                                                                                      \

@@ -6,6 +6,7 @@
 #include "op/packed.h"
 #include "op/tensor/evaluate.h"
 #include "op/tensor/infer.h"
+#include "op/tensor/product_bytes.h"
 
 // y = (x W') * scales + bias
 typedef struct FilledProduct {
@@ -48,5 +49,7 @@ typedef struct BytesProduct {
     float *y;
 } BytesProduct;
 MUST_CHECK Status filled_bytes(Evaluation *run, const BytesProduct *args, Error *err);
+// The same of 8-bit rows in place of x and factor: in integers where run->state, ByteWeights, has b packed.
+MUST_CHECK Status filled_bytes_rows(Evaluation *run, BytesProduct *args, const ByteRows *x, Error *err);
 // k and n of input `b`, which must be u8 or i8 [k, n].
 MUST_CHECK Status filled_bytes_sizes(const Evaluation *run, size_t b, size_t *ret_k, size_t *ret_n, Error *err);

@@ -73,3 +73,19 @@ Status filled_bytes(Evaluation *run, const BytesProduct *args, Error *err) {
     TRY(wide_vector(run, args->bias, b.n, &product.bias, err));
     return filled_run(run, &product, err);
 }
+
+Status filled_bytes_rows(Evaluation *run, BytesProduct *args, const ByteRows *x, Error *err) {
+    ByteProduct product = {.weights = run->state, .x = *x, .y = args->y};
+    if (product.weights) {
+        TRY(wide_vector(run, args->bias, product.weights->n, &product.bias, err));
+        return byte_product_run(run, &product, err);
+    }
+    float *wide = arena_array(run->scratch, x->rows, x->k * sizeof *wide, err);
+    TRY_NEW(wide);
+    for (size_t r = 0; r < x->rows; r++)
+        for (size_t i = 0; i < x->k; i++)
+            wide[r * x->k + i] = (float)(x->values[r * x->stride + i] - x->zero);
+    args->x = wide;
+    args->factor = x->scale;
+    return filled_bytes(run, args, err);
+}

@@ -12,30 +12,20 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
-static Status evaluate(Evaluation *run, Error *err) {
-    size_t k, n;
-    double scale, zero = 0;
-    BytesProduct args = {.b = B, .scale = B_SCALE, .zero = B_ZERO, .bias = BIAS};
-    TRY(evaluate_type(run, A, DTYPE_BIT(DTYPE_U8) | DTYPE_BIT(DTYPE_I8), err));
-    TRY(evaluate_type(run, A_SCALE, DTYPE_BIT(DTYPE_F32), err));
-    TRY(filled_bytes_sizes(run, B, &k, &n, err));
-    TRY(filled_rows(run, A, k, &args.rows, err));
-    TRY(evaluate_number(run, A_SCALE, &scale, err));
-    if (evaluate_has(run, A_ZERO)) {
-        TRY(evaluate_same_type(run, A, A_ZERO, err));
-        TRY(evaluate_number(run, A_ZERO, &zero, err));
-    }
-    size_t count = shape_count(&run->inputs[A].shape);
-    float *x = arena_alloc(run->scratch, count * sizeof *x, 64, err);
-    TRY_NEW(x);
-    tensor_to_f32(&run->inputs[A], x);
-    for (size_t i = 0; i < count; i++)
-        x[i] -= (float)zero;
-    args.x = x;
-    args.factor = (float)scale;
-    Shape shape = filled_shape(run, A, n);
-    TRY(evaluate_output(run, 0, DTYPE_F32, &shape, &args.y, err));
-    return filled_bytes(run, &args, err);
+static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
+    return byte_weights_prepare(args, B, B_ZERO, B_SCALE, ret_state, err);
 }
 
-const OpDef op_tensor_ms_matmul_integer_to_float = {.infer = infer, .evaluate = evaluate};
+static Status evaluate(Evaluation *run, Error *err) {
+    size_t k = 0, n = 0;
+    BytesProduct args = {.b = B, .scale = B_SCALE, .zero = B_ZERO, .bias = BIAS};
+    TRY(filled_bytes_sizes(run, B, &k, &n, err));
+    TRY(filled_rows(run, A, k, &args.rows, err));
+    Shape shape = filled_shape(run, A, n);
+    TRY(evaluate_output(run, 0, DTYPE_F32, &shape, &args.y, err));
+    ByteRows x;
+    TRY(byte_rows_read(run, A, A_ZERO, A_SCALE, k, &x, err));
+    return filled_bytes_rows(run, &args, &x, err);
+}
+
+const OpDef op_tensor_ms_matmul_integer_to_float = {.infer = infer, .prepare = prepare, .evaluate = evaluate};

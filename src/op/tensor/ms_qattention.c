@@ -15,29 +15,14 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     return OK;
 }
 
-static Status x_read(Evaluation *run, BytesProduct *product, Error *err) {
-    double scale, zero = 0;
-    size_t count = shape_count(&run->inputs[X].shape);
-    TRY(evaluate_type(run, X_SCALE, DTYPE_BIT(DTYPE_F32), err));
-    TRY(evaluate_number(run, X_SCALE, &scale, err));
-    if (evaluate_has(run, X_ZERO)) {
-        TRY(evaluate_same_type(run, X, X_ZERO, err));
-        TRY(evaluate_number(run, X_ZERO, &zero, err));
-    }
-    float *x = arena_alloc(run->scratch, count * sizeof *x, 64, err);
-    TRY_NEW(x);
-    tensor_to_f32(&run->inputs[X], x);
-    for (size_t i = 0; i < count; i++)
-        x[i] -= (float)zero;
-    product->x = x;
-    product->factor = (float)scale;
-    return OK;
+static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
+    return byte_weights_prepare(args, WEIGHTS, WEIGHT_ZERO, WEIGHT_SCALE, ret_state, err);
 }
 
 static Status evaluate(Evaluation *run, Error *err) {
     SelfAttend args = {.dtype = DTYPE_F32, .mask = MASK, .past = PAST, .bias = NO_INPUT};
     BytesProduct product = {.b = WEIGHTS, .scale = WEIGHT_SCALE, .zero = WEIGHT_ZERO, .bias = BIAS};
-    size_t k, n;
+    size_t k = 0, n = 0;
     char text[SHAPE_TEXT_BYTES];
     TRY(evaluate_type(run, X, DTYPE_BIT(DTYPE_U8) | DTYPE_BIT(DTYPE_I8), err));
     TRY(filled_bytes_sizes(run, WEIGHTS, &k, &n, err));
@@ -48,11 +33,12 @@ static Status evaluate(Evaluation *run, Error *err) {
     args.batches = (size_t)shape->dims[0];
     args.tokens = (size_t)shape->dims[1];
     TRY(self_attend_sizes(run, n, &args, err));
-    TRY(x_read(run, &product, err));
     TRY_NEW(product.y = arena_array(run->scratch, product.rows, n * sizeof *product.y, err));
-    TRY(filled_bytes(run, &product, err));
+    ByteRows x;
+    TRY(byte_rows_read(run, X, X_ZERO, X_SCALE, k, &x, err));
+    TRY(filled_bytes_rows(run, &product, &x, err));
     args.qkv = product.y;
     return self_attend(run, &args, err);
 }
 
-const OpDef op_tensor_ms_qattention = {.infer = infer, .evaluate = evaluate};
+const OpDef op_tensor_ms_qattention = {.infer = infer, .prepare = prepare, .evaluate = evaluate};

@@ -23,13 +23,21 @@ static void gather(const ProductWeights *w, size_t element_bytes, const unsigned
                    void *ret_rows) {
     for (size_t i = 0; i < w->k; i++) {
         const unsigned char *at = from + i * w->k_step * element_bytes;
-        if (element_bytes == sizeof(uint32_t))
+        if (element_bytes == sizeof(uint8_t))
+            for (size_t j = 0; j < columns; j++)
+                ((uint8_t *)ret_rows)[j * w->k + i] = at[j * w->n_step] ^ (w->dtype == DTYPE_U8 ? 0x80 : 0);
+        else if (element_bytes == sizeof(uint32_t))
             for (size_t j = 0; j < columns; j++)
                 ((uint32_t *)ret_rows)[j * w->k + i] = ((const uint32_t *)(const void *)at)[j * w->n_step];
         else
             for (size_t j = 0; j < columns; j++)
                 ((uint16_t *)ret_rows)[j * w->k + i] = ((const uint16_t *)(const void *)at)[j * w->n_step];
     }
+}
+
+// False where rows lie as the packers want them.
+static bool has_to_gather(const ProductWeights *w) {
+    return w->k_step != 1 || w->dtype == DTYPE_U8;
 }
 
 static size_t matrix_at(const ProductWeights *w, size_t index) {
@@ -47,7 +55,8 @@ static void pack_tile(void *context, size_t index) {
         size_t at = matrix_at(w, i / packed->panels) + column * w->n_step;
         const unsigned char *from = (const unsigned char *)w->data + at * job->element_bytes;
         GemmRows panel = {.weights = from, .stride = w->n_step, .columns = columns, .k = w->k};
-        if (w->k_step != 1) {
+        panel.scales = w->scales ? w->scales + column : NULL;
+        if (has_to_gather(w)) {
             gather(w, job->element_bytes, from, columns, rows);
             panel.weights = rows;
             panel.stride = w->k;
@@ -58,7 +67,8 @@ static void pack_tile(void *context, size_t index) {
 
 // What is known of the matrices before they have memory: bytes of all of them.
 static size_t describe(const Kernels *kernels, const ProductWeights *w, PackedWeights *ret) {
-    PackedWeights packed = {.kind = w->dtype == DTYPE_F32   ? WEIGHT_F32
+    PackedWeights packed = {.kind = w->scales               ? WEIGHT_S8
+                                    : w->dtype == DTYPE_F32 ? WEIGHT_F32
                                     : w->dtype == DTYPE_F16 ? WEIGHT_F16
                                                             : WEIGHT_BF16,
                             .n = w->n,
@@ -77,7 +87,7 @@ static Status pack(Pool *pool, Arena *scratch, const ProductWeights *w, unsigned
     size_t tiles = least((size_t)pool_threads(pool) * 4, job.panels);
     job.element_bytes = dtype_bytes(w->dtype);
     job.panels_each = (job.panels + tiles - 1) / tiles;
-    if (w->k_step != 1) {
+    if (has_to_gather(w)) {
         job.scratch_each = (packed->gemm->nr * w->k * job.element_bytes + 63) / 64 * 64;
         TRY_NEW(job.scratch = arena_alloc(scratch, tiles * job.scratch_each, 64, err));
     }
@@ -93,7 +103,7 @@ Status product_prepare(const OpPrepare *args, const Constant *constant, const Pr
     w.dtype = constant->dtype;
     w.data = constant->data;
     *ret = NULL;
-    if (!dtype_is_real(w.dtype) || w.dtype == DTYPE_F64 || !w.count || !w.n || !w.k)
+    if ((!dtype_is_real(w.dtype) && !w.scales) || w.dtype == DTYPE_F64 || !w.count || !w.n || !w.k)
         return OK;
     PackedWeights *packed = arena_array(args->arena, w.count, sizeof *packed, err);
     TRY_NEW(packed);

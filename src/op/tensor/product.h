@@ -18,7 +18,8 @@ typedef struct ProductWeights {
     DType dtype;
     const void *data;
     size_t count, n, k, k_step, n_step;
-    const size_t *at; // NULL: one after another
+    const size_t *at;    // NULL: one after another
+    const float *scales; // [n] of 8-bit weights, which are packed as s8 (u8 less 128); NULL: they are not packed
 } ProductWeights;
 
 typedef struct Product {

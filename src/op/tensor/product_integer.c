@@ -132,19 +132,37 @@ static Status side_make(Evaluation *run, size_t zero, size_t values, Side *side,
     return OK;
 }
 
+// By the kernels: `a`'s zero point is one number.
+static Status packed_product(Evaluation *run, const IntegerInputs *inputs, const MatmulPlan *plan, int32_t *y,
+                             Error *err) {
+    ByteProduct product = {.weights = run->state, .sums = y};
+    TRY(byte_rows_read(run, inputs->a, inputs->a_zero, SIZE_MAX, plan->k, &product.x, err));
+    if (plan->b_matrices == 1) // all rows of all batches meet one matrix
+        return byte_product_run(run, &product, err);
+    const int8_t *values = product.x.values;
+    product.x.rows = plan->m;
+    for (size_t i = 0; i < plan->batches; i++) {
+        product.index = plan->b_index[i];
+        product.x.values = values + plan->a_index[i] * plan->m * product.x.stride;
+        product.sums = y + i * plan->m * plan->n;
+        TRY(byte_product_run(run, &product, err));
+    }
+    return OK;
+}
+
 Status integer_product(Evaluation *run, const IntegerInputs *inputs, const MatmulPlan *plan, int32_t *ret_y,
                        Error *err) {
-    Job job = {.plan = plan, .y = ret_y, .w = run->state};
+    Job job = {.plan = plan, .y = ret_y};
     Side left = {.matrices = plan->a_matrices, .rows = plan->m, .k = plan->k, .row_step = plan->k, .step = 1};
     TRY(evaluate_type(run, inputs->a, DTYPES_BYTE, err));
     TRY(evaluate_type(run, inputs->b, DTYPES_BYTE, err));
+    if (run->state && (!evaluate_has(run, inputs->a_zero) || shape_count(&run->inputs[inputs->a_zero].shape) == 1))
+        return packed_product(run, inputs, plan, ret_y, err);
+    Side right = {.matrices = plan->b_matrices, .rows = plan->n, .k = plan->k, .row_step = 1, .step = plan->n};
     TRY(side_make(run, inputs->a_zero, inputs->a, &left, err));
+    TRY(side_make(run, inputs->b_zero, inputs->b, &right, err));
     job.x = left.differences;
-    if (!job.w) {
-        Side right = {.matrices = plan->b_matrices, .rows = plan->n, .k = plan->k, .row_step = 1, .step = plan->n};
-        TRY(side_make(run, inputs->b_zero, inputs->b, &right, err));
-        job.w = right.differences;
-    }
+    job.w = right.differences;
     job.row_tiles = (plan->m + TILE_ROWS - 1) / TILE_ROWS;
     job.column_tiles = (plan->n + TILE_COLUMNS - 1) / TILE_COLUMNS;
     double operations = (double)plan->batches * (double)plan->m * (double)plan->n * (double)plan->k;
@@ -153,38 +171,6 @@ Status integer_product(Evaluation *run, const IntegerInputs *inputs, const Matmu
     return OK;
 }
 
-static Tensor constant_tensor(const Constant *constant) {
-    return (Tensor){.dtype = constant->dtype, .shape = constant->shape, .data = constant->data};
-}
-
-// Zero points for each matrix are left to the run, as is whatever does not fit: it has the sentence for that.
 Status integer_prepare(const OpPrepare *args, const IntegerInputs *inputs, void **ret_state, Error *err) {
-    const Node *node = args->node;
-    const Constant *b = node->inputs[inputs->b].constant;
-    bool has_zero = node->input_count > inputs->b_zero && !value_absent(node->inputs[inputs->b_zero]);
-    const Constant *zero = has_zero ? node->inputs[inputs->b_zero].constant : NULL;
-    if (!b || b->shape.rank < 2 || !(DTYPE_BIT(b->dtype) & DTYPES_BYTE) || (has_zero && !zero))
-        return OK;
-    int rank = b->shape.rank;
-    Tensor values = constant_tensor(b), zeros = {.dtype = DTYPE_COUNT};
-    Side side = {.values = &values,
-                 .matrices = shape_count_range(&b->shape, 0, rank - 2),
-                 .rows = (size_t)b->shape.dims[rank - 1],
-                 .k = (size_t)b->shape.dims[rank - 2],
-                 .row_step = 1,
-                 .step = (size_t)b->shape.dims[rank - 1]};
-    if (zero) {
-        size_t count = shape_count(&zero->shape);
-        if (zero->dtype != b->dtype || (count != 1 && count != side.rows))
-            return OK;
-        zeros = constant_tensor(zero);
-        side.zero = &zeros;
-        side.zero_kind = count == 1 ? 0 : 1;
-    }
-    size_t rows = side.matrices * side.rows, bytes = rows * side.k * sizeof *side.differences;
-    TRY_NEW(side.differences = arena_alloc(args->arena, bytes, 64, err));
-    side_work(&side, 0, rows);
-    *args->ret_packed_bytes += bytes;
-    *ret_state = side.differences;
-    return OK;
+    return byte_weights_prepare(args, inputs->b, inputs->b_zero, SIZE_MAX, ret_state, err);
 }
