@@ -57,7 +57,8 @@ static Status load(Child *child, Error *err) {
     const BenchOnnx *asked = subject->asked;
     TRY(worker_inherited(&child->inherited_bytes, err));
     uint64_t before = clock_ns();
-    TRY(onnx_engine_open(subject->run, subject->kind, subject->path, asked->flags, &child->engine, err));
+    OnnxSettings settings = {subject->kind, asked->level, asked->flags};
+    TRY(onnx_engine_open(subject->run, subject->path, &settings, &child->engine, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
     child->report.weights_mb = (double)onnx_engine_weight_bytes(child->engine) / 1e6;
     child->report.output_count = onnx_engine_output_count(child->engine);
@@ -241,6 +242,8 @@ static Status report_write(CommandRun *run, const Subject *subjects, const Subje
                              "providers", r->providers, "cpu", cpu_level_name(run->common.level));
     bool good = line && json_object_set_new(line, "weights_mb",
                                             subject->kind == ENGINE_ORT ? json_null() : json_real(r->weights_mb)) == 0;
+    if (good && subject->kind == ENGINE_HONE)
+        good = json_object_set_new(line, "level", json_integer(asked->level)) == 0;
     if (good && first != subject)
         good = json_object_set_new(line, "max_difference",
                                    isfinite(difference) ? json_real(difference) : json_null()) == 0;

@@ -7,6 +7,7 @@
 
 typedef struct BenchOnnx {
     const char *engines; // "hone", "ort" or "hone,ort"; NULL: hone
+    int level;           // of the passes before hone runs a graph
     const OrtFlags *flags;
     MadeInputs inputs; // 0: as usual
     int64_t warmup, runs;

@@ -17,7 +17,7 @@ typedef struct Settings {
     OrtFlags ort;
     GenerationFlags generation;
     ServingFlags serving;
-    const char *workload, *sweep, *svg, *history, *engine;
+    const char *workload, *sweep, *svg, *history, *engine, *level;
     int64_t batch, new_tokens, source_tokens, samples, warmup, runs, passes, vocabulary;
     bool fill, no_history;
 } Settings;
@@ -47,6 +47,8 @@ static const Option options[] = {
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
     {"engine", 0, "A,B", "what runs ONNX files: hone (the default), ort (ONNX Runtime) or hone,ort", OPTION_TEXT,
      offsetof(Settings, engine)},
+    {"level", 0, "N", "which passes of hone opt ONNX files go through before hone runs them: 0, 1, 2 (the default), 99",
+     OPTION_TEXT, offsetof(Settings, level), .choices = "0|1|2|99"},
     {"vocabulary", 0, "N", "integer inputs of ONNX files are below N (default: 100)", OPTION_INT,
      offsetof(Settings, vocabulary), .low = 1, .high = 1 << 30},
     {.kind = OPTION_TABLE, .table = ort_options, .offset = offsetof(Settings, ort)},
@@ -218,8 +220,9 @@ static Status models_are_onnx(CommandRun *run, bool *ret, Error *err) {
                         run->arguments[0], *ret ? "an" : "no", run->arguments[m], onnx ? "one" : "none");
         *ret = onnx;
     }
-    if (!*ret && settings->engine)
-        return FAIL(err, ERR_USAGE, "--engine is for ONNX files, and '%s' is none", run->arguments[0]);
+    if (!*ret && (settings->engine || settings->level))
+        return FAIL(err, ERR_USAGE, "--%s is for ONNX files, and '%s' is none", settings->engine ? "engine" : "level",
+                    run->arguments[0]);
     return OK;
 }
 
@@ -238,6 +241,7 @@ static Status run_onnx_files(CommandRun *run, Error *err) {
         return FAIL(err, ERR_USAGE, "--%s is for models that generate; ONNX files run once a call on inputs made up",
                     given ? given : "outputs");
     BenchOnnx asked = {.engines = settings->engine,
+                       .level = settings->level ? (int)strtol(settings->level, NULL, 10) : 2,
                        .flags = &settings->ort,
                        .inputs = {settings->batch, settings->source_tokens, settings->vocabulary},
                        .warmup = settings->warmup,

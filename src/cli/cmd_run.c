@@ -19,7 +19,7 @@ typedef struct Settings {
     RuntimeFlags runtime;
     OrtFlags ort;
     TextList inputs;
-    const char *out, *graph, *engine;
+    const char *out, *graph, *engine, *level;
 } Settings;
 
 static const Option options[] = {
@@ -29,6 +29,9 @@ static const Option options[] = {
     {"graph", 0, "NAME", "which graph (default: forward)", OPTION_TEXT, offsetof(Settings, graph)},
     {"engine", 0, "NAME", "what runs an ONNX file: hone (the default) or ort, ONNX Runtime", OPTION_TEXT,
      offsetof(Settings, engine), .choices = "hone|ort"},
+    {"level", 0, "N",
+     "which passes of hone opt an ONNX file goes through first in hone: 0 none (the default), 1, 2, 99", OPTION_TEXT,
+     offsetof(Settings, level), .choices = "0|1|2|99"},
     {.kind = OPTION_TABLE, .table = ort_options, .offset = offsetof(Settings, ort)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
     {0},
@@ -231,11 +234,13 @@ static Status run(CommandRun *run, Error *err) {
     bool onnx;
     TRY(onnx_is_file(run->arena, run->arguments[0], &onnx, err));
     EngineKind kind = settings->engine && strcmp(settings->engine, "ort") == 0 ? ENGINE_ORT : ENGINE_HONE;
+    int level = settings->level ? (int)strtol(settings->level, NULL, 10) : 0;
+    OnnxSettings engine = {kind, level, &settings->ort};
     if (onnx)
-        return run_onnx(run, &(RunOnnx){kind, run->arguments[0], &settings->ort, &settings->inputs, settings->out},
-                        err);
-    if (kind == ENGINE_ORT)
-        return FAIL(err, ERR_USAGE, "--engine ort runs ONNX files, and '%s' is none", run->arguments[0]);
+        return run_onnx(run, &(RunOnnx){engine, run->arguments[0], &settings->inputs, settings->out}, err);
+    if (kind == ENGINE_ORT || settings->level)
+        return FAIL(err, ERR_USAGE, "--%s is for ONNX files, and '%s' is none",
+                    settings->level ? "level" : "engine ort", run->arguments[0]);
     if (settings->graph && strcmp(settings->graph, "forward") != 0)
         return FAIL(err, ERR_USAGE, "--graph is '%s', expected forward", settings->graph);
     const Model *model;

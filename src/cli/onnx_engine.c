@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "exec/evaluator.h"
 #include "format/onnx/onnx.h"
+#include "pass/levels.h"
+#include "pass/pass.h"
 
 struct OnnxEngine {
     Arena arena;
@@ -43,8 +45,11 @@ static OrtInput input_of(const Graph *graph, const Node *node) {
     return input;
 }
 
-static Status hone_open(const CommandRun *run, const char *path, OnnxEngine *engine, Error *err) {
+static Status hone_open(const CommandRun *run, const char *path, int level, OnnxEngine *engine, Error *err) {
     TRY(onnx_read(&engine->arena, path, &engine->model, err));
+    const char *passes[LEVEL_MOST_PASSES];
+    size_t count = level_passes((LevelWish){.level = level}, passes);
+    TRY(passes_run(engine->model.graph, passes, count, &(PassInputs){0}, NULL, NULL, err));
     const Graph *graph = engine->model.graph;
     TRY_NEW(engine->inputs = arena_array(&engine->arena, graph->node_count, sizeof *engine->inputs, err));
     for (size_t n = 0; n < graph->node_count; n++)
@@ -52,8 +57,8 @@ static Status hone_open(const CommandRun *run, const char *path, OnnxEngine *eng
             engine->inputs[engine->input_count++] = input_of(graph, graph->nodes[n]);
     kernels_pick(run->common.level, &engine->kernels);
     TRY(pool_new(run->common.threads, &engine->pool, err));
-    EvaluatorSettings settings = {&engine->kernels, engine->pool, memory_for_values()};
-    return evaluator_new(graph, &settings, &engine->evaluator, err);
+    EvaluatorSettings evaluate = {&engine->kernels, engine->pool, memory_for_values()};
+    return evaluator_new(graph, &evaluate, &engine->evaluator, err);
 }
 
 static Status ort_open(const CommandRun *run, const char *path, const OrtFlags *flags, OnnxEngine *engine, Error *err) {
@@ -69,13 +74,14 @@ static Status ort_open(const CommandRun *run, const char *path, const OrtFlags *
     return OK;
 }
 
-Status onnx_engine_open(const CommandRun *run, EngineKind kind, const char *path, const OrtFlags *flags,
-                        OnnxEngine **ret_engine, Error *err) {
+Status onnx_engine_open(const CommandRun *run, const char *path, const OnnxSettings *settings, OnnxEngine **ret_engine,
+                        Error *err) {
     OnnxEngine *engine = memory_new(1, sizeof *engine, err);
     TRY_NEW(engine);
     *engine = (OnnxEngine){0};
     arena_init(&engine->arena, 0);
-    Status status = kind == ENGINE_ORT ? ort_open(run, path, flags, engine, err) : hone_open(run, path, engine, err);
+    Status status = settings->kind == ENGINE_ORT ? ort_open(run, path, settings->flags, engine, err)
+                                                 : hone_open(run, path, settings->level, engine, err);
     if (status == OK)
         *ret_engine = engine;
     else

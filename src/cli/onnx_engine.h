@@ -10,9 +10,17 @@ const char *engine_kind_name(EngineKind kind); // "hone", "ort"
 
 typedef struct OnnxEngine OnnxEngine;
 
-// Reads the model and makes it ready to run. `settings` are for ONNX Runtime. What it leaves out of what was asked for
-// is told on standard error, but not with --quiet.
-MUST_CHECK Status onnx_engine_open(const CommandRun *run, EngineKind kind, const char *path, const OrtFlags *flags,
+// What an engine makes of a file before it runs: hone rewrites its graph by the passes of `level` (pass/levels.h), ONNX
+// Runtime does what `flags` say.
+typedef struct OnnxSettings {
+    EngineKind kind;
+    int level;
+    const OrtFlags *flags;
+} OnnxSettings;
+
+// Reads the model and makes it ready to run. What it leaves out of what was asked for is told on standard error, but
+// not with --quiet.
+MUST_CHECK Status onnx_engine_open(const CommandRun *run, const char *path, const OnnxSettings *settings,
                                    OnnxEngine **ret_engine, Error *err);
 void onnx_engine_free(OnnxEngine *engine); // NULL is fine
 

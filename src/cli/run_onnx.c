@@ -121,7 +121,7 @@ static Status engine_run(CommandRun *run, OnnxEngine *engine, const TextList *li
 
 Status run_onnx(CommandRun *run, const RunOnnx *asked, Error *err) {
     OnnxEngine *engine;
-    TRY(onnx_engine_open(run, asked->kind, asked->path, asked->flags, &engine, err));
+    TRY(onnx_engine_open(run, asked->path, &asked->engine, &engine, err));
     Status status = engine_run(run, engine, asked->inputs, asked->folder, err);
     onnx_engine_free(engine);
     return status;

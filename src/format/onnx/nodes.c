@@ -151,6 +151,13 @@ static Status inputs_read(OnnxNode *node, Error *err) {
     return OK;
 }
 
+// ONNX's own shape inference calls what it knows nothing of unk__0, unk__1, ..: that is no knowledge, and would stand in
+// the way of what is found out later.
+static Dim dim_claimed(const Graph *graph, Dim dim) {
+    bool nothing = dim.variable && dim.value != DIM_UNKNOWN && strncmp(graph->dims[dim.value], "unk__", 5) == 0;
+    return nothing ? (Dim){true, DIM_UNKNOWN} : dim;
+}
+
 // Types that the file claims, where the rule could not tell.
 static void types_claim(const OnnxScope *scope, const Onnx__NodeProto *proto, Node *node) {
     for (size_t o = 0; o < node->output_count && o < proto->n_output; o++) {
@@ -158,13 +165,15 @@ static void types_claim(const OnnxScope *scope, const Onnx__NodeProto *proto, No
         ValueType *type = &node->types[o];
         if (!entry)
             continue;
-        const ValueType *claimed = entry->object;
+        ValueType claimed = *(const ValueType *)entry->object;
+        for (int i = 0; i < claimed.rank; i++)
+            claimed.dims[i] = dim_claimed(scope->graph, claimed.dims[i]);
         if (type->rank < 0)
-            *type = *claimed;
-        else if (type_agrees(type, claimed) && claimed->rank == type->rank)
+            *type = claimed;
+        else if (type_agrees(type, &claimed) && claimed.rank == type->rank)
             for (int i = 0; i < type->rank; i++)
                 if (type->dims[i].variable && type->dims[i].value == DIM_UNKNOWN)
-                    type->dims[i] = claimed->dims[i];
+                    type->dims[i] = claimed.dims[i];
     }
 }
 
