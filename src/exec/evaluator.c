@@ -23,9 +23,11 @@ typedef struct Program {
     size_t *first;
     size_t *last_reader; // [values] the node that reads it last; SIZE_MAX: the graph returns it
     size_t values, inputs;
-    void **states;      // [nodes] what prepare made
-    struct Slot *slots; // [values] of the frame that runs it: a body is never within itself
-    Arena scratch;      // of that frame
+    void **states;        // [nodes] what prepare made
+    const Node **readers; // [nodes] the node that alone reads its only output, or NULL
+    bool *taken;          // [nodes] its first input's node does its work too
+    struct Slot *slots;   // [values] of the frame that runs it: a body is never within itself
+    Arena scratch;        // of that frame
 } Program;
 
 typedef struct Slot {
@@ -272,8 +274,36 @@ static Status node_prepare(Evaluator *e, Program *program, const Node *node, Err
     for (size_t i = 0; i < node->input_count; i++)
         if (node->inputs[i].constant)
             TRY(constant_check(node->names[0], node->inputs[i].constant, err));
-    OpPrepare args = {node, e->settings.kernels, e->settings.pool, &e->arena, &e->packed_bytes, NULL};
-    return def->prepare ? def->prepare(&args, &program->states[node->index], err) : OK;
+    bool takes_reader = false;
+    OpPrepare args = {.node = node,
+                      .kernels = e->settings.kernels,
+                      .pool = e->settings.pool,
+                      .arena = &e->arena,
+                      .ret_packed_bytes = &e->packed_bytes,
+                      .reader = program->readers[node->index],
+                      .ret_takes_reader = &takes_reader};
+    if (def->prepare && !program->taken[node->index])
+        TRY(def->prepare(&args, &program->states[node->index], err));
+    if (takes_reader)
+        program->taken[args.reader->index] = true;
+    return OK;
+}
+
+// Which nodes have one output that one node reads, once, and nobody else.
+static Status readers_find(Evaluator *e, Program *program, Error *err) {
+    const Graph *graph = program->graph;
+    size_t *uses = arena_array(&e->arena, graph->node_count, sizeof *uses, err);
+    TRY_NEW(uses);
+    TRY_NEW(program->readers = arena_array(&e->arena, graph->node_count, sizeof(Node *), err));
+    TRY_NEW(program->taken = arena_array(&e->arena, graph->node_count, sizeof *program->taken, err));
+    graph_count_uses(graph, uses); // returns among them
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t i = 0; i < graph->nodes[n]->input_count; i++) {
+            const Node *made = graph->nodes[n]->inputs[i].node;
+            if (made && uses[made->index] == 1 && made->output_count == 1)
+                program->readers[made->index] = graph->nodes[n];
+        }
+    return OK;
 }
 
 static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Error *err) {
@@ -282,6 +312,7 @@ static Status program_make(Evaluator *e, const Graph *graph, Program **ret, Erro
     program->graph = graph;
     TRY_NEW(program->first = arena_array(&e->arena, graph->node_count, sizeof *program->first, err));
     TRY_NEW(program->states = arena_array(&e->arena, graph->node_count, sizeof *program->states, err));
+    TRY(readers_find(e, program, err));
     for (size_t n = 0; n < graph->node_count; n++) {
         program->first[n] = program->values;
         program->values += graph->nodes[n]->output_count;
@@ -372,6 +403,14 @@ static Slot slot_from(Frame *outer, const Tensor *input) {
     return slot_share(&slot);
 }
 
+// The node's work was done with that of its first input: the value becomes its own.
+static void result_pass_on(Frame *frame, const Node *node) {
+    const Program *program = frame->program;
+    Slot *slot = &frame->slots[program->first[node->index]];
+    *slot = slot_share(&frame->slots[value_number(program, node->inputs[0])]);
+    slot->tensor.name = node->names[0];
+}
+
 static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *ret_results, Error *err) {
     const Graph *graph = frame->program->graph;
     size_t input = 0;
@@ -382,7 +421,10 @@ static Status frame_run(Frame *frame, Frame *outer, const Tensor *inputs, Slot *
             frame->slots[frame->program->first[n]] = slot_from(outer, &inputs[input++]);
             continue;
         }
-        TRY(node_run(frame, node, err));
+        if (frame->program->taken[n])
+            result_pass_on(frame, node);
+        else
+            TRY(node_run(frame, node, err));
         values_release(frame, node);
         arena_reset(frame->scratch);
     }

@@ -74,6 +74,10 @@ typedef struct OpPrepare {
     Arena *arena;             // the plan's
     size_t *ret_packed_bytes; // adds what it packed
     const PackedBlock *block; // where packed weights have their places; NULL: each in memory of its own
+    // The node that alone reads this one's only output, or NULL. Where *ret_takes_reader is set to true, what this
+    // node's evaluate gives is what the reader would give, and the reader is not run.
+    const Node *reader;
+    bool *ret_takes_reader;
 } OpPrepare;
 
 typedef struct OpCost {

@@ -29,7 +29,7 @@ static void opened(const Wish *wishes, size_t count) {
     const char *path = path_join(&arena, folder, "m.onnx", &err);
     CHECK_OK(file_replace(path, model.data, model.size, &err));
     CommandRun run = {.common = {.threads = 1, .level = cpu_detect(), .quiet = true}, .arena = &arena};
-    CHECK_OK(onnx_engine_open(&run, ENGINE_HONE, path, &(OrtFlags){0}, &engine, &err));
+    CHECK_OK(onnx_engine_open(&run, path, &(OnnxSettings){ENGINE_HONE, 0, &(OrtFlags){0}}, &engine, &err));
     ck_assert_uint_eq(onnx_engine_input_count(engine), count);
 }
 

@@ -135,7 +135,7 @@ static Status evaluate(Evaluation *run, Error *err) {
     TRY(product_room(run, dtype, y, count, &product.y, err));
     bool plain = sum.alpha == 1 && (!sum.c || sum.beta == 1);
     bool bias = plain && sum.c && product.dtype == DTYPE_F32 && sum.c_row == 0 && sum.c_column == 1;
-    product.bias = bias ? sum.c : NULL;
+    product.epilogue.bias = bias ? sum.c : NULL;
     TRY(product_run(run, &product, err));
     if (!bias && !(plain && !sum.c))
         sum_run(&sum, dtype, product.y);

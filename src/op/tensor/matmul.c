@@ -2,6 +2,11 @@
 // MatMul as numpy's: batches broadcast, a vector is a row on the left and a column on the right.
 #include "op/tensor/product.h"
 
+typedef struct State {
+    const PackedWeights *packed;
+    Epilogue epilogue;
+} State;
+
 // Constant matrices on the right are packed once.
 static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     const Constant *b = args->node->inputs[1].constant;
@@ -13,9 +18,12 @@ static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
                               .k = (size_t)b->shape.dims[rank - 2],
                               .k_step = (size_t)b->shape.dims[rank - 1],
                               .n_step = 1};
-    const PackedWeights *packed = NULL;
-    TRY(product_prepare(args, b, &weights, &packed, err));
-    *ret_state = (void *)(uintptr_t)packed;
+    State *state = arena_array(args->arena, 1, sizeof *state, err);
+    TRY_NEW(state);
+    TRY(product_prepare(args, b, &weights, &state->packed, err));
+    if (state->packed && weights.count == 1 && b->dtype == DTYPE_F32)
+        epilogue_take(args, weights.n, false, &state->epilogue);
+    *ret_state = state;
     return OK;
 }
 
@@ -26,7 +34,12 @@ static Status evaluate(Evaluation *run, Error *err) {
     MatmulPlan plan;
     TRY(matmul_plan(run, 0, 1, &plan, err));
     DType dtype = run->inputs[0].dtype;
-    Product product = {.dtype = product_type(dtype), .batches = plan.batches, .m = plan.m, .packed = run->state};
+    Product product = {.dtype = product_type(dtype), .batches = plan.batches, .m = plan.m};
+    const State *state = run->state;
+    if (state) {
+        product.packed = state->packed;
+        product.epilogue = state->epilogue;
+    }
     product.weights = (ProductWeights){
         .dtype = product.dtype, .count = plan.b_matrices, .n = plan.n, .k = plan.k, .k_step = plan.n, .n_step = 1};
     void *y;

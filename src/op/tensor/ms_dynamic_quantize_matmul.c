@@ -13,7 +13,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
 }
 
 static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
-    return byte_weights_prepare(args, B, B_ZERO, B_SCALE, ret_state, err);
+    return byte_weights_prepare_real(args, (ByteInputs){B, B_ZERO, B_SCALE}, BIAS, ret_state, err);
 }
 
 static Status evaluate(Evaluation *run, Error *err) {

@@ -16,7 +16,7 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
 }
 
 static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
-    return byte_weights_prepare(args, WEIGHTS, WEIGHT_ZERO, WEIGHT_SCALE, ret_state, err);
+    return byte_weights_prepare(args, (ByteInputs){WEIGHTS, WEIGHT_ZERO, WEIGHT_SCALE}, ret_state, err);
 }
 
 static Status evaluate(Evaluation *run, Error *err) {

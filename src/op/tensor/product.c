@@ -135,7 +135,8 @@ static GemmTile tile_of(const Product *p, size_t batch) {
                       .k = w->k,
                       .x = (const float *)p->x + (p->x_at ? p->x_at[batch] : 0),
                       .x_stride = p->x_row,
-                      .bias = p->bias,
+                      .bias = p->epilogue.bias,
+                      .activation = p->epilogue.activation,
                       .y = (float *)p->y + batch * p->m * w->n,
                       .y_stride = w->n};
 }
@@ -218,7 +219,7 @@ static void bias_add(const Product *p) {
     float *y = p->y;
     for (size_t i = 0; i < p->batches * p->m; i++)
         for (size_t j = 0; j < p->weights.n; j++)
-            y[i * p->weights.n + j] += p->bias[j];
+            y[i * p->weights.n + j] += p->epilogue.bias[j];
 }
 
 Status product_run(Evaluation *run, const Product *product, Error *err) {
@@ -247,7 +248,7 @@ Status product_run(Evaluation *run, const Product *product, Error *err) {
              : p->dtype == DTYPE_F64 ? loop_f64
                                      : loop_u64,
              &job);
-    if (p->bias)
+    if (p->epilogue.bias)
         bias_add(p);
     return OK;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "op/packed.h"
+#include "op/tensor/epilogue.h"
 #include "op/tensor/evaluate.h"
 #include "op/tensor/infer.h"
 #include "op/tensor/integers.h"
@@ -31,7 +32,7 @@ typedef struct Product {
     ProductWeights weights;
     const size_t *w_index;       // [batches] the matrix of the batch; NULL: the first
     const PackedWeights *packed; // [weights.count] matrices that are packed already, or NULL
-    const float *bias;           // [n], of F32, or NULL
+    Epilogue epilogue;           // of F32; without an activation where nothing is packed
     void *y;                     // [batches, m, n]
 } Product;
 

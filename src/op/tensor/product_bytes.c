@@ -56,8 +56,8 @@ static Status sums_make(const OpPrepare *args, const Constant *b, const ProductW
     return OK;
 }
 
-Status byte_weights_prepare(const OpPrepare *args, size_t values, size_t zero, size_t scale, void **ret_state,
-                            Error *err) {
+Status byte_weights_prepare(const OpPrepare *args, ByteInputs inputs, void **ret_state, Error *err) {
+    size_t values = inputs.values, zero = inputs.zero, scale = inputs.scale;
     const Constant *b = constant_of(args, values), *zeros = constant_of(args, zero),
                    *scales = scale == SIZE_MAX ? NULL : constant_of(args, scale);
     if (!constant_is_plain(b) || b->shape.rank < 2 || !(DTYPE_BIT(b->dtype) & DTYPES_BYTE))
@@ -84,6 +84,14 @@ Status byte_weights_prepare(const OpPrepare *args, size_t values, size_t zero, s
     TRY(sums_make(args, b, &w, &weights->sums, err));
     TRY(product_prepare(args, b, &w, &weights->packed, err));
     *ret_state = weights->packed ? weights : NULL;
+    return OK;
+}
+
+Status byte_weights_prepare_real(const OpPrepare *args, ByteInputs inputs, size_t bias, void **ret_state, Error *err) {
+    TRY(byte_weights_prepare(args, inputs, ret_state, err));
+    ByteWeights *weights = *ret_state;
+    if (weights)
+        epilogue_take(args, weights->n, !input_absent(args, bias), &weights->epilogue);
     return OK;
 }
 
@@ -170,7 +178,8 @@ Status byte_product_run(Evaluation *run, const ByteProduct *product, Error *err)
     const PackedWeights *packed = &w->packed[product->index];
     GemmTile whole = {.rows = x->rows, .columns = w->n, .k = w->k, .x = x->values, .x_stride = x->stride};
     whole.y_stride = w->n;
-    whole.bias = product->bias;
+    whole.bias = product->bias ? product->bias : w->epilogue.bias;
+    whole.activation = w->epilogue.activation;
     whole.y = product->y;
     whole.sums = product->sums;
     if (!x->rows)

@@ -14,13 +14,20 @@ typedef struct ByteWeights {
     size_t count, k, n;
     const int32_t *sums;  // [count][n] of the columns
     const int32_t *zeros; // [n] zero points, or NULL where all are 0
+    Epilogue epilogue;    // of results in f32
 } ByteWeights;
 
-// Packs input `values` of the node, its zero points (one, or one for each column) and scales (the same; scale SIZE_MAX:
-// none) being constants too. *ret_state, ByteWeights, stays NULL where something does not fit: the run has the sentence
-// for that, or other ways to multiply.
-MUST_CHECK Status byte_weights_prepare(const OpPrepare *args, size_t values, size_t zero, size_t scale,
-                                       void **ret_state, Error *err);
+// Which inputs of a node they are. Zero points and scales are one, or one for each column; scale SIZE_MAX: none.
+typedef struct ByteInputs {
+    size_t values, zero, scale;
+} ByteInputs;
+
+// Packs the matrices, where they, their zero points and scales are constants. *ret_state, ByteWeights, stays NULL where
+// something does not fit: the run has the sentence for that, or other ways to multiply.
+MUST_CHECK Status byte_weights_prepare(const OpPrepare *args, ByteInputs inputs, void **ret_state, Error *err);
+// The same for a product whose result is f32 and the node's; `bias` is its own input for that.
+MUST_CHECK Status byte_weights_prepare_real(const OpPrepare *args, ByteInputs inputs, size_t bias, void **ret_state,
+                                            Error *err);
 
 // Rows of s8, each padded with zeros to a multiple of GEMM_S8_K_STEP, all with one scale and zero point.
 typedef struct ByteRows {

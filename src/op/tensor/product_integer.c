@@ -172,5 +172,5 @@ Status integer_product(Evaluation *run, const IntegerInputs *inputs, const Matmu
 }
 
 Status integer_prepare(const OpPrepare *args, const IntegerInputs *inputs, void **ret_state, Error *err) {
-    return byte_weights_prepare(args, inputs->b, inputs->b_zero, SIZE_MAX, ret_state, err);
+    return byte_weights_prepare(args, (ByteInputs){inputs->b, inputs->b_zero, SIZE_MAX}, ret_state, err);
 }
