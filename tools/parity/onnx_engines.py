@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same ONNX files through hone run --engine hone and --engine ort, on the same random inputs: outputs have to have equal names,
-types and shapes and to lie within --most of each other (integers equal). ONNX Runtime is the Python package's own library, so that
-hone's calls of its C interface are checked against the real one.
+"""The same ONNX files through hone run --engine hone, as they are and after the passes of level 2, and --engine ort, as they are and as
+hone opt writes them, on the same random inputs: outputs have to have equal names, types and shapes and to lie within --most of each
+other (integers equal). ONNX Runtime is the Python package's own library, so that hone's calls of its C interface are checked against
+the real one.
 
 Usage: python tools/parity/onnx_engines.py [--hone build/hone] [--library FILE] [--most 1e-4] [MODEL.onnx...]
-Without models, small ones are made: of every element type both have, with bodies, with several outputs, without elements.
+Without models, small ones are made: of every element type both have, with bodies, with several outputs, without elements, with
+products that quantize_dynamic turned into INT8.
 Ends with 1 where outputs differ or an engine fails.
 """
 import argparse
@@ -16,7 +18,8 @@ import tempfile
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 
 SIZES = {"batch": 2, "batch_size": 2}
 TYPES = ["float", "double", "float16", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
@@ -36,6 +39,23 @@ def value(name, kind, shape):
     return helper.make_tensor_value_info(name, kind, shape)
 
 
+def int8_make(folder):
+    """Three products of one value, which is quantized once, and one of another, with biases and without."""
+    random, real = np.random.default_rng(1), TensorProto.FLOAT
+    nodes, weights = [], []
+    for name in "qkvo":
+        weights += [numpy_helper.from_array(random.normal(size=(70, 45)).astype(np.float32), f"{name}_w"),
+                    numpy_helper.from_array(random.normal(size=45).astype(np.float32), f"{name}_b")]
+        nodes += [helper.make_node("MatMul", ["z" if name == "o" else "x", f"{name}_w"], [f"{name}_product"]),
+                  helper.make_node("Relu" if name == "v" else "Add", [f"{name}_product", f"{name}_b"][:1 if name == "v" else 2], [name])]
+    graph = helper.make_graph(nodes, "g", [value(name, real, ["batch", "seq", 70]) for name in "xz"],
+                              [value(name, real, ["batch", "seq", 45]) for name in "qkvo"], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    for kind in (QuantType.QInt8, QuantType.QUInt8):
+        for per_channel in (False, True):
+            quantize_dynamic(model, folder / f"{kind}{'_channels' if per_channel else ''}.onnx", weight_type=kind, per_channel=per_channel)
+
+
 def models_make(folder):
     """Small models, each for one thing that passes through the interface."""
     for name in TYPES:
@@ -52,6 +72,7 @@ def models_make(folder):
     branch = [helper.make_graph([helper.make_node(op, ["x"], [op])], op, [], [value(op, real, None)]) for op in ("Abs", "Exp")]
     model_write(folder / "if.onnx", [helper.make_node("If", ["c"], ["y"], then_branch=branch[0], else_branch=branch[1])],
                 [value("c", TensorProto.BOOL, []), value("x", real, ["n"])], [value("y", real, ["n"])])
+    int8_make(folder)
     return sorted(folder.glob("*.onnx"))
 
 
@@ -107,16 +128,8 @@ def difference(a, b):
     return float(np.max(np.nan_to_num(apart, nan=np.inf), initial=0))
 
 
-def compare(hone, library, path, most):
-    """What is wrong with a model, and how far its outputs lie apart."""
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = pathlib.Path(scratch)
-        options = inputs_write(path, folder)
-        try:
-            ours = run(hone, path, options, folder / "hone", ["--engine", "hone"])
-            theirs = run(hone, path, options, folder / "ort", ["--engine", "ort", "--ort-library", library])
-        except RuntimeError as e:
-            return str(e), 0.0
+def outputs_compare(ours, theirs, most):
+    """What is wrong with some outputs, and how far they lie apart."""
     if ours.keys() != theirs.keys():
         return f"outputs {sorted(ours)} and {sorted(theirs)}", 0.0
     apart = {name: difference(ours[name], theirs[name]) for name in ours}
@@ -126,6 +139,29 @@ def compare(hone, library, path, most):
         if by > most:
             return f"{name} lies {by:g} apart", by
     return "", max(apart.values())
+
+
+def compare(hone, library, path, most):
+    """What is wrong with a model, and how far its outputs lie apart."""
+    worst = 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch)
+        options = inputs_write(path, folder)
+        ort = ["--engine", "ort", "--ort-library", library]
+        try:
+            theirs = run(hone, path, options, folder / "ort", ort)
+            subprocess.run([hone, "opt", path, "-o", folder / "opt.onnx"], check=True, capture_output=True, timeout=600)
+            ways = {"level 0": run(hone, path, options, folder / "0", ["--level", "0"]),
+                    "level 2": run(hone, path, options, folder / "2", ["--level", "2"]),
+                    "ort after hone opt": run(hone, folder / "opt.onnx", options, folder / "opt", ort)}
+        except (RuntimeError, subprocess.SubprocessError) as e:
+            return str(e), 0.0
+    for way, ours in ways.items():
+        problem, apart = outputs_compare(ours, theirs, most)
+        if problem:
+            return f"{way}: {problem}", apart
+        worst = max(worst, apart)
+    return "", worst
 
 
 def main():
