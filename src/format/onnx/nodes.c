@@ -151,8 +151,8 @@ static Status inputs_read(OnnxNode *node, Error *err) {
     return OK;
 }
 
-// ONNX's own shape inference calls what it knows nothing of unk__0, unk__1, ..: that is no knowledge, and would stand in
-// the way of what is found out later.
+// ONNX's own shape inference calls what it knows nothing of unk__0, unk__1, ..: that is no knowledge, and would stand
+// in the way of what is found out later.
 static Dim dim_claimed(const Graph *graph, Dim dim) {
     bool nothing = dim.variable && dim.value != DIM_UNKNOWN && strncmp(graph->dims[dim.value], "unk__", 5) == 0;
     return nothing ? (Dim){true, DIM_UNKNOWN} : dim;
