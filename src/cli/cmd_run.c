@@ -238,9 +238,10 @@ static Status run(CommandRun *run, Error *err) {
     OnnxSettings engine = {kind, level, &settings->ort};
     if (onnx)
         return run_onnx(run, &(RunOnnx){engine, run->arguments[0], &settings->inputs, settings->out}, err);
-    if (kind == ENGINE_ORT || settings->level)
-        return FAIL(err, ERR_USAGE, "--%s is for ONNX files, and '%s' is none",
-                    settings->level ? "level" : "engine ort", run->arguments[0]);
+    if (kind == ENGINE_ORT)
+        return FAIL(err, ERR_USAGE, "--engine ort runs ONNX files, and '%s' is none", run->arguments[0]);
+    if (settings->level)
+        return FAIL(err, ERR_USAGE, "--level is for ONNX files, and '%s' is none", run->arguments[0]);
     if (settings->graph && strcmp(settings->graph, "forward") != 0)
         return FAIL(err, ERR_USAGE, "--graph is '%s', expected forward", settings->graph);
     const Model *model;

@@ -24,11 +24,15 @@ hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out --or
 hone run one.onnx --engine ort --ort-library "$fake" --in x=x.npy --out out --ort-graph-level 3
 hone run one.onnx --engine tvm --in x=x.npy --out out
 hone run "$SOURCE/tests/golden/engine/tiny_bart" --engine ort --in x=x.npy --out out
+hone run "$SOURCE/tests/golden/engine/tiny_bart" --level 2 --in x=x.npy --out out
 ls -d out 2> /dev/null
+hone run add.onnx --level 3 --in x=x.npy --out out
 echo "bench"
 fields() { sed -e 's/"\([a-z0-9_]*\)":[^,}]*/\1/g' -e "s|$fake|FAKE|g" out; }
 hone bench one.onnx --engine ort --ort-library "$fake" --runs 3 --warmup 1 --json > out; fields
 hone bench add.onnx --engine hone --runs 3 --warmup 1 --json --batch 2 > out; fields
+hone bench add.onnx --engine hone --level 0 --runs 3 --warmup 1 --json --batch 2 > out; sed 's/.*\("level":[0-9]*\).*/\1/' out
+hone bench "$SOURCE/tests/golden/engine/tiny_bart" --level 2
 hone bench add.onnx --engine ort,hone,tvm
 hone bench add.onnx --engine ort,ort
 hone bench add.onnx --engine ort --ort-providers cpu,cuda
