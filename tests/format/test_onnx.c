@@ -217,6 +217,26 @@ static void put_constant(Buffer *graph, const char *output, Buffer *attributes) 
     put_value(graph, 12, output, 0, NULL);
 }
 
+// The names that ONNX's shape inference makes up are not taken over for values in between.
+START_TEST(made_up_dimensions) {
+    arena_init(&arena, 0);
+    Buffer g = {0};
+    put_text(&g, 2, "g");
+    put_value(&g, 11, "x", 1, NULL);
+    put_value(&g, 12, "y", 1, "N,unk__1");
+    put_value(&g, 13, "h", 1, "unk__0,N,3");
+    put_node(&g, 1, "Relu", "x", "h", NULL);
+    put_node(&g, 1, "Relu", "h", "y", NULL);
+    OnnxModel model;
+    CHECK_OK(onnx_read_bytes(&arena, "x", ".", make_model(&g, 8, 17, NULL), &model, &err));
+    const ValueType *type = &model.graph->nodes[1]->types[0];
+    ck_assert(type->rank == 3 && type->dims[0].variable && type->dims[0].value == DIM_UNKNOWN);
+    ck_assert(type->dims[1].variable && strcmp(model.graph->dims[type->dims[1].value], "N") == 0);
+    ck_assert(!type->dims[2].variable && type->dims[2].value == 3);
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(constants) {
     arena_init(&arena, 0);
     static const int64_t ints[] = {3, -1};
@@ -464,5 +484,5 @@ START_TEST(absent_inputs_and_outputs) {
 }
 END_TEST
 
-TEST_MAIN("format/onnx", small_graph, initializers, external_data, inputs_and_claims, constants, functions, bodies,
-          absent_inputs_and_outputs)
+TEST_MAIN("format/onnx", small_graph, initializers, external_data, inputs_and_claims, made_up_dimensions, constants,
+          functions, bodies, absent_inputs_and_outputs)
