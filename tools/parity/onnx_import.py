@@ -80,6 +80,11 @@ def export_whole(model, path, dynamo):
                           opset_version=17)
 
 
+def generate(model, row):
+    answer = model.generate(torch.tensor([row]), output_scores=True, return_dict_in_generate=True, **GENERATION)
+    return answer.sequences[0, 1:].tolist(), float(answer.sequences_scores[0])
+
+
 def hone_generate(hone, model, rows):
     options = [f"--{key.replace('_', '-')}={str(value).lower()}" for key, value in GENERATION.items()]
     lines = "".join(json.dumps({"input_ids": row}) + "\n" for row in rows)
@@ -122,17 +127,14 @@ def main():
     folder = pathlib.Path(args.folder or tempfile.mkdtemp())
     rows = [[0, *torch.randint(5, 90, (n,)).tolist(), 2] for n in (3, 7, 12, 20, 31)]
     run = lambda *command: subprocess.run([args.hone, *map(str, command), "--quiet"], check=True, capture_output=True)
-    made = models()
-    for name, model in made.items():  # before optimum changes how torch exports
+    expected = {}
+    for name, model in models().items():  # exported after they generated, and before optimum changes how torch exports
+        expected[name] = [generate(model, row) for row in rows]
         model.save_pretrained(folder / name / "hf")
         for dynamo in (True, False):
             export_whole(model, folder / name / "hf" / WHOLE[dynamo], dynamo)
-    for name, model in made.items():
+    for name, wanted in expected.items():
         base = folder / name
-        wanted = []
-        for row in rows:
-            answer = model.generate(torch.tensor([row]), output_scores=True, return_dict_in_generate=True, **GENERATION)
-            wanted.append((answer.sequences[0, 1:].tolist(), float(answer.sequences_scores[0])))
         compare(args.hone, f"{name}, the checkpoint", base / "hf", rows, wanted)
         for file in WHOLE:
             compare(args.hone, f"{name}, {file} as one graph", base / "hf" / file, rows, wanted)
