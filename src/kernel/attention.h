@@ -81,6 +81,31 @@ typedef struct AttentionRows {
     float *scratch; // heads * (keys rounded up to 16) floats
 } AttentionRows;
 
+// Attention of one head of a source to itself in integers: queries and keys are s8 with a scale for each token, values
+// s8 with a scale for each dimension, all by the rule of quantize_row_s8 (over head_dim; values over the keys); what
+// softmax makes of the scores is 0 to 255, rounded by a threshold that differs from key to key, so that many small ones
+// do not all vanish:
+//   s_j = (float)(sum over d of q[d] * k[j][d]) * k_scale_j
+//   w_j = weight_u8((s_j - max) * ((scale * log2 e) * q_scale), weight_below[j % 16]), kernel/ref/math.h
+//   y[d] = (float)(sum over j of w_j * v[j][d]) * (v_scale[d] * (1 / (float)(sum over j of w_j)))
+// The sums are exact: those of so many keys stay within 2^31 and, of weights, 2^24.
+typedef struct AttentionS8 {
+    size_t queries, keys, head_dim; // keys 1 .. ATTENTION_S8_KEYS, head_dim 1 .. ATTENTION_S8_DIMS
+    float scale;                    // above 0
+    const float *q, *k, *v;         // [queries, head_dim], [keys, head_dim] twice, rows their strides apart
+    size_t q_stride, k_stride, v_stride;
+    float *y; // [queries, head_dim]; may not overlap the others
+    size_t y_stride;
+    void *scratch; // attention_s8_bytes, 4-byte aligned
+} AttentionS8;
+
+enum { ATTENTION_S8_KEYS = 65536, ATTENTION_S8_DIMS = 1024 };
+
+static inline size_t attention_s8_bytes(size_t keys, size_t head_dim) {
+    size_t k = (keys + 15) / 16 * 16, d = (head_dim + 15) / 16 * 16;
+    return (k * (2 * d + ATTENTION_QUERY_ROWS + 2) + (6 * ATTENTION_QUERY_ROWS + 3) * d) * sizeof(float);
+}
+
 // Storing `tokens` rows of K and V as blocks: token t goes to place t % 16 of page blocks[t / 16]; places of the last
 // block beyond the last token become zeros.
 typedef struct KvStore {

@@ -98,6 +98,7 @@ typedef struct Kernels {
     void (*store_row)(KvKind kind, const float *k, const float *v, size_t heads, size_t head_dim, void *slot);
     void (*attention_blocks)(const AttentionBlocks *args);
     void (*attention_rows)(const AttentionRows *args);
+    void (*attention_s8)(const AttentionS8 *args);
 } Kernels;
 
 // Fills *ret with the best variants the processor has, none stronger than `level`.

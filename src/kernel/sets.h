@@ -10,6 +10,7 @@ void kernels_fill_ref(Kernels *kernels);
 void kernels_fill_avx2(Kernels *kernels);
 void kernels_fill_avx512(Kernels *kernels);
 void kernels_fill_vnni(Kernels *kernels);
+void vnni_attention_s8(const AttentionS8 *args);
 extern const GemmKernel vnni_gemm_q4, vnni_gemm_s8, avxvnni_gemm_q4, avxvnni_gemm_s8;
 #elif defined(__aarch64__)
 void kernels_fill_neon(Kernels *kernels);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // attention: whole source sequences attend to themselves, both ways. K and V of the step's sources go into blocks of 16
 // tokens in the scratch; work items are (source, head, chunk of query rows), taken by as many workers as there are
-// threads.
+// threads. Where keys and values are kept as int8 and the projections take 8 bits too, the same in integers: an item
+// then makes what it needs of its head's keys and values itself.
 #include "op/attend.h"
 #include "op/rules.h"
 
@@ -18,9 +19,31 @@ static Layout layout(size_t columns, size_t rows, size_t sources, size_t most_ke
                     attend_worker_bytes(most_keys)};
 }
 
+static size_t integer_bytes(size_t most_keys, size_t head_dim) {
+    return (attention_s8_bytes(most_keys, head_dim) + 63) / 64 * 64;
+}
+
+static size_t head_columns(const Node *node) {
+    return output_columns(node) / (size_t)node_int(node, "heads", 1);
+}
+
 static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
     Layout l = layout(output_columns(node), rows, rows, most_keys); // at worst each row is a source of its own
-    return l.blocks_bytes + l.numbers_bytes + (size_t)threads * l.worker_bytes;
+    size_t bytes = l.blocks_bytes + l.numbers_bytes + (size_t)threads * l.worker_bytes;
+    size_t integers = (size_t)threads * integer_bytes(most_keys < rows ? most_keys : rows, head_columns(node));
+    return bytes > integers ? bytes : integers;
+}
+
+// Whether queries come from a product that takes 8 bits.
+static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
+    bool *quantized = arena_array(args->arena, 1, sizeof *quantized, err);
+    TRY_NEW(quantized);
+    const Node *node = args->node->inputs[0].node;
+    if (node && node->op == OP_SPLIT)
+        node = node->inputs[0].node;
+    *quantized = node && node->op == OP_LINEAR && node->inputs[1].constant->scheme != SCHEME_DENSE;
+    *ret_state = quantized;
+    return OK;
 }
 
 typedef struct Job {
@@ -69,6 +92,62 @@ static void attend_item(void *context, size_t item, float *scratch) {
     job->run->kernels->attention_blocks(&args);
 }
 
+typedef struct IntegerJob {
+    const OpRun *run;
+    size_t heads, head_dim, chunk; // query rows of an item
+    float scale;
+} IntegerJob;
+
+static size_t chunks_of(const SourceSpan *span, size_t chunk) {
+    return (span->rows + chunk - 1) / chunk;
+}
+
+static void attend_integers(void *context, size_t item, float *scratch) {
+    const IntegerJob *job = context;
+    const SourceSpan *span = job->run->step->sources;
+    for (; item >= chunks_of(span, job->chunk) * job->heads; span++)
+        item -= chunks_of(span, job->chunk) * job->heads;
+    size_t column = item % job->heads * job->head_dim, first = item / job->heads * job->chunk;
+    const Slab *q = &job->run->inputs[0], *k = &job->run->inputs[1], *v = &job->run->inputs[2];
+    const Slab *y = &job->run->outputs[0];
+    AttentionS8 args = {
+        .queries = span->rows - first < job->chunk ? span->rows - first : job->chunk,
+        .keys = span->keys,
+        .head_dim = job->head_dim,
+        .scale = job->scale,
+        .q = (const float *)slab_row(q, span->first_row + first) + column,
+        .k = (const float *)slab_row(k, span->first_row) + column,
+        .v = (const float *)slab_row(v, span->first_row) + column,
+        .q_stride = q->row_stride,
+        .k_stride = k->row_stride,
+        .v_stride = v->row_stride,
+        .y = slab_row(y, span->first_row + first) + column,
+        .y_stride = y->row_stride,
+        .scratch = scratch,
+    };
+    job->run->kernels->attention_s8(&args);
+}
+
+static bool run_in_integers(const OpRun *args, size_t most_keys) {
+    const bool *quantized = args->state;
+    return *quantized && args->step->kv && args->step->kv->kind == KV_S8 && most_keys <= ATTENTION_S8_KEYS &&
+           head_columns(args->node) <= ATTENTION_S8_DIMS && node_real(args->node, "scale", 1.0) > 0;
+}
+
+// A head's keys and values are made ready once for each chunk of its queries: a chunk is all of them, unless that
+// leaves threads without work.
+static void run_integers(const OpRun *args, size_t most_keys) {
+    const StepContext *step = args->step;
+    IntegerJob job = {args, (size_t)node_int(args->node, "heads", 1), head_columns(args->node), SIZE_MAX / 2,
+                      (float)node_real(args->node, "scale", 1.0)};
+    if (step->source_count * job.heads < 2 * (size_t)pool_threads(args->pool))
+        job.chunk = QUERY_CHUNK;
+    size_t items = 0;
+    for (size_t i = 0; i < step->source_count; i++)
+        items += chunks_of(&step->sources[i], job.chunk) * job.heads;
+    attend_run(args->pool, items, attend_integers, &job, args->scratch, integer_bytes(most_keys, job.head_dim));
+}
+
 static void run(const OpRun *args) {
     const StepContext *step = args->step;
     size_t columns = args->outputs[0].columns, items = 0, blocks = 0, most_keys = 0;
@@ -77,6 +156,10 @@ static void run(const OpRun *args) {
         items += (step->sources[i].rows + QUERY_CHUNK - 1) / QUERY_CHUNK * (size_t)heads;
         blocks += (step->sources[i].keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
         most_keys = step->sources[i].keys > most_keys ? step->sources[i].keys : most_keys;
+    }
+    if (run_in_integers(args, most_keys)) {
+        run_integers(args, most_keys);
+        return;
     }
     Layout l = layout(columns, args->outputs[0].rows, step->source_count, most_keys);
     Job job = {.run = args, .heads = (size_t)heads, .head_dim = columns / (size_t)heads, .blocks = args->scratch};
@@ -100,4 +183,5 @@ static void run(const OpRun *args) {
     attend_run(args->pool, items, attend_item, &job, (unsigned char *)job.numbers + l.numbers_bytes, l.worker_bytes);
 }
 
-const OpDef op_attention = {.infer = attend_infer, .scratch_bytes = scratch_bytes, .run = run, .cost = attend_cost};
+const OpDef op_attention = {
+    .infer = attend_infer, .prepare = prepare, .scratch_bytes = scratch_bytes, .run = run, .cost = attend_cost};

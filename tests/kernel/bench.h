@@ -255,6 +255,64 @@ static inline void bench_attention(const Kernels *kernels, KvKind kind) {
     print_attention(kernels, "attention_rows", kind, 1, ns);
 }
 
+// An encoder's attention of one head: by f32 blocks, storing them left out, and in integers with all that belongs to
+// it.
+static inline void bench_attention_s8(const Kernels *kernels, size_t keys) {
+    enum { WIDTH = BENCH_HEADS * BENCH_DIM };
+    static float x[3][BENCH_KEYS * WIDTH], y[BENCH_KEYS * WIDTH], pool[2 * BENCH_KEYS * BENCH_DIM];
+    static float scratch[1 << 20];
+    static int32_t order[BENCH_KEYS];
+    Random random = {1};
+    for (size_t i = 0; i < 3; i++)
+        random_fill(&random, STYLE_PLAIN, x[i], ARRAY_COUNT(x[i]));
+    for (int32_t i = 0; i < BENCH_KEYS; i++)
+        order[i] = i;
+    KvStore store = {.tokens = keys,
+                     .heads = 1,
+                     .head_dim = BENCH_DIM,
+                     .k = x[1],
+                     .v = x[2],
+                     .k_stride = WIDTH,
+                     .v_stride = WIDTH,
+                     .base = pool,
+                     .blocks = order,
+                     .block_bytes = 16 * kv_head_bytes(KV_F32, BENCH_DIM)};
+    AttentionBlocks blocks = {.heads = 1,
+                              .queries = keys,
+                              .keys = keys,
+                              .head_dim = BENCH_DIM,
+                              .scale = 0.125f,
+                              .q = x[0],
+                              .q_stride = WIDTH,
+                              .base = pool,
+                              .blocks = order,
+                              .block_bytes = store.block_bytes,
+                              .y = y,
+                              .y_stride = WIDTH,
+                              .scratch = scratch};
+    AttentionS8 whole = {.queries = keys,
+                         .keys = keys,
+                         .head_dim = BENCH_DIM,
+                         .scale = 0.125f,
+                         .q = x[0],
+                         .k = x[1],
+                         .v = x[2],
+                         .q_stride = WIDTH,
+                         .k_stride = WIDTH,
+                         .v_stride = WIDTH,
+                         .y = y,
+                         .y_stride = WIDTH,
+                         .scratch = scratch};
+    double stored, floats, integers, few;
+    BEST_NS(stored, 2, kernels->store_blocks(&store));
+    BEST_NS(floats, 2, kernels->attention_blocks(&blocks));
+    BEST_NS(integers, 2, kernels->attention_s8(&whole));
+    whole.queries = 1;
+    BEST_NS(few, 2, kernels->attention_s8(&whole));
+    printf("%-7s one head, %zu tokens: f32 %8.2f us and %.2f to store; attention_s8 %8.2f us, of one query %.2f\n",
+           cpu_level_name(kernels->level), keys, floats * 1e-3, stored * 1e-3, integers * 1e-3, few * 1e-3);
+}
+
 // K and V from memory, as in a step, whose weights have driven them out of the caches: one row of twelve heads of 64,
 // 216 tokens of the source (blocks) and 40 of its own past (rows), one call for all heads. Each call
 // has other pages of a pool of 192 MB, in a shuffled order.
@@ -343,6 +401,7 @@ static inline int bench_kernels(void) {
             printf("skipped: %s\n", cpu_level_name(level));
             continue;
         }
+        bench_attention_s8(&kernels, 216);
         if (level == CPU_VNNI)
             continue;
         bench_rows(&kernels, 768);

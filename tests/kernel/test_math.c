@@ -99,4 +99,24 @@ START_TEST(test_widening) {
 }
 END_TEST
 
-TEST_MAIN("math", test_error_bounds, test_special_values, test_erf_and_tanh_never_exceed_one, test_widening)
+// Weights are floor(255 * 2^x + threshold), but for the polynomial's error.
+START_TEST(test_weights) {
+    for (double x = -30.0; x <= 0.0; x += 0x1p-11)
+        for (size_t i = 0; i < 16; i++) {
+            double exact = 255 * exp2(x) + (double)weight_below[i] + 0.5,
+                   got = (double)weight_u8((float)x, weight_below[i]);
+            double most = floor(exact * (1 + 4e-6)), least = floor(exact * (1 - 4e-6));
+            ck_assert_msg(got == most || got == least, "weight_u8(%g) is %g of %g", x, got, exact);
+        }
+    double sum = 0;
+    for (size_t i = 0; i < 16; i++) {
+        ck_assert(weight_u8(0.0f, weight_below[i]) == 255.0f && weight_u8(-INFINITY, weight_below[i]) == 0.0f);
+        ck_assert(weight_u8(NAN, weight_below[i]) == 0.0f);
+        sum += (double)weight_u8(-10.0f, weight_below[i]);
+    }
+    ck_assert(sum == 4); // 16 * 255 / 1024
+}
+END_TEST
+
+TEST_MAIN("math", test_error_bounds, test_special_values, test_erf_and_tanh_never_exceed_one, test_widening,
+          test_weights)

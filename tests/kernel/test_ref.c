@@ -346,6 +346,43 @@ START_TEST(test_attention) {
 }
 END_TEST
 
+START_TEST(test_attention_in_integers) {
+    enum { DIM = 20, KEYS = 45, QUERIES = 19 };
+    static float q[QUERIES * DIM], k[KEYS * DIM], v[KEYS * DIM], y[QUERIES * DIM];
+    static float scratch[8192];
+    ck_assert_uint_le(attention_s8_bytes(KEYS, DIM), sizeof scratch);
+    Kernels ref = reference();
+    Random random = {15};
+    random_fill(&random, STYLE_PLAIN, q, ARRAY_COUNT(q));
+    random_fill(&random, STYLE_PLAIN, k, ARRAY_COUNT(k));
+    random_fill(&random, STYLE_PLAIN, v, ARRAY_COUNT(v));
+    ref.attention_s8(&(AttentionS8){.queries = QUERIES,
+                                    .keys = KEYS,
+                                    .head_dim = DIM,
+                                    .scale = 0.7f,
+                                    .q = q,
+                                    .k = k,
+                                    .v = v,
+                                    .q_stride = DIM,
+                                    .k_stride = DIM,
+                                    .v_stride = DIM,
+                                    .y = y,
+                                    .y_stride = DIM,
+                                    .scratch = scratch});
+    double exact[DIM], squares = 0.0;
+    for (size_t row = 0; row < QUERIES; row++) {
+        exact_attention(q + row * DIM, k, v, DIM, KEYS, DIM, (double)0.7f, exact);
+        for (size_t d = 0; d < DIM; d++) {
+            double off = (double)y[row * DIM + d] - exact[d];
+            check_close("attention_s8", row * DIM + d, (double)y[row * DIM + d], exact[d], kind_tolerance(KV_S8));
+            squares += off * off;
+        }
+    }
+    double rms = sqrt(squares / (QUERIES * DIM));
+    ck_assert_msg(rms > 1e-5 && rms < 3e-3, "attention_s8 is off by %g", rms);
+}
+END_TEST
+
 START_TEST(test_attention_by_slots) {
     enum { HEADS = 2, DIM = 25, WIDTH = HEADS * DIM, KEYS = 30, SLOTS_HERE = 40 };
     static float q[WIDTH], all_k[SLOTS_HERE * WIDTH], all_v[SLOTS_HERE * WIDTH], k[KEYS * WIDTH], v[KEYS * WIDTH];
@@ -452,5 +489,5 @@ START_TEST(test_gather_codes) {
 END_TEST
 
 TEST_MAIN("kernel reference", test_activations, test_products, test_products_of_codes, test_layer_norm, test_softmaxes,
-          test_quantize, test_attention, test_attention_by_slots, test_stored_kinds, test_gather_and_names,
-          test_gather_codes)
+          test_quantize, test_attention, test_attention_in_integers, test_attention_by_slots, test_stored_kinds,
+          test_gather_and_names, test_gather_codes)

@@ -688,6 +688,65 @@ static void check_rows(Guard *guard, Random *random, const Kernels *ref, const K
     guard_check(guard, name);
 }
 
+// A head out of two: rows wider than it.
+static void check_whole(Guard *guard, Random *random, const Kernels *ref, const Kernels *set, const Attending *a) {
+    const char *name = cpu_level_name(set->level);
+    size_t width = 2 * a->head_dim, counts[] = {a->queries * width, a->keys * (width + 3) - 3, a->keys * width};
+    float *x[3], *y[2];
+    for (size_t i = 0; i < 3; i++) {
+        x[i] = guard_place(guard, i, counts[i] * 4, true);
+        random_fill(random, random_below(random, 2) ? a->style : STYLE_PLAIN, x[i], counts[i]);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        y[i] = guard_place(guard, 3 + i, a->queries * width * 4, true);
+        memset(y[i], 0, a->queries * width * 4);
+        AttentionS8 args = {.queries = a->queries,
+                            .keys = a->keys,
+                            .head_dim = a->head_dim,
+                            .scale = 0.125f,
+                            .q = x[0],
+                            .k = x[1],
+                            .v = x[2] + a->head_dim,
+                            .q_stride = width,
+                            .k_stride = width + 3,
+                            .v_stride = width,
+                            .y = y[i] + a->head_dim,
+                            .y_stride = width,
+                            .scratch = guard_place(guard, 5, attention_s8_bytes(a->keys, a->head_dim), true)};
+        (i ? set : ref)->attention_s8(&args);
+    }
+    CHECK_SAME(y[1], y[0], a->queries * width, "%s attention_s8 q %zu keys %zu dim %zu style %d", name, a->queries,
+               a->keys, a->head_dim, a->style);
+    guard_check(guard, name);
+}
+
+// As many keys as there may be, all weighing the same, all values at their largest: no sum may overflow.
+static void check_fullest(Guard *guard, const Kernels *set) {
+    enum { DIM = 2, SCRATCH = 4 << 20 };
+    static float scratch[SCRATCH];
+    ck_assert_uint_le(attention_s8_bytes(ATTENTION_S8_KEYS, DIM), sizeof scratch);
+    float *v = guard_place(guard, 0, ATTENTION_S8_KEYS * DIM * 4, true), *q = guard_place(guard, 1, DIM * 4, true);
+    float *y = guard_place(guard, 2, DIM * 4, true);
+    for (size_t i = 0; i < ATTENTION_S8_KEYS * DIM; i++)
+        v[i] = i % DIM % 2 ? -3.0f : 3.0f;
+    memset(q, 0, DIM * 4);
+    set->attention_s8(&(AttentionS8){.queries = 1,
+                                     .keys = ATTENTION_S8_KEYS,
+                                     .head_dim = DIM,
+                                     .scale = 1.0f,
+                                     .q = q,
+                                     .k = v,
+                                     .v = v,
+                                     .k_stride = DIM,
+                                     .v_stride = DIM,
+                                     .y = y,
+                                     .scratch = scratch});
+    for (size_t d = 0; d < DIM; d++)
+        ck_assert_msg(fabsf(y[d] - (d % 2 ? -3.0f : 3.0f)) < 1e-6f, "%s attention_s8 of the most keys gives %g",
+                      cpu_level_name(set->level), (double)y[d]);
+    guard_check(guard, "attention_s8");
+}
+
 START_TEST(test_attention) {
     Guard guard;
     guard_init(&guard);
@@ -700,6 +759,7 @@ START_TEST(test_attention) {
     static const size_t dims[] = {1, 8, 15, 16, 17, 24, 32, 61, 64, 80, 128};
     for (size_t i = 0; i < count; i++) {
         kernels_pick(levels[i], &set);
+        check_fullest(&guard, &set);
         for (KvKind kind = 0; kind < KV_KIND_COUNT; kind++)
             for (size_t b = 0; b < ARRAY_COUNT(keys); b++)
                 for (size_t c = 0; c < ARRAY_COUNT(dims); c++) {
@@ -708,6 +768,7 @@ START_TEST(test_attention) {
                         attending.queries = queries[a];
                         attending.style = random_below(&random, STYLE_COUNT);
                         check_blocks(&guard, &random, &ref, &set, &attending);
+                        check_whole(&guard, &random, &ref, &set, &attending);
                     }
                     check_rows(&guard, &random, &ref, &set, &attending);
                 }

@@ -25,6 +25,7 @@ void kernels_fill_ref(Kernels *kernels) {
         .store_row = ref_store_row,
         .attention_blocks = ref_attention_blocks,
         .attention_rows = ref_attention_rows,
+        .attention_s8 = ref_attention_s8,
     };
     for (size_t kind = 0; kind < WEIGHT_KIND_COUNT; kind++)
         kernels->gemm[kind] = ref_gemm[kind];

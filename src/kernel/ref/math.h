@@ -51,6 +51,28 @@ static inline float math_exp(float x) {
     return x < EXP_LOWEST ? 0.0f : scaled;
 }
 
+// floor(255 * 2^x + threshold) for x <= 0, a whole number from 0 to 255, `below` being the threshold - 1/2; 0 below -24
+// and for a NaN. 2^(x - n), |x - n| <= 1/2, by a polynomial of degree 4, wrong by 2.8e-6 at most.
+#define WEIGHT_LOWEST (-24.0f)
+static const float weight_terms[5] = {0x1.fep+7f, 0x1.617e4ap+7f, 0x1.ea1774p+5f, 0x1.c8324ap+3f, 0x1.38c8cap+1f};
+
+static inline float weight_u8(float x, float below) {
+    float c = x > WEIGHT_LOWEST ? x : WEIGHT_LOWEST;
+    float shifted = c + ROUND_MAGIC;
+    float f = c - (shifted - ROUND_MAGIC);
+    float p = weight_terms[4];
+    for (int i = 3; i >= 0; i--)
+        p = fmaf(p, f, weight_terms[i]);
+    int32_t n = (int32_t)(float_bits(shifted) - 0x4b400000u);
+    p *= float_from_bits((uint32_t)(n + 127) << 23);
+    return p + below + ROUND_MAGIC - ROUND_MAGIC;
+}
+
+// Thresholds of 16 neighbours, spread over (0, 1), less 1/2: weights far below 1 are right on average.
+static const float weight_below[16] = {-15 / 32.0f, 1 / 32.0f,  -7 / 32.0f,  9 / 32.0f, -11 / 32.0f, 5 / 32.0f,
+                                       -3 / 32.0f,  13 / 32.0f, -13 / 32.0f, 3 / 32.0f, -5 / 32.0f,  11 / 32.0f,
+                                       -9 / 32.0f,  7 / 32.0f,  -1 / 32.0f,  15 / 32.0f};
+
 // erf(x): below 1 an odd polynomial, above 1 - exp(polynomial).
 static const float erf_terms[7] = {0x1.06eba8p-3f, -0x1.81273ep-2f,  0x1.ce2ce6p-4f, -0x1.b7f71ap-6f,
                                    0x1.53f224p-8f, -0x1.a3515ep-11f, 0x1.4771fcp-14f};

@@ -37,3 +37,4 @@ void ref_store_blocks(const KvStore *args);
 void ref_store_row(KvKind kind, const float *k, const float *v, size_t heads, size_t head_dim, void *slot);
 void ref_attention_blocks(const AttentionBlocks *args);
 void ref_attention_rows(const AttentionRows *args);
+void ref_attention_s8(const AttentionS8 *args);

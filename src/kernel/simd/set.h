@@ -33,7 +33,8 @@
     void set##_store_blocks(const KvStore *args);                                                                      \
     void set##_store_row(KvKind kind, const float *k, const float *v, size_t heads, size_t head_dim, void *slot);      \
     void set##_attention_blocks(const AttentionBlocks *args);                                                          \
-    void set##_attention_rows(const AttentionRows *args);
+    void set##_attention_rows(const AttentionRows *args);                                                              \
+    void set##_attention_s8(const AttentionS8 *args);
 
 DECLARE_SET(avx2)
 DECLARE_SET(avx512)
@@ -64,4 +65,5 @@ DECLARE_SET(neon)
         kernels->store_row = set##_store_row;                                                                          \
         kernels->attention_blocks = set##_attention_blocks;                                                            \
         kernels->attention_rows = set##_attention_rows;                                                                \
+        kernels->attention_s8 = set##_attention_s8;                                                                    \
     } while (0)

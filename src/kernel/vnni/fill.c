@@ -7,4 +7,6 @@ void kernels_fill_vnni(Kernels *kernels) {
     kernels->level = CPU_VNNI;
     kernels->gemm[WEIGHT_S8] = wide ? vnni_gemm_s8 : avxvnni_gemm_s8;
     kernels->gemm[WEIGHT_Q4] = wide ? vnni_gemm_q4 : avxvnni_gemm_q4;
+    if (wide)
+        kernels->attention_s8 = vnni_attention_s8;
 }
