@@ -227,8 +227,13 @@ static void greedy_work(Flight *flight, size_t row, const Kernels *kernels, floa
     size_t vocabulary = flight->rules.vocabulary;
     greedy_process(flight, row, logits);
     size_t token = kernels->argmax(logits, vocabulary);
-    kernels->log_softmax(logits, vocabulary, logits);
-    flight->picks[row] = (Pick){(int32_t)token, (double)logits[token], NULL};
+    double log_probability = NAN;
+    if (!flight->settings.skips_scores) {
+        LogNormalizer normalizer;
+        kernels->log_normalizer(logits, vocabulary, &normalizer);
+        log_probability = (double)(logits[token] - normalizer.max - normalizer.log_sum);
+    }
+    flight->picks[row] = (Pick){(int32_t)token, log_probability, NULL};
 }
 
 void flight_settle(Flight *flight, size_t index, const Kernels *kernels, float *logits) {

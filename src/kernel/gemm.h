@@ -51,6 +51,7 @@ typedef struct GemmTile {
     const void *x;         // f32 [rows, k]; s8 [rows, k rounded up to GEMM_S8_K_STEP, the rest 0] for WEIGHT_S8, Q4
     size_t x_stride;       // elements between rows
     const float *x_scales; // WEIGHT_S8, Q4: [rows]
+    const int32_t *x_sums; // WEIGHT_S8: [rows] what GemmKernel.row_sum says of each, or NULL
     const void *panels;    // packed; panel i holds columns [i*nr, (i+1)*nr)
     size_t group;          // WEIGHT_Q4: k's to a scale, a multiple of 32 that divides k
     const int8_t *codes;   // WEIGHT_Q4: [16] what the codes stand for
@@ -83,6 +84,9 @@ typedef struct GemmKernel {
     // Packs one panel. Missing columns are zeros. `ret_panel` is 64-byte aligned.
     void (*pack)(const GemmRows *rows, void *ret_panel);
     void (*run)(const GemmTile *tile);
+    // The sum of a row of activations as GemmTile has them, or NULL: whoever runs many tiles over the same rows finds
+    // it once, instead of each tile.
+    int32_t (*row_sum)(const int8_t *x, size_t k);
 } GemmKernel;
 
 // The kernels of `kind` that this processor runs at `level`, the one expected to be fastest first; all give the same

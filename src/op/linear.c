@@ -100,14 +100,14 @@ static size_t padded(size_t k) {
     return (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
 }
 
-// Quantized activations: s8 [rows, padded k], then their scales.
+// Quantized activations: s8 [rows, padded k], then their scales, then their sums.
 static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
     (void)threads;
     (void)most_keys;
     const Constant *weight = node->inputs[1].constant;
     if (weight->scheme == SCHEME_DENSE)
         return 0;
-    return rows * (padded((size_t)weight->shape.dims[1]) + sizeof(float));
+    return rows * (padded((size_t)weight->shape.dims[1]) + sizeof(float) + sizeof(int32_t));
 }
 
 static void quantize_rows(const OpRun *args, size_t first, size_t last) {
@@ -116,6 +116,7 @@ static void quantize_rows(const OpRun *args, size_t first, size_t last) {
     size_t stride = padded(weights->k);
     int8_t *q = args->scratch;
     float *scales = (float *)(void *)(q + args->inputs[0].rows * stride);
+    int32_t *sums = (int32_t *)(void *)(scales + args->inputs[0].rows);
     for (size_t r = first; r < last; r++) {
         const float *x = slab_row(&args->inputs[0], r);
         scales[r] = state->input_scale;
@@ -123,6 +124,8 @@ static void quantize_rows(const OpRun *args, size_t first, size_t last) {
             args->kernels->quantize_row_s8_by(x, state->input_factors, weights->k, q + r * stride);
         else
             args->kernels->quantize_row_s8(x, weights->k, q + r * stride, &scales[r]);
+        if (weights->gemm->row_sum)
+            sums[r] = weights->gemm->row_sum(q + r * stride, weights->k);
     }
 }
 
@@ -146,6 +149,7 @@ static void run(const OpRun *args) {
         whole.x = args->scratch;
         whole.x_stride = padded(weights->k);
         whole.x_scales = (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(weights->k));
+        whole.x_sums = weights->gemm->row_sum ? (const int32_t *)(const void *)(whole.x_scales + y->rows) : NULL;
     }
     if (args->node->input_count > 3 && !value_absent(args->node->inputs[3])) {
         whole.residual = args->inputs[3].data;

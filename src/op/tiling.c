@@ -49,6 +49,7 @@ static void gemm_tile(void *context, size_t index) {
     tile.columns = tile.columns - column < columns ? tile.columns - column : columns;
     tile.x = (const unsigned char *)tile.x + row * tile.x_stride * job->x_bytes;
     tile.x_scales = tile.x_scales ? tile.x_scales + row : NULL;
+    tile.x_sums = tile.x_sums ? tile.x_sums + row : NULL;
     tile.panels = (const unsigned char *)tile.panels + panel * weights->panel_bytes;
     tile.bias = tile.bias ? tile.bias + column : NULL;
     tile.residual = tile.residual ? tile.residual + row * tile.residual_stride + column : NULL;

@@ -13,4 +13,4 @@ INLINE I16 i16_dot_four(I16 acc, I16 weights, I16 x) {
 
 #include "kernel/simd/gemm_dot4.inc"
 
-const GemmKernel vnni_gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, dot4_panel_bytes, dot4_pack, dot4_run};
+const GemmKernel vnni_gemm_s8 = {"vnni s8 12x32", GEMM_MR, NR, dot4_panel_bytes, dot4_pack, dot4_run, row_sum};
