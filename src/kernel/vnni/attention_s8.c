@@ -164,7 +164,8 @@ INLINE void score_rows(const Packed *head, size_t row, const size_t R) {
 // A row of scores into weights, in place (a weight takes a quarter of the room of a score); returns their sum. Keys
 // past the last weigh nothing.
 static float weigh_row(const Packed *head, float *scores, size_t keys, float by) {
-    V16 lowest = v16_set1(-INFINITY), top = lowest, sum = v16_zero(), factor = v16_set1(by);
+    V16 lowest = v16_set1(-INFINITY), top = lowest, factor = v16_set1(by);
+    I16 sum = i16_zero();
     size_t whole = keys / 16 * 16;
     for (size_t j = 0; j < whole; j += 16)
         top = v16_max(v16_load(scores + j), top);
@@ -175,11 +176,11 @@ static float weigh_row(const Packed *head, float *scores, size_t keys, float by)
     }
     V16 max = v16_set1(v16_fold_max(top)), below = v16_load(weight_below);
     for (size_t j = 0; j < head->stride; j += 16) {
-        V16 weight = v16_weight_u8(v16_mul(v16_sub(v16_load(scores + j), max), factor), below);
-        sum = v16_add(sum, weight);
-        _mm_storeu_si128((__m128i_u *)((char *)scores + j), _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(weight)));
+        I16 weight = _mm512_cvtps_epi32(v16_weight_u8(v16_mul(v16_sub(v16_load(scores + j), max), factor), below));
+        sum = _mm512_add_epi32(sum, weight);
+        _mm_storeu_si128((__m128i_u *)((char *)scores + j), _mm512_cvtepi32_epi8(weight));
     }
-    return v16_fold_sum(sum);
+    return (float)_mm512_reduce_add_epi32(sum);
 }
 
 // Sums of R queries from `row` over all keys, C vectors of dimensions from `d` on, into y.
