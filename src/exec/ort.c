@@ -15,7 +15,8 @@ struct OrtEngine {
     OrtInput *inputs;
     const char **input_names, **output_names;
     size_t input_count, output_count;
-    OrtValue **given, **made; // [input_count] while running, [output_count] until the next run
+    OrtValue **given, **made;  // [input_count] while running, [output_count] until the next run
+    const char **wanted_names; // [output_count] while running
     Tensor *results;
     Buffer notes, providers;
 };
@@ -131,6 +132,7 @@ static Status model_read(OrtEngine *engine, Error *err) {
     TRY_NEW(engine->output_names = arena_array(arena, outputs, sizeof *engine->output_names, err));
     TRY_NEW(engine->given = arena_array(arena, inputs, sizeof(OrtValue *), err));
     TRY_NEW(engine->made = arena_array(arena, outputs, sizeof(OrtValue *), err));
+    TRY_NEW(engine->wanted_names = arena_array(arena, outputs, sizeof *engine->wanted_names, err));
     TRY_NEW(engine->results = arena_array(arena, outputs, sizeof *engine->results, err));
     engine->input_count = inputs;
     engine->output_count = outputs;
@@ -235,9 +237,8 @@ static Status value_describe(OrtEngine *engine, const OrtTensorInfo *info, const
     return OK;
 }
 
-static Status value_take(OrtEngine *engine, size_t index, Error *err) {
+static Status value_take(OrtEngine *engine, size_t index, OrtValue *value, HeldTensor *ret, Error *err) {
     const OrtApi *api = &engine->library->api;
-    OrtValue *value = engine->made[index];
     char what[128];
     snprintf(what, sizeof what, "output '%.100s'", engine->output_names[index]);
     int tensor = 0;
@@ -254,28 +255,87 @@ static Status value_take(OrtEngine *engine, size_t index, Error *err) {
     void *data = NULL;
     TRY(ort_check(engine->library, api->tensor_data(value, &data), err));
     result.data = data;
-    engine->results[index] = result;
+    *ret = (HeldTensor){.tensor = result, .data = data, .held = value};
     return OK;
 }
 
-static Status session_run(OrtEngine *engine, const Tensor *inputs, Error *err) {
-    for (size_t i = 0; i < engine->input_count; i++)
-        TRY(value_give(engine, i, &inputs[i], err));
+// Results in the order of `names`, into `made`.
+static Status session_run(OrtEngine *engine, const char *const *names, size_t count, Error *err) {
     return ort_check(engine->library,
                      engine->library->api.run(engine->session, NULL, engine->input_names,
-                                              (const OrtValue *const *)engine->given, engine->input_count,
-                                              engine->output_names, engine->output_count, engine->made),
+                                              (const OrtValue *const *)engine->given, engine->input_count, names, count,
+                                              engine->made),
                      err);
 }
 
 Status ort_engine_run(OrtEngine *engine, const Tensor *inputs, const Tensor **ret_results, Error *err) {
     const OrtApi *api = &engine->library->api;
     values_release(api, engine->made, engine->output_count);
-    Status status = session_run(engine, inputs, err);
+    Status status = OK;
+    for (size_t i = 0; i < engine->input_count && status == OK; i++)
+        status = value_give(engine, i, &inputs[i], err);
+    if (status == OK)
+        status = session_run(engine, engine->output_names, engine->output_count, err);
     values_release(api, engine->given, engine->input_count);
-    for (size_t i = 0; i < engine->output_count && status == OK; i++)
-        status = value_take(engine, i, err);
+    for (size_t i = 0; i < engine->output_count && status == OK; i++) {
+        HeldTensor result;
+        status = value_take(engine, i, engine->made[i], &result, err);
+        if (status == OK)
+            engine->results[i] = result.tensor;
+    }
     if (status == OK)
         *ret_results = engine->results;
     return status;
+}
+
+static Status held_give(OrtEngine *engine, const HeldTensor *inputs, Error *err) {
+    for (size_t i = 0; i < engine->input_count; i++)
+        if (inputs[i].held)
+            engine->given[i] = inputs[i].held;
+        else
+            TRY(value_give(engine, i, &inputs[i].tensor, err));
+    return OK;
+}
+
+// `made` holds results of the wanted outputs, in order, or NULL.
+static Status held_take(OrtEngine *engine, const bool *wanted, HeldTensor *ret_outputs, Error *err) {
+    for (size_t i = 0, next = 0; i < engine->output_count; i++) {
+        ret_outputs[i] = (HeldTensor){0};
+        if (!wanted[i])
+            continue;
+        TRY(value_take(engine, i, engine->made[next], &ret_outputs[i], err));
+        engine->made[next++] = NULL;
+    }
+    return OK;
+}
+
+Status ort_engine_run_held(OrtEngine *engine, const HeldTensor *inputs, const bool *wanted, HeldTensor *ret_outputs,
+                           Error *err) {
+    const OrtApi *api = &engine->library->api;
+    size_t count = 0;
+    values_release(api, engine->made, engine->output_count);
+    for (size_t i = 0; i < engine->output_count; i++) {
+        ret_outputs[i] = (HeldTensor){0};
+        if (wanted[i])
+            engine->wanted_names[count++] = engine->output_names[i];
+    }
+    Status status = held_give(engine, inputs, err);
+    if (status == OK)
+        status = session_run(engine, engine->wanted_names, count, err);
+    for (size_t i = 0; i < engine->input_count; i++)
+        if (inputs[i].held)
+            engine->given[i] = NULL;
+    values_release(api, engine->given, engine->input_count);
+    if (status == OK)
+        status = held_take(engine, wanted, ret_outputs, err);
+    for (size_t i = 0; i < engine->output_count && status != OK; i++)
+        ort_engine_release(engine, &ret_outputs[i]);
+    values_release(api, engine->made, engine->output_count);
+    return status;
+}
+
+void ort_engine_release(OrtEngine *engine, HeldTensor *tensor) {
+    if (tensor->held)
+        engine->library->api.release_value(tensor->held);
+    *tensor = (HeldTensor){0};
 }

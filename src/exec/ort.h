@@ -11,6 +11,9 @@
 //     ... results[0 .. ort_engine_output_count(engine)) until the next run
 //     ort_engine_free(engine);
 //     ort_library_close(library);
+//
+// ort_engine_run_held leaves results to the caller, who can hand them to a later run as they lie: exec/seq2seq.h keeps
+// keys and values so.
 #pragma once
 
 #include <stdbool.h>
@@ -67,3 +70,17 @@ const char *ort_engine_output_name(const OrtEngine *engine, size_t index);
 // Results lie in the library's memory until the next run. ERR_FORMAT where inputs do not fit the model. After a failure
 // the engine can run again.
 MUST_CHECK Status ort_engine_run(OrtEngine *engine, const Tensor *inputs, const Tensor **ret_results, Error *err);
+
+// A tensor that a run takes or gives: the caller's, which `tensor` shows, or the library's, which stays until it is
+// released.
+typedef struct HeldTensor {
+    Tensor tensor;
+    void *data; // a result's elements, to change
+    void *held; // NULL: the caller's
+} HeldTensor;
+
+// The same with results that outlive the next run, and only of the outputs that are wanted ([output_count]); what is
+// not wanted is {0}. Values of one engine are good for another of the same library.
+MUST_CHECK Status ort_engine_run_held(OrtEngine *engine, const HeldTensor *inputs, const bool *wanted,
+                                      HeldTensor *ret_outputs, Error *err);
+void ort_engine_release(OrtEngine *engine, HeldTensor *tensor); // {0} afterwards; the caller's is left alone
