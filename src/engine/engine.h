@@ -52,6 +52,7 @@ typedef struct EngineSettings {
     size_t most_source_tokens;  // of one encode step; 0: 4096, but no more than all requests may have together
     size_t most_waiting_tokens; // of requests that wait, outputs included; 0: any number
     bool slices_encoder;        // encoding gives way to decode steps, in small batches: for streams, not for throughput
+    bool whole_batches;         // requests join together, when none runs: for models that pay for rows of unlike pasts
     uint64_t queue_delay_ns, ageing_ns, step_target_ns; // SchedulerSettings'
     size_t cached_sources;    // whose K/V may stay for another request (engine/source_cache.h); 0: none
     size_t most_positions;    // of a source or an output; 0: the model's

@@ -93,6 +93,7 @@ static Status make_scheduler(Engine *engine, Error *err) {
         .most_rows = own->most_rows,
         .encode_tokens = own->slices_encoder ? sliced : own->most_source_tokens,
         .slices = own->slices_encoder,
+        .whole_batches = own->whole_batches,
         .queue_delay_ns = own->queue_delay_ns,
         .ageing_ns = own->ageing_ns,
         .step_target_ns = own->step_target_ns,

@@ -10,6 +10,7 @@ void runtime_free(Runtime *runtime) {
     if (!runtime)
         return;
     engine_free(runtime->engine);
+    seq2seq_free(runtime->parts);
     encoder_free(runtime->encoder);
     arena_done(&runtime->arena);
     pool_free(runtime->pool);
@@ -18,7 +19,12 @@ void runtime_free(Runtime *runtime) {
 
 RuntimeSettings runtime_follow(const RuntimeSettings *asked, const RuntimeAdvice *advice) {
     RuntimeSettings settings = *asked;
-    if (asked->plain)
+    if (asked->parts) {
+        settings.kv_kind = KV_F32;
+        settings.lm_head_screen = settings.lookup_decoding = false;
+        settings.engine_cache = NULL;
+    }
+    if (asked->plain || asked->parts)
         return settings;
     if (advice->kv_told && !asked->kv_said)
         settings.kv_kind = advice->kv_kind;
@@ -28,26 +34,38 @@ RuntimeSettings runtime_follow(const RuntimeSettings *asked, const RuntimeAdvice
     return settings;
 }
 
-static Status fill(Runtime *runtime, const char *path, CpuLevel level, int threads, bool passes, Error *err) {
+static Status fill(Runtime *runtime, const char *path, CpuLevel level, int threads, const PartsOpener *parts,
+                   bool passes, Error *err) {
     kernels_pick(level, &runtime->kernels);
     TRY(pool_new(threads, &runtime->pool, err));
-    TRY(model_open(&runtime->arena, path, passes, &runtime->model, err));
+    TRY(parts ? model_open_settings(&runtime->arena, path, &runtime->model, err)
+              : model_open(&runtime->arena, path, passes, &runtime->model, err));
     runtime->info = model_info(runtime->model);
+    runtime->session = *model_session(runtime->model);
+    if (parts) {
+        TRY(parts->open(parts->context, path, runtime->info->vocabulary, &runtime->parts, err));
+        runtime->session = session_model_in_parts(&runtime->session, runtime->parts);
+    }
     return model_tokenizer(runtime->model) ? encoder_new(model_tokenizer(runtime->model), &runtime->encoder, err) : OK;
 }
 
-Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, Runtime **ret_runtime, Error *err) {
+static Status open_with(const char *path, CpuLevel level, int threads, const PartsOpener *parts, bool passes,
+                        Runtime **ret_runtime, Error *err) {
     Runtime *runtime = memory_new(1, sizeof *runtime, err);
     TRY_NEW(runtime);
     *runtime = (Runtime){0};
     arena_init(&runtime->arena, 0);
-    Status status = fill(runtime, path, level, threads, passes, err);
+    Status status = fill(runtime, path, level, threads, parts, passes, err);
     if (status != OK) {
         runtime_free(runtime);
         return status;
     }
     *ret_runtime = runtime;
     return OK;
+}
+
+Status runtime_open(const char *path, CpuLevel level, int threads, bool passes, Runtime **ret_runtime, Error *err) {
+    return open_with(path, level, threads, NULL, passes, ret_runtime, err);
 }
 
 EngineSettings runtime_engine_settings(const RuntimeSettings *settings) {
@@ -60,16 +78,31 @@ EngineSettings runtime_engine_settings(const RuntimeSettings *settings) {
 }
 
 Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err) {
-    return engine_new(model_session(runtime->model), &runtime->kernels, runtime->pool, settings, &runtime->engine, err);
+    return engine_new(&runtime->session, &runtime->kernels, runtime->pool, settings, &runtime->engine, err);
+}
+
+size_t runtime_weight_bytes(const Runtime *runtime) {
+    return runtime->parts ? seq2seq_weight_bytes(runtime->parts) : runtime->info->weight_bytes;
+}
+
+// Rows that begin together stay one run of the parts: a batch is encoded at once, and the next begins when it has
+// ended. Pages, which hold nothing then, are there for all of it.
+static void engine_batch_whole(const Runtime *runtime, EngineSettings *engine) {
+    engine->whole_batches = true;
+    engine->kv_bytes = SIZE_MAX;
+    if (!size_multiply(engine->most_requests, runtime->session.most_positions, &engine->most_source_tokens))
+        engine->most_source_tokens = 0;
 }
 
 Status runtime_new(const char *path, const RuntimeSettings *asked, Runtime **ret_runtime, Error *err) {
     Runtime *runtime = NULL;
-    TRY(runtime_open(path, asked->level, asked->threads, true, &runtime, err));
+    TRY(open_with(path, asked->level, asked->threads, asked->parts, true, &runtime, err));
     const RuntimeSettings *settings = &runtime->settings;
     runtime->settings = runtime_follow(asked, &runtime->info->advice);
     EngineSettings engine = runtime_engine_settings(settings);
     engine.most_requests = settings->batch;
+    if (runtime->parts)
+        engine_batch_whole(runtime, &engine);
     Status status = runtime_start(runtime, &engine, err);
     if (status != OK) {
         runtime_free(runtime);

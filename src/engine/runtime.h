@@ -6,6 +6,12 @@
 #include "engine/stream.h"
 #include "model/model.h"
 
+// Opens the parts of the model at `path` in another runtime (exec/seq2seq.h).
+typedef struct PartsOpener {
+    Status (*open)(const void *context, const char *path, size_t vocabulary, Seq2seq **ret_parts, Error *err);
+    const void *context;
+} PartsOpener;
+
 typedef struct RuntimeSettings {
     CpuLevel level;                       // kernels no stronger than this
     int threads;                          // at least 1
@@ -16,6 +22,7 @@ typedef struct RuntimeSettings {
     bool screen_greedy_only, skips_scores;
     bool plain;               // the model's advice (model/advice.h) is not followed
     const char *engine_cache; // folder of packed weights (exec/engine_cache.h); NULL: none
+    const PartsOpener *parts; // runs the model instead of its graphs, whose settings above are left out; NULL: none
 } RuntimeSettings;
 
 // What a model runs with: what was asked for, and its own advice where nothing was. Levers that only the advice names
@@ -30,7 +37,9 @@ typedef struct Runtime {
     RuntimeSettings settings; // as it runs: the model's advice followed
     Encoder *encoder;         // NULL when the model has no tokenizer
     Engine *engine;
-    Arena arena; // the model's
+    Seq2seq *parts;       // NULL: none
+    SessionModel session; // what the engine runs
+    Arena arena;          // the model's
 } Runtime;
 
 MUST_CHECK Status runtime_new(const char *path, const RuntimeSettings *settings, Runtime **ret_runtime, Error *err);
@@ -43,6 +52,7 @@ MUST_CHECK Status runtime_open(const char *path, CpuLevel level, int threads, bo
 // What an engine takes over from them; how many requests it is for is added by whoever knows.
 EngineSettings runtime_engine_settings(const RuntimeSettings *settings);
 MUST_CHECK Status runtime_start(Runtime *runtime, const EngineSettings *settings, Error *err);
+size_t runtime_weight_bytes(const Runtime *runtime); // of the files that what runs was read from
 
 // Changes what a model generates with. ERR_USAGE for what cannot be.
 typedef Status GenerationChange(const void *context, Arena *arena, GenerationOptions *options, Error *err);

@@ -313,7 +313,8 @@ static double encode_share(const Scheduler *s) {
 void scheduler_next(Scheduler *s, uint64_t now, size_t free_pages, ScheduledStep *ret) {
     *ret = (ScheduledStep){.shed = s->shed, .join = s->join};
     ret->shed_count = shed(s, now);
-    if (!s->encoding_count && s->waiting && !waits_for_more(s, now)) {
+    bool closed = s->settings.whole_batches && s->running;
+    if (!s->encoding_count && s->waiting && !closed && !waits_for_more(s, now)) {
         ret->join_count = join(s, now, free_pages);
         s->batch_ns = 0;
     }

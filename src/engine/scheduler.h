@@ -45,6 +45,7 @@ typedef struct SchedulerSettings {
     size_t most_running, most_rows;           // of those that encode and decode together
     size_t encode_tokens;                     // of one encode batch, one source may be longer
     bool slices;                              // encoding gives way to decode steps; false: each batch to its end
+    bool whole_batches;                       // nobody joins while others run
     uint64_t queue_delay_ns;                  // while others run, a batch waits so long to become full
     uint64_t ageing_ns;                       // 0: 2 s
     size_t quantum_tokens;                    // 0: 512

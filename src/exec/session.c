@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sessions: the three plans of an encoder-decoder, and the pool of K/V pages with its sources.
+// Sessions: the three plans of an encoder-decoder, or its parts, and the pool of K/V pages with its sources.
 #include "exec/session.h"
 
 #include <assert.h>
@@ -19,6 +19,7 @@ struct Encoded {
     PageList list;
     size_t keys; // tokens that cross-attention sees; 0 until encoded
     size_t owners;
+    SeqSource seq; // of a model in parts
     Encoded *next_free;
 };
 
@@ -27,6 +28,7 @@ struct Source {
     PageList list;
     Encoded *encoded;
     size_t slots_used; // of list.count * 16
+    SeqPast *past;     // of a model in parts
     Source *next_free;
 };
 
@@ -49,6 +51,12 @@ struct Session {
     Encoded *free_encoded;
     SourceSpan *source_spans;
     DecodeSpan *decode_spans;
+    // Of a model in parts:
+    SeqItem *seq_items;
+    SeqRow *seq_rows;
+    float *logits; // of the last step
+    size_t logit_rows;
+    uint64_t rested_regions;
 };
 
 static size_t pages_for(size_t tokens) {
@@ -89,6 +97,14 @@ size_t session_page_bytes(const SessionModel *model, KvKind kind) {
     return KV_BLOCK_TOKENS * slot_bytes(model, kind) * model->decoder_layers;
 }
 
+static Status pages_make(Session *s, Error *err) {
+    TRY_NEW(s->free_pages = arena_array(&s->arena, s->limits.pages, sizeof *s->free_pages, err));
+    for (size_t i = 0; i < s->limits.pages; i++)
+        s->free_pages[i] = (int32_t)(s->limits.pages - 1 - i);
+    s->free_page_count = s->limits.pages;
+    return OK;
+}
+
 static Status pool_make(Session *s, Error *err) {
     size_t slot = slot_bytes(&s->model, s->limits.kv_kind), slots = KV_BLOCK_TOKENS * s->limits.pages;
     s->kv = (KvPool){.kind = s->limits.kv_kind, .width = s->model.width, .slot_bytes = slot};
@@ -97,10 +113,7 @@ static Status pool_make(Session *s, Error *err) {
         return FAIL(err, ERR_LIMIT, "a K/V pool of %zu pages is more than this machine can address", s->limits.pages);
     TRY_NEW(s->kv.base = memory_map_sparse(s->kv_bytes, err));
     TRY(arena_on_free(&s->arena, session_unmap, s, err));
-    TRY_NEW(s->free_pages = arena_array(&s->arena, s->limits.pages, sizeof *s->free_pages, err));
-    for (size_t i = 0; i < s->limits.pages; i++)
-        s->free_pages[i] = (int32_t)(s->limits.pages - 1 - i);
-    s->free_page_count = s->limits.pages;
+    TRY(pages_make(s, err));
     TRY_NEW(s->source_spans = arena_array(&s->arena, s->limits.most_source_tokens, sizeof *s->source_spans, err));
     TRY_NEW(s->decode_spans = arena_array(&s->arena, s->limits.most_rows, sizeof *s->decode_spans, err));
     return OK;
@@ -139,7 +152,17 @@ static Status block_keep(Session *s, Error *err) {
     return OK;
 }
 
+// Pages and slots are counted as ever, which bounds what the parts hold; the keys and values lie in them.
+static Status parts_fill(Session *s, Error *err) {
+    TRY(pages_make(s, err));
+    TRY_NEW(s->seq_items = arena_array(&s->arena, s->limits.most_rows, sizeof *s->seq_items, err));
+    TRY_NEW(s->seq_rows = arena_array(&s->arena, s->limits.most_rows, sizeof *s->seq_rows, err));
+    return OK;
+}
+
 static Status session_fill(Session *s, Error *err) {
+    if (s->model.parts)
+        return parts_fill(s, err);
     size_t encode_dims[] = {s->limits.most_source_tokens}, decode_dims[] = {s->limits.most_rows, s->limits.most_rows};
     const Graph *graphs[GRAPHS] = {s->model.encode, s->model.decode, s->model.head};
     TRY(block_make(s, graphs, err));
@@ -282,6 +305,8 @@ void encoded_release(Session *session, Encoded *encoded) {
     if (--encoded->owners)
         return;
     list_give(session, &encoded->list);
+    if (session->model.parts)
+        seq2seq_forget_source(session->model.parts, &encoded->seq);
     encoded->next_free = session->free_encoded;
     session->free_encoded = encoded;
 }
@@ -298,6 +323,8 @@ void session_close(Session *session, Source *source) {
     if (!source)
         return;
     list_give(session, &source->list);
+    if (session->model.parts)
+        seq2seq_forget_past(session->model.parts, &source->past);
     encoded_release(session, source->encoded);
     source->next_free = session->free_sources;
     session->free_sources = source;
@@ -319,49 +346,95 @@ static Status check_token(const Session *session, int64_t token, int64_t positio
     return OK;
 }
 
-static Status encode_item_write(Session *session, const EncodeItem *item, size_t index, size_t first_row, Error *err) {
-    const Plan *plan = session->plans[SESSION_ENCODE];
-    int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1);
+static Status encode_item_check(const Session *session, const EncodeItem *item, size_t first_row, Error *err) {
     if (!item->tokens || !item->keys || item->keys > item->tokens)
         return FAIL(err, ERR_USAGE, "a source needs at least one token that may be attended to");
     assert(pages_for(item->keys) <= item->source->encoded->list.count);
     if (first_row + item->tokens > session->limits.most_source_tokens)
         return FAIL(err, ERR_LIMIT, "an encode step takes %zu tokens, found %zu", session->limits.most_source_tokens,
                     first_row + item->tokens);
+    for (size_t t = 0; t < item->tokens; t++)
+        TRY(check_token(session, item->ids[t], item->positions ? item->positions[t] : (int64_t)t, err));
+    return OK;
+}
+
+static void encode_item_write(Session *session, const EncodeItem *item, size_t index, size_t first_row) {
+    const Plan *plan = session->plans[SESSION_ENCODE];
+    int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1);
     for (size_t t = 0; t < item->tokens; t++) {
-        int32_t position = item->positions ? item->positions[t] : (int32_t)t;
-        TRY(check_token(session, item->ids[t], position, err));
         ids[first_row + t] = item->ids[t];
-        positions[first_row + t] = position;
+        positions[first_row + t] = item->positions ? item->positions[t] : (int32_t)t;
     }
     session->source_spans[index] = (SourceSpan){first_row, item->tokens, item->keys, item->source->encoded->list.pages};
-    return OK;
+}
+
+static void do_nothing(void *context, size_t index) {
+    (void)context, (void)index;
+}
+
+// The parts have threads of their own: ours must not spin beside them, if they did anything since they were last told.
+static void pool_rest(Session *session) {
+    if (!session->pool || pool_regions(session->pool) == session->rested_regions)
+        return;
+    pool_run_last(session->pool, (size_t)pool_threads(session->pool), do_nothing, NULL);
+    session->rested_regions = pool_regions(session->pool);
+}
+
+static Status parts_encode(Session *session, const EncodeItem *items, size_t count, Error *err) {
+    if (count > session->limits.most_rows)
+        return FAIL(err, ERR_LIMIT, "an encode step of a model in parts takes %zu sources, found %zu",
+                    session->limits.most_rows, count);
+    for (size_t i = 0; i < count; i++) {
+        Encoded *encoded = items[i].source->encoded;
+        seq2seq_forget_source(session->model.parts, &encoded->seq);
+        session->seq_items[i] =
+            (SeqItem){&encoded->seq, items[i].ids, items[i].positions, items[i].tokens, items[i].keys};
+    }
+    pool_rest(session);
+    return seq2seq_encode(session->model.parts, session->seq_items, count, err);
 }
 
 Status session_encode_begin(Session *session, const EncodeItem *items, size_t count, Error *err) {
     size_t rows = 0;
     for (size_t i = 0; i < count; i++) {
-        TRY(encode_item_write(session, &items[i], i, rows, err));
+        TRY(encode_item_check(session, &items[i], rows, err));
+        if (!session->model.parts)
+            encode_item_write(session, &items[i], i, rows);
         rows += items[i].tokens;
     }
-    session->steps[SESSION_ENCODE] =
-        (StepContext){.sources = session->source_spans, .source_count = count, .kv = &session->kv};
-    plan_bind(session->plans[SESSION_ENCODE], &rows);
+    if (session->model.parts) {
+        TRY(parts_encode(session, items, count, err));
+    } else {
+        session->steps[SESSION_ENCODE] =
+            (StepContext){.sources = session->source_spans, .source_count = count, .kv = &session->kv};
+        plan_bind(session->plans[SESSION_ENCODE], &rows);
+    }
     for (size_t i = 0; i < count; i++)
         items[i].source->encoded->keys = items[i].keys;
     return OK;
 }
 
-Status session_decode_begin(Session *session, const DecodeRow *rows, size_t count, Error *err) {
+static Status decode_row_check(const Session *session, const DecodeRow *row, Error *err) {
+    TRY(check_token(session, row->token, row->position, err));
+    assert(row->source->encoded->keys && row->past_count && row->past_count <= session->model.most_positions);
+    return OK;
+}
+
+static Status decode_count_check(const Session *session, size_t count, Error *err) {
     if (!count || count > session->limits.most_rows)
         return FAIL(err, ERR_LIMIT, "a decode step takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
+    return OK;
+}
+
+Status session_decode_begin(Session *session, const DecodeRow *rows, size_t count, Error *err) {
+    assert(!session->model.parts);
+    TRY(decode_count_check(session, count, err));
     Plan *plan = session->plans[SESSION_DECODE];
     int32_t *ids = plan_input(plan, 0), *positions = plan_input(plan, 1), *picked = plan_input(plan, 2);
     size_t dims[] = {count, 0};
     for (size_t r = 0; r < count; r++) {
-        TRY(check_token(session, rows[r].token, rows[r].position, err));
+        TRY(decode_row_check(session, &rows[r], err));
         const Encoded *encoded = rows[r].source->encoded;
-        assert(encoded->keys && rows[r].past_count && rows[r].past_count <= session->model.most_positions);
         ids[r] = rows[r].token;
         positions[r] = rows[r].position;
         session->decode_spans[r] =
@@ -375,13 +448,41 @@ Status session_decode_begin(Session *session, const DecodeRow *rows, size_t coun
     return OK;
 }
 
+// A row of a model in parts sees what its token's parent saw.
+static Status seq_row_write(const DecodeRow *row, SeqRow *ret, Error *err) {
+    if ((size_t)row->position + 1 != row->past_count)
+        return FAIL(err, ERR_UNSUPPORTED, "token %d of a sequence sees %zu tokens; a model in parts lets it see all",
+                    row->position, row->past_count);
+    *ret = (SeqRow){.source = &row->source->encoded->seq,
+                    .past = &row->source->past,
+                    .token = row->token,
+                    .slot = row->past_slots[row->past_count - 1],
+                    .parent_slot = row->past_count > 1 ? row->past_slots[row->past_count - 2] : -1,
+                    .position = row->past_count - 1,
+                    .wants_logits = row->wants_logits};
+    return OK;
+}
+
+static Status parts_decode(Session *session, const DecodeRow *rows, size_t count, Error *err) {
+    TRY(decode_count_check(session, count, err));
+    session->logit_rows = 0;
+    for (size_t r = 0; r < count; r++) {
+        TRY(decode_row_check(session, &rows[r], err));
+        TRY(seq_row_write(&rows[r], &session->seq_rows[r], err));
+        session->logit_rows += rows[r].wants_logits;
+    }
+    pool_rest(session);
+    return seq2seq_decode(session->model.parts, session->seq_rows, count, &session->logits, err);
+}
+
 void session_run(Session *session, SessionStage stage, size_t first, size_t last) {
-    plan_run_steps(session->plans[stage], first, last, &session->steps[stage]);
+    if (!session->model.parts) // they ran when the step began
+        plan_run_steps(session->plans[stage], first, last, &session->steps[stage]);
 }
 
 size_t session_step_count(const Session *session, SessionStage stage) {
     const PlanStep *steps;
-    return plan_steps(session->plans[stage], &steps);
+    return session->model.parts ? 1 : plan_steps(session->plans[stage], &steps);
 }
 
 static void run_all(Session *session, SessionStage stage) {
@@ -392,19 +493,24 @@ Status session_encode(Session *session, const EncodeItem *items, size_t count, c
     TRY(session_encode_begin(session, items, count, err));
     run_all(session, SESSION_ENCODE);
     if (ret_states)
-        *ret_states = plan_return(session->plans[SESSION_ENCODE], 0).data;
+        *ret_states = session->model.parts ? NULL : plan_return(session->plans[SESSION_ENCODE], 0).data;
     return OK;
 }
 
 Status session_decode_states(Session *session, const DecodeRow *rows, size_t count, const float **ret_states,
                              Error *err) {
+    if (session->model.parts) {
+        TRY(parts_decode(session, rows, count, err));
+        *ret_states = session->logits;
+        return OK;
+    }
     TRY(session_decode_begin(session, rows, count, err));
     run_all(session, SESSION_DECODE);
     *ret_states = plan_return(session->plans[SESSION_DECODE], 0).data;
     return OK;
 }
 
-Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err) {
+static Status head_run(Session *session, const float *states, size_t count, float **ret_logits, Error *err) {
     Plan *plan = session->plans[SESSION_HEAD];
     if (!count || count > session->limits.most_rows)
         return FAIL(err, ERR_LIMIT, "the head takes 1 to %zu rows, found %zu", session->limits.most_rows, count);
@@ -415,11 +521,20 @@ Status session_head(Session *session, const float *states, size_t count, float *
     return OK;
 }
 
+Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err) {
+    if (!session->model.parts)
+        return head_run(session, states, count, ret_logits, err);
+    size_t first = (size_t)(states - session->logits);
+    assert(first % session->model.width == 0 && first / session->model.width + count <= session->logit_rows);
+    *ret_logits = session->logits + first;
+    return OK;
+}
+
 Status session_decode(Session *session, const DecodeRow *rows, size_t count, float **ret_logits, Error *err) {
     const float *states;
     TRY(session_decode_states(session, rows, count, &states, err));
-    size_t picked = plan_return(session->plans[SESSION_DECODE], 0).rows;
-    if (picked)
+    size_t picked = session->model.parts ? session->logit_rows : plan_return(session->plans[SESSION_DECODE], 0).rows;
+    if (picked || session->model.parts)
         return session_head(session, states, picked, ret_logits, err);
     *ret_logits = plan_return(session->plans[SESSION_HEAD], 0).data;
     return OK;
@@ -453,7 +568,7 @@ const SessionModel *session_model(const Session *session) {
 
 SessionMemory session_memory(const Session *session) {
     SessionMemory memory = {.kv_bytes = session->kv_bytes};
-    for (size_t g = 0; g < SESSION_STAGES; g++) {
+    for (size_t g = 0; g < SESSION_STAGES && !session->model.parts; g++) {
         memory.packed_bytes += plan_packed_bytes(session->plans[g]);
         memory.activation_bytes += plan_block_bytes(session->plans[g]);
         memory.activation_bytes_without_reuse += plan_unshared_bytes(session->plans[g]);
@@ -473,7 +588,7 @@ const EngineReport *session_engine(Session *session, const PackedBlock **ret_blo
 }
 
 void session_set_timing(Session *session, bool on) {
-    for (size_t g = 0; g < SESSION_STAGES; g++)
+    for (size_t g = 0; g < SESSION_STAGES && !session->model.parts; g++)
         plan_set_timing(session->plans[g], on);
 }
 

@@ -7,12 +7,16 @@
 //     session_decode    one step for any mix of rows of any open sources
 //     session_close     pages back to the pool
 //
+// A model in parts (exec/seq2seq.h) goes through the same calls: its parts encode and decode, its states are its
+// logits, and it has no plans. What needs plans (running single steps, variants, timing, observers) is not for it.
+//
 // A row's logits are the same bits whatever other rows are in the step and however many threads run it. After the first
 // steps nothing is allocated. One thread calls; the pool's threads work.
 #pragma once
 
 #include "exec/engine_cache.h"
 #include "exec/plan.h"
+#include "exec/seq2seq.h"
 
 typedef struct Session Session;
 typedef struct Source Source;
@@ -36,7 +40,16 @@ typedef struct SessionModel {
     const char *const *files; // that the weights lie in, and what they hold: for the engine cache
     const Bytes *contents;
     size_t file_count;
+    Seq2seq *parts; // that run in place of the graphs, `width` being the vocabulary; NULL: none
 } SessionModel;
+
+// The same model run by `parts`, which must outlive its sessions; its graphs need no weights.
+static inline SessionModel session_model_in_parts(const SessionModel *model, Seq2seq *parts) {
+    SessionModel in_parts = *model;
+    in_parts.parts = parts;
+    in_parts.width = model->vocabulary;
+    return in_parts;
+}
 
 MUST_CHECK Status session_new(const SessionModel *model, const Kernels *kernels, Pool *pool,
                               const SessionLimits *limits, Session **ret_session, Error *err);
@@ -80,7 +93,7 @@ int32_t source_take_slot(Source *source);
 
 // One decoder token. `past_slots` lists the slots of the tokens it may see in order, its own (freshly taken) slot last.
 typedef struct DecodeRow {
-    const Source *source;
+    Source *source;
     int32_t token, position;
     const int32_t *past_slots;
     size_t past_count;
@@ -94,7 +107,8 @@ MUST_CHECK Status session_decode(Session *session, const DecodeRow *rows, size_t
 // The two halves of session_decode. ret_states: f32 [rows that want logits, d], valid until the next decode.
 MUST_CHECK Status session_decode_states(Session *session, const DecodeRow *rows, size_t count, const float **ret_states,
                                         Error *err);
-// Logits of any `count` states [count, d] (1 to most_rows), valid until the next call that gives logits.
+// Logits of any `count` states [count, d] (1 to most_rows), valid until the next call that gives logits. Of a model in
+// parts, the states themselves, to change.
 MUST_CHECK Status session_head(Session *session, const float *states, size_t count, float **ret_logits, Error *err);
 
 // The plans of a session, in the order in which a request goes through them.

@@ -241,6 +241,28 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     return OK;
 }
 
+Status model_open_settings(Arena *arena, const char *path, const Model **ret_model, Error *err) {
+    if (path_kind(path) == PATH_NONE)
+        return FAIL(err, ERR_IO, "there is no model at '%s': expected a folder with config.json", path);
+    Model *model = arena_array(arena, 1, sizeof *model, err);
+    TRY_NEW(model);
+    json_t *config;
+    ArchInput input = {0};
+    TRY(settings_folder(arena, path, &model->info.folder, err));
+    TRY(config_read(arena, model->info.folder, path, &config, &input.config_name, err));
+    input.config = config;
+    model->info.quantization = "none";
+    TRY(manifest_look(arena, model->info.folder, &input, &model->info.advice, err));
+    TRY(generation_defaults_read(arena, model->info.folder, &input, &model->generation, err));
+    TRY(graphs_build(arena, model, path, &input, false, err));
+    bool has_tokenizer;
+    TRY(tokenizer_find_files(arena, model->info.folder, &has_tokenizer, err));
+    if (has_tokenizer)
+        TRY(tokenizer_open(arena, model->info.folder, &model->tokenizer, err));
+    *ret_model = model;
+    return OK;
+}
+
 const ModelInfo *model_info(const Model *model) {
     return &model->info;
 }

@@ -41,6 +41,10 @@ typedef struct Model Model;
 // for whoever changes a model rather than runs it.
 MUST_CHECK Status model_open(Arena *arena, const char *path, bool passes, const Model **ret_model, Error *err);
 
+// Everything but weights, for a folder whose weights another runtime reads (exec/seq2seq.h): config.json, generation
+// options and tokenizer; graphs whose constants have no data; no tensors and no files. Errors as model_open's.
+MUST_CHECK Status model_open_settings(Arena *arena, const char *path, const Model **ret_model, Error *err);
+
 const ModelInfo *model_info(const Model *model);
 const SessionModel *model_session(const Model *model);
 const Bundle *model_tensors(const Model *model); // as the files name them

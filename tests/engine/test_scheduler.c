@@ -309,6 +309,32 @@ START_TEST(test_queue_delay) {
 }
 END_TEST
 
+// Nobody joins while others run, and all that fit join then.
+START_TEST(test_whole_batches) {
+    Sim sim;
+    SchedulerSettings settings = usual();
+    settings.whole_batches = true;
+    sim_init(&sim, settings);
+    Ticket tickets[6];
+    ScheduledStep step;
+    for (int i = 0; i < 3; i++)
+        add(&sim, &tickets[i], (Ticket){.source_tokens = 20, .rows = 1, .most_new_tokens = 100});
+    scheduler_next(sim.scheduler, sim.now, SIM_PAGES, &step);
+    ck_assert_uint_eq(step.join_count, 3);
+    scheduler_encoded(sim.scheduler, 3 * MS, true, 60, 1200);
+    for (int i = 3; i < 6; i++)
+        add(&sim, &tickets[i], (Ticket){.source_tokens = 20, .rows = 1, .most_new_tokens = 100});
+    for (int left = 3; left--;) {
+        scheduler_next(sim.scheduler, sim.now, SIM_PAGES, &step);
+        ck_assert_uint_eq(step.join_count, 0);
+        scheduler_leave(sim.scheduler, &tickets[left], 10);
+    }
+    scheduler_next(sim.scheduler, sim.now, SIM_PAGES, &step);
+    ck_assert_uint_eq(step.join_count, 3);
+    arena_done(&sim.arena);
+}
+END_TEST
+
 // A long source does not stall streams: its slices stay near the decode step they stand beside.
 START_TEST(test_slices_follow_decode_steps) {
     Sim sim;
@@ -414,5 +440,5 @@ START_TEST(test_long_lives) {
 END_TEST
 
 TEST_MAIN("engine/scheduler", test_arrival_within_a_tenant, test_the_urgent_first, test_waiting_makes_urgent,
-          test_tenants_share_by_tokens, test_bounds_of_the_queue, test_deadlines, test_queue_delay,
+          test_tenants_share_by_tokens, test_bounds_of_the_queue, test_deadlines, test_queue_delay, test_whole_batches,
           test_slices_follow_decode_steps, test_a_target_bounds_what_runs, test_long_lives)

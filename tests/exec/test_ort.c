@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/scratch.h"
+#include "exec/ort_seq2seq.h"
 
 static Error err;
 static Scratch scratch;
@@ -225,6 +226,71 @@ START_TEST(test_failures_of_runs) {
 }
 END_TEST
 
+// Results that outlive runs, go into later ones, and come only where they are wanted.
+START_TEST(test_held) {
+    OrtLibrary *library = library_of("");
+    OrtEngine *engine;
+    static const float x[] = {1, 2, 3};
+    HeldTensor given = {.tensor = floats(x, 1)}, made[3];
+    const bool wanted = true, unwanted = false;
+    scratch = scratch_make();
+    CHECK_OK(ort_engine_new(library, model("f32", "1"), &plain, &engine, &err));
+    for (int i = 0; i < 3; i++)
+        CHECK_OK(ort_engine_run_held(engine, i ? &made[i - 1] : &given, &wanted, &made[i], &err));
+    for (int i = 0; i < 3; i++) {
+        ck_assert_ptr_eq(made[i].data, made[i].tensor.data);
+        ck_assert_int_eq(made[i].tensor.shape.dims[1], 3);
+        ck_assert(((const float *)made[i].data)[2] == 4 + (float)i);
+    }
+    ort_engine_release(engine, &made[1]);
+    ck_assert(made[1].held == NULL && made[1].tensor.data == NULL);
+    ort_engine_release(engine, &made[1]);
+    setenv("FAKE_ORT", "run", 1);
+    CHECK_FAILS(ort_engine_run_held(engine, &made[2], &wanted, &made[1], &err), ERR_FORMAT, "Non-zero status");
+    setenv("FAKE_ORT", "sequence", 1);
+    CHECK_FAILS(ort_engine_run_held(engine, &made[2], &wanted, &made[1], &err), ERR_UNSUPPORTED, "no tensor");
+    ck_assert_ptr_null(made[1].held);
+    setenv("FAKE_ORT", "", 1);
+    CHECK_FAILS(ort_engine_run_held(engine, &made[2], &unwanted, &made[1], &err), ERR_FORMAT, "expected x and y");
+    ort_engine_release(engine, &made[0]);
+    ort_engine_release(engine, &made[2]);
+    ort_engine_release(engine, &given);
+    ort_engine_free(engine);
+    ort_library_close(library);
+    ck_assert_int_eq(fake_live(), 0);
+    scratch_done(&scratch);
+}
+END_TEST
+
+// Folders that are no encoder-decoder; what ONNX Runtime makes of one that is shows tools/parity/onnx_generate.py.
+START_TEST(test_seq2seq_folders) {
+    Seq2seq *seq2seq;
+    const char *notes, *fake_path = getenv("HONE_FAKE_ORT");
+    ck_assert_int_eq(fake_live(), 0);
+    setenv("FAKE_ORT", "", 1);
+    scratch = scratch_make();
+    const char *folder = scratch_path(&scratch, ".");
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
+                "there is no encoder_model.onnx in ");
+    model("encoder_model.onnx", "7");
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
+                "there is no decoder_model.onnx in ");
+    model("decoder_model.onnx", "7");
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
+                "there is no decoder_with_past_model.onnx in ");
+    model("decoder_with_past_model.onnx", "bad");
+    CHECK_FAILS(ort_seq2seq_open("/absent/a.so", folder, &plain, 9, &seq2seq, &notes, &err), ERR_UNSUPPORTED,
+                "from '/absent/a.so': ");
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
+                "decoder_with_past_model.onnx': ONNX Runtime 1.99.0: Protobuf parsing failed");
+    model("decoder_model_merged.onnx", "7");
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_UNSUPPORTED,
+                "encoder_model.onnx' takes 'x', which no encoder-decoder in optimum's layout takes");
+    ck_assert_int_eq(fake_live(), 0);
+    scratch_done(&scratch);
+}
+END_TEST
+
 START_TEST(test_settings) {
     OrtLibrary *library = library_of("");
     OrtEngine *engine;
@@ -281,4 +347,5 @@ START_TEST(test_provider_chains) {
 END_TEST
 
 TEST_MAIN("ort", test_given_then_environment, test_usual_places, test_none, test_unfit_libraries, test_run, test_types,
-          test_failures_of_models, test_failures_of_runs, test_settings, test_providers, test_provider_chains)
+          test_failures_of_models, test_failures_of_runs, test_held, test_seq2seq_folders, test_settings,
+          test_providers, test_provider_chains)
