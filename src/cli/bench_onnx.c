@@ -252,26 +252,6 @@ static Status report_write(CommandRun *run, const Subject *subjects, const Subje
     return status;
 }
 
-// "hone,ort": each at most once.
-static Status kinds_parse(const char *text, EngineKind kinds[ENGINE_KINDS], size_t *ret_count, Error *err) {
-    size_t count = 0;
-    for (const char *at = text;; at++) {
-        size_t bytes = strcspn(at, ",");
-        EngineKind kind = 0;
-        while (kind < ENGINE_KINDS &&
-               !(strlen(engine_kind_name(kind)) == bytes && memcmp(engine_kind_name(kind), at, bytes) == 0))
-            kind++;
-        if (kind == ENGINE_KINDS || (count && kinds[0] == kind) || count == ENGINE_KINDS)
-            return FAIL(err, ERR_USAGE, "--engine is '%s', expected hone, ort or hone,ort", text);
-        kinds[count++] = kind;
-        at += bytes;
-        if (!*at)
-            break;
-    }
-    *ret_count = count;
-    return OK;
-}
-
 static Status measure(CommandRun *run, Subject *subjects, size_t count, Error *err) {
     Report *reports = arena_array(run->arena, count, sizeof *reports, err);
     TRY_NEW(reports);
@@ -291,7 +271,7 @@ static Status measure(CommandRun *run, Subject *subjects, size_t count, Error *e
 Status bench_onnx(CommandRun *run, const BenchOnnx *asked, Error *err) {
     EngineKind kinds[ENGINE_KINDS];
     size_t kind_count = 0, count = 0;
-    TRY(kinds_parse(asked->engines ? asked->engines : "hone", kinds, &kind_count, err));
+    TRY(engine_kinds_parse(asked->engines, kinds, &kind_count, err));
     OrtSettings checked;
     TRY(ort_flags_settings(run, asked->flags, &checked, err)); // wrong usage is told before any process starts
     BenchOnnx *full = arena_array(run->arena, 1, sizeof *full, err);

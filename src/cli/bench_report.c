@@ -57,8 +57,8 @@ json_t *bench_report_json(const CommandRun *run, const BenchResult *result, Erro
     json_t *line = json_pack(
         "{s:s, s:s, s:I, s:I, s:i, s:I, s:I, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:f, "
         "s:s, s:s}",
-        "engine", "hone", "model", path_name(result->model), "batch", (json_int_t)work->batch, "beams",
-        (json_int_t)result->beams, "threads", work->runtime.threads, "samples", (json_int_t)work->samples,
+        "engine", engine_kind_name(result->engine), "model", path_name(result->model), "batch", (json_int_t)work->batch,
+        "beams", (json_int_t)result->beams, "threads", work->runtime.threads, "samples", (json_int_t)work->samples,
         "source_tokens", (json_int_t)tokens, "new_tokens", lengths, "ms_per_sample", ms_per_sample, "samples_per_s",
         1e3 / ms_per_sample, "mean_ms", latency.mean_ms, "p50_ms", latency.p50_ms, "p95_ms", latency.p95_ms, "p99_ms",
         latency.p99_ms, "weights_mb", r->weights_mb, "rss_mb", r->rss_mb, "peak_rss_mb", r->peak_rss_mb, "load_ms",
@@ -82,8 +82,19 @@ static double member(const json_t *object, const char *key) {
     return json_number_value(json_object_get(object, key));
 }
 
+// How people know it: by its model, and by its engine where that is not hone.
+static void label_write(const BenchResult *result, char *ret_label, size_t bytes) {
+    const char *name = path_name(result->model);
+    if (result->engine == ENGINE_HONE)
+        snprintf(ret_label, bytes, "%s", name);
+    else
+        snprintf(ret_label, bytes, "%s (%s)", name, engine_kind_name(result->engine));
+}
+
 void bench_report_people(const BenchResult *result, const json_t *report, bool first, Buffer *text) {
     const char *varied = result->sweep ? sweep_key_name(result->sweep->key) : NULL;
+    char label[256];
+    label_write(result, label, sizeof label);
     if (first && varied)
         buffer_format(text, "%13s ", varied);
     if (first)
@@ -91,11 +102,11 @@ void bench_report_people(const BenchResult *result, const json_t *report, bool f
                       "mean ms", "p50 ms", "p95 ms", "p99 ms", "limit ms", "weights", "rss MB", "peak MB");
     if (varied)
         buffer_format(text, "%13lld ", (long long)result->value);
-    buffer_format(text, "%-24s %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %9.2f %9.1f %9.1f %9.1f",
-                  json_string_value(json_object_get(report, "model")), member(report, "ms_per_sample"),
-                  member(report, "samples_per_s"), member(report, "mean_ms"), member(report, "p50_ms"),
-                  member(report, "p95_ms"), member(report, "p99_ms"), member(report, "limit_ms"),
-                  member(report, "weights_mb"), member(report, "rss_mb"), member(report, "peak_rss_mb"));
+    buffer_format(text, "%-24s %10.2f %10.2f %10.2f %10.2f %10.2f %10.2f %9.2f %9.1f %9.1f %9.1f", label,
+                  member(report, "ms_per_sample"), member(report, "samples_per_s"), member(report, "mean_ms"),
+                  member(report, "p50_ms"), member(report, "p95_ms"), member(report, "p99_ms"),
+                  member(report, "limit_ms"), member(report, "weights_mb"), member(report, "rss_mb"),
+                  member(report, "peak_rss_mb"));
 }
 
 // What all entries of one run share.
@@ -176,7 +187,10 @@ static Status series_make(CommandRun *run, const Sweep *sweep, const BenchResult
         points[v] = result_point(result);
         points[sweep->count + v] = (PlotPoint){(double)result->value, bound, bound, bound};
     }
-    const char *name = path_name(results[model].model);
+    char label[256];
+    label_write(&results[model], label, sizeof label);
+    char *name = arena_copy_text(run->arena, label, strlen(label), err);
+    TRY_NEW(name);
     char *limit_name = arena_format(run->arena, err, "limit of %s", name);
     TRY_NEW(limit_name);
     *times = (PlotSeries){.name = name, .points = points, .count = sweep->count};

@@ -3,11 +3,13 @@
 #pragma once
 
 #include "cli/bench_work.h"
+#include "cli/engine_choice.h"
 #include "measure/statistics.h"
 
 // One model measured over one work.
 typedef struct BenchResult {
     const char *model; // its path
+    EngineKind engine;
     const BenchWork *work;
     size_t passes;
     double *times_ns; // [passes][batches], in the order of the calls

@@ -45,7 +45,7 @@ static const Option options[] = {
     {"history", 0, "FILE", "append to this history (default: the one in the user's cache)", OPTION_TEXT,
      offsetof(Settings, history)},
     {"no-history", 0, NULL, "keep nothing", OPTION_FLAG, offsetof(Settings, no_history)},
-    {"engine", 0, "A,B", "what runs ONNX files: hone (the default), ort (ONNX Runtime) or hone,ort", OPTION_TEXT,
+    {"engine", 0, "A,B", "what runs: hone (the default), ort (ONNX Runtime, on ONNX files) or hone,ort", OPTION_TEXT,
      offsetof(Settings, engine)},
     {"level", 0, "N", "which passes of hone opt ONNX files go through before hone runs them: 0, 1, 2 (the default), 99",
      OPTION_TEXT, offsetof(Settings, level), .choices = "0|1|2|99"},
@@ -57,6 +57,19 @@ static const Option options[] = {
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {0},
 };
+
+// All models in all engines, the engines of one model side by side.
+typedef struct Subject {
+    const char *model;
+    EngineKind kind;
+    const PartsOpener *parts; // NULL: hone's own
+} Subject;
+
+typedef struct Subjects {
+    Subject *items;
+    size_t count;
+    OrtFlags ort; // with what turns need
+} Subjects;
 
 // What is measured at one point: the settings, one of them replaced by a sweep's value.
 typedef struct Point {
@@ -98,8 +111,7 @@ static Status apply_options(const void *context, Arena *arena, GenerationOptions
 }
 
 // All models in turn, call by call.
-static Status take_turns(CommandRun *run, BenchResult *results, size_t warmup, Error *err) {
-    size_t count = run->argument_count;
+static Status take_turns(CommandRun *run, BenchResult *results, size_t count, size_t warmup, Error *err) {
     BenchModel *models = arena_array(run->arena, count, sizeof *models, err);
     TRY_NEW(models);
     for (size_t m = 0; m < count; m++)
@@ -116,8 +128,8 @@ static Status take_turns(CommandRun *run, BenchResult *results, size_t warmup, E
     return status;
 }
 
-// One model's work at one point: the sources as its own ids.
-static Status work_make(CommandRun *run, const Point *point, const char *model, const BenchWork **ret_work,
+// One subject's work at one point: the sources as its own ids.
+static Status work_make(CommandRun *run, const Point *point, const Subject *subject, const BenchWork **ret_work,
                         Error *err) {
     const Settings *settings = run->settings;
     BenchWork *work = arena_array(run->arena, 1, sizeof *work, err);
@@ -126,6 +138,8 @@ static Status work_make(CommandRun *run, const Point *point, const char *model, 
     work->context = point;
     work->runtime = runtime_settings(run, &settings->runtime, (size_t)point->batch);
     work->runtime.threads = (int)point->threads;
+    work->runtime.parts = subject->parts;
+    work->skips_limit = subject->parts != NULL;
     // Hugging Face forces </s> as the last token where others do not: digests compare what comes before it.
     work->digest_leaves_out = point->new_tokens ? 1 : 0;
     BenchSources sources = {.workload = settings->workload,
@@ -133,29 +147,33 @@ static Status work_make(CommandRun *run, const Point *point, const char *model, 
                             .tokens = (size_t)point->source_tokens,
                             .batch = (size_t)point->batch,
                             .fill = settings->fill};
-    TRY(bench_work_read(run, &sources, model, work, err));
+    TRY(bench_work_read(run, &sources, subject->model, work, err));
     *ret_work = work;
     return OK;
 }
 
-// Measures all models at one point into results[models].
-static Status measure(CommandRun *run, const Point *point, BenchResult *results, Error *err) {
+// Measures all subjects at one point into results[subjects].
+static Status measure(CommandRun *run, const Subjects *subjects, const Point *point, BenchResult *results, Error *err) {
     const Settings *settings = run->settings;
     GenerationOptions generation = generation_defaults();
     TRY(apply_options(point, run->arena, &generation, err));
-    for (size_t m = 0; m < run->argument_count; m++) {
-        results[m] = (BenchResult){
-            .model = run->arguments[m], .beams = generation.num_beams, .sweep = point->sweep, .value = point->value};
-        TRY(work_make(run, point, run->arguments[m], &results[m].work, err));
+    for (size_t m = 0; m < subjects->count; m++) {
+        const Subject *subject = &subjects->items[m];
+        results[m] = (BenchResult){.model = subject->model,
+                                   .engine = subject->kind,
+                                   .beams = generation.num_beams,
+                                   .sweep = point->sweep,
+                                   .value = point->value};
+        TRY(work_make(run, point, subject, &results[m].work, err));
         size_t batches = bench_batches(results[m].work);
         results[m].passes =
             settings->passes ? (size_t)settings->passes : ((size_t)settings->runs + batches - 1) / batches;
     }
-    return take_turns(run, results, (size_t)settings->warmup, err);
+    return take_turns(run, results, subjects->count, (size_t)settings->warmup, err);
 }
 
-static Status answer(CommandRun *run, const BenchResult *results, bool first, Error *err) {
-    for (size_t m = 0; m < run->argument_count; m++) {
+static Status answer(CommandRun *run, const BenchResult *results, size_t count, bool first, Error *err) {
+    for (size_t m = 0; m < count; m++) {
         json_t *report = bench_report_json(run, &results[m], err);
         TRY_NEW(report);
         if (!run->common.json)
@@ -210,7 +228,6 @@ static Status keep(CommandRun *run, const BenchResult *results, size_t count, Er
 
 // Either all models are ONNX files or none is.
 static Status models_are_onnx(CommandRun *run, bool *ret, Error *err) {
-    const Settings *settings = run->settings;
     *ret = false;
     for (size_t m = 0; m < run->argument_count; m++) {
         bool onnx;
@@ -220,9 +237,8 @@ static Status models_are_onnx(CommandRun *run, bool *ret, Error *err) {
                         run->arguments[0], *ret ? "an" : "no", run->arguments[m], onnx ? "one" : "none");
         *ret = onnx;
     }
-    if (!*ret && (settings->engine || settings->level))
-        return FAIL(err, ERR_USAGE, "--%s is for ONNX files, and '%s' is none", settings->engine ? "engine" : "level",
-                    run->arguments[0]);
+    if (!*ret && settings->level)
+        return FAIL(err, ERR_USAGE, "--level is for ONNX files, and '%s' is none", run->arguments[0]);
     return OK;
 }
 
@@ -249,36 +265,64 @@ static Status run_onnx_files(CommandRun *run, Error *err) {
     return bench_onnx(run, &asked, err);
 }
 
-static Status run(CommandRun *run, Error *err) {
+static Status subjects_make(CommandRun *run, Subjects *ret, Error *err) {
     const Settings *settings = run->settings;
-    bool onnx;
-    TRY(models_are_onnx(run, &onnx, err));
-    if (onnx)
-        return run_onnx_files(run, err);
-    if (serving_wanted(&settings->serving))
-        return bench_serving(run, &settings->serving, &settings->runtime, settings->workload, (size_t)settings->samples,
-                             (size_t)settings->batch, err);
+    EngineKind kinds[ENGINE_KINDS];
+    size_t kind_count = 0;
+    const PartsOpener *opener = NULL;
+    TRY(engine_kinds_parse(settings->engine, kinds, &kind_count, err));
+    TRY_NEW(ret->items = arena_array(run->arena, kind_count * run->argument_count, sizeof *ret->items, err));
+    ret->ort = settings->ort;
+    ret->ort.takes_turns = kind_count * run->argument_count > 1;
+    TRY(ort_opener(run, &ret->ort, &opener, err));
+    if (kind_count == 1 && kinds[0] == ENGINE_ORT)
+        TRY(engine_own_refuse(&settings->runtime, err));
+    for (size_t m = 0; m < run->argument_count; m++)
+        for (size_t k = 0; k < kind_count; k++)
+            ret->items[ret->count++] = (Subject){run->arguments[m], kinds[k], kinds[k] == ENGINE_ORT ? opener : NULL};
+    return OK;
+}
+
+static Status run_models(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
     Sweep swept, *sweep = settings->sweep ? &swept : NULL;
     if (settings->svg && !sweep)
         return FAIL(err, ERR_USAGE, "--svg draws a sweep, and there is no --sweep");
     if (sweep)
         TRY(sweep_parse(settings->sweep, sweep, err));
-    size_t points = sweep ? sweep->count : 1, models = run->argument_count;
+    Subjects subjects = {0};
+    TRY(subjects_make(run, &subjects, err));
+    size_t points = sweep ? sweep->count : 1, models = subjects.count;
     BenchResult *results = arena_array(run->arena, points * models, sizeof *results, err);
     TRY_NEW(results);
     size_t done = 0;
     Status status = OK;
     for (; done < points && status == OK; done += status == OK) {
         Point point = point_of(run, sweep, done);
-        status = measure(run, &point, results + done * models, err);
+        status = measure(run, &subjects, &point, results + done * models, err);
         if (status == OK)
-            status = answer(run, results + done * models, done == 0, err);
+            status = answer(run, results + done * models, models, done == 0, err);
     }
     Error kept_err;
     Status kept = keep(run, results, done * models, status == OK ? err : &kept_err);
     TRY(status);
     TRY(kept);
     return settings->svg ? bench_report_draw(run, settings->svg, sweep, results, models, err) : OK;
+}
+
+static Status run(CommandRun *run, Error *err) {
+    const Settings *settings = run->settings;
+    bool onnx;
+    TRY(models_are_onnx(run, &onnx, err));
+    if (onnx)
+        return run_onnx_files(run, err);
+    if (!serving_wanted(&settings->serving))
+        return run_models(run, err);
+    if (settings->engine)
+        return FAIL(err, ERR_USAGE,
+                    "--engine is for calls of whole batches: leave it out with --outputs and --find-batch");
+    return bench_serving(run, &settings->serving, &settings->runtime, settings->workload, (size_t)settings->samples,
+                         (size_t)settings->batch, err);
 }
 
 const Command command_bench = {
@@ -293,9 +337,10 @@ const Command command_bench = {
         "arithmetic peak allow at best. --sweep batch=1..128 measures at 1, 2, 4 ... 128. What is measured is kept\n"
         "in a history; 'hone history' lists it.\n"
         "With --outputs or --find-batch, requests of many lengths arrive and run together, as in hone serve.\n"
-        "ONNX files run once a call, in hone and in ONNX Runtime as --engine says, on inputs made up: dimensions "
-        "called\n"
-        "batch are --batch, other variables --source-tokens (128).\n",
+        "With --engine hone,ort a folder of ONNX files (hone export) is measured in both, by the same search; lines\n"
+        "tell the engine, and digests whether their ids are equal.\n"
+        "A single ONNX file runs once a call, on inputs made up: dimensions called batch are --batch, other\n"
+        "variables --source-tokens (128).\n",
     .settings_bytes = sizeof(Settings),
     .defaults =
         &(const Settings){.batch = 1, .warmup = 10, .runs = 100, .serving = {.requests = 400, .most_batch = 128}},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "cli/engine_choice.h"
 #include "cli/figures.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
@@ -10,6 +11,7 @@
 
 typedef struct Settings {
     RuntimeFlags runtime;
+    EngineFlags engine;
     GenerationFlags generation;
     const char *baseline, *predictions, *tokenizer, *types;
     int64_t limit, batch;
@@ -27,6 +29,7 @@ static const Option options[] = {
      offsetof(Settings, tokenizer), .choices = "default|unicode|char"},
     {.kind = OPTION_TABLE, .table = generation_options, .offset = offsetof(Settings, generation)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
+    {.kind = OPTION_TABLE, .table = engine_options, .offset = offsetof(Settings, engine)},
     {0},
 };
 
@@ -56,10 +59,12 @@ static Status on_output(void *context, size_t index, const int32_t *ids, size_t 
     return file_write(outputs->writer, outputs->line.data, outputs->line.bytes, err);
 }
 
-static Status evaluate_model(CommandRun *run, const char *path, const DataSet *data, Outputs *outputs, Evaluation *ret,
-                             Error *err) {
+// `parts`: runs it in place of hone; NULL: hone does.
+static Status evaluate_model(CommandRun *run, const char *path, const PartsOpener *parts, const DataSet *data,
+                             Outputs *outputs, Evaluation *ret, Error *err) {
     const Settings *settings = run->settings;
     RuntimeSettings opened = runtime_settings(run, &settings->runtime, (size_t)settings->batch);
+    opened.parts = parts;
     Runtime *runtime;
     TRY(runtime_new(path, &opened, &runtime, err));
     EvaluateSettings evaluation = {.batch = (size_t)settings->batch};
@@ -172,9 +177,11 @@ static Status evaluate_both(CommandRun *run, const DataSet *data, Outputs *outpu
     const Settings *settings = run->settings;
     Evaluation base = {0}, e = {0};
     Outputs silent = {0};
+    const PartsOpener *parts;
+    TRY(engine_choose(run, &settings->engine, &settings->runtime, &parts, err));
     if (settings->baseline)
-        TRY(evaluate_model(run, settings->baseline, data, &silent, &base, err));
-    Status status = evaluate_model(run, run->arguments[0], data, outputs, &e, err);
+        TRY(evaluate_model(run, settings->baseline, NULL, data, &silent, &base, err));
+    Status status = evaluate_model(run, run->arguments[0], parts, data, outputs, &e, err);
     if (status == OK && outputs->writer) { // in their place before the report says that all went well
         FileWriter *writer = outputs->writer;
         outputs->writer = NULL;
@@ -206,9 +213,9 @@ const Command command_eval = {
     .most = 2,
     .help =
         "Runs a model over a data set and gives ROUGE F-measures with 95 % bootstrap intervals; with --baseline, the\n"
-        "relative loss against another model with a paired interval. Rows hold a source under text, dialogue or\n"
-        "document and the reference under summary or summaries; or input_ids and label_ids, for exact match and\n"
-        "token error.\n",
+        "relative loss against another model with a paired interval (--engine runs MODEL, hone the baseline). Rows\n"
+        "hold a source under text, dialogue or document and the reference under summary or summaries; or input_ids\n"
+        "and label_ids, for exact match and token error.\n",
     .settings_bytes = sizeof(Settings),
     .defaults = &(const Settings){.batch = 16, .types = ROUGE_TYPES_USUAL},
     .options = options,

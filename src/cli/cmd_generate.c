@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/engine_choice.h"
 #include "cli/generation.h"
 #include "cli/levers.h"
 #include "cli/lines.h"
@@ -11,6 +12,7 @@
 
 typedef struct Settings {
     RuntimeFlags runtime;
+    EngineFlags engine;
     GenerationFlags generation;
     int64_t batch;
     bool truncate;
@@ -22,6 +24,7 @@ static const Option options[] = {
     {"truncate", 0, NULL, "cut texts that are longer than the model's positions", OPTION_FLAG,
      offsetof(Settings, truncate)},
     {.kind = OPTION_TABLE, .table = runtime_options, .offset = offsetof(Settings, runtime)},
+    {.kind = OPTION_TABLE, .table = engine_options, .offset = offsetof(Settings, engine)},
     {0},
 };
 
@@ -132,7 +135,9 @@ static Status serve(Generate *g, Lines *lines, Arena *arena, Error *err) {
 
 static Status run(CommandRun *run, Error *err) {
     Generate g = {.run = run, .settings = run->settings};
-    TRY(command_runtime(run, &g.settings->runtime, run->arguments[0], (size_t)g.settings->batch, &g.runtime, err));
+    RuntimeSettings settings = runtime_settings(run, &g.settings->runtime, (size_t)g.settings->batch);
+    TRY(engine_choose(run, &g.settings->engine, &g.settings->runtime, &settings.parts, err));
+    TRY(command_runtime_open(run, &settings, run->arguments[0], &g.runtime, err));
     TRY(generation_choose(run->arena, &g.settings->generation, g.runtime, &g.generation, err));
     TRY(levers_check(&g.settings->runtime, &g.generation, err));
     TRY(stream_new(g.runtime->engine, 4 * (size_t)g.settings->batch, sink, &g, &g.stream, err));

@@ -25,10 +25,6 @@ struct OnnxEngine {
     OrtEngine *ort; // NULL: hone's
 };
 
-const char *engine_kind_name(EngineKind kind) {
-    return kind == ENGINE_ORT ? "ort" : "hone";
-}
-
 // Values may take most of the machine's memory.
 static size_t memory_for_values(void) {
     return (size_t)sysconf(_SC_PHYS_PAGES) / 4 * 3 * (size_t)sysconf(_SC_PAGESIZE);
@@ -66,11 +62,7 @@ static Status ort_open(const CommandRun *run, const char *path, const OrtFlags *
     TRY(ort_flags_settings(run, flags, &settings, err));
     TRY(ort_library_open(flags->library, &engine->library, err));
     TRY(ort_engine_new(engine->library, path, &settings, &engine->ort, err));
-    for (const char *note = ort_engine_notes(engine->ort); *note && !run->common.quiet;) {
-        size_t bytes = strcspn(note, "\n") + 1; // each line ends in one
-        fprintf(stderr, "hone: %.*s", (int)bytes, note);
-        note += bytes;
-    }
+    ort_notes_tell(run, ort_engine_notes(engine->ort));
     return OK;
 }
 

@@ -2,11 +2,7 @@
 // An ONNX file in one of two engines, hone's own or ONNX Runtime, behind one face.
 #pragma once
 
-#include "cli/ort_flags.h"
-
-typedef enum EngineKind { ENGINE_HONE, ENGINE_ORT, ENGINE_KINDS } EngineKind;
-
-const char *engine_kind_name(EngineKind kind); // "hone", "ort"
+#include "cli/engine_choice.h"
 
 typedef struct OnnxEngine OnnxEngine;
 

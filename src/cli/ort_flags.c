@@ -2,6 +2,7 @@
 #include "cli/ort_flags.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 const Option ort_options[] = {
     {"ort-library", 0, "FILE", "ONNX Runtime's library (default: $HONE_ORT, else the usual places)", OPTION_TEXT,
@@ -35,4 +36,12 @@ Status ort_flags_settings(const CommandRun *run, const OrtFlags *flags, OrtSetti
         .providers = flags->providers,
     };
     return OK;
+}
+
+void ort_notes_tell(const CommandRun *run, const char *notes) {
+    for (const char *note = notes; *note && !run->common.quiet;) {
+        size_t bytes = strcspn(note, "\n") + 1; // each line ends in one
+        fprintf(stderr, "hone: %.*s", (int)bytes, note);
+        note += bytes;
+    }
 }

@@ -16,3 +16,6 @@ extern const Option ort_options[];
 
 // What the flags mean; threads are --threads unless told. ERR_USAGE for a chain of providers that is none.
 MUST_CHECK Status ort_flags_settings(const CommandRun *run, const OrtFlags *flags, OrtSettings *ret, Error *err);
+
+// Tells on standard error what `notes` hold (ort_engine_notes), but not with --quiet.
+void ort_notes_tell(const CommandRun *run, const char *notes);

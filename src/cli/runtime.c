@@ -46,12 +46,17 @@ static void runtime_done(void *object) {
     runtime_free(object);
 }
 
-Status command_runtime(CommandRun *run, const RuntimeFlags *flags, const char *path, size_t batch,
-                       Runtime **ret_runtime, Error *err) {
-    RuntimeSettings settings = runtime_settings(run, flags, batch);
+Status command_runtime_open(CommandRun *run, const RuntimeSettings *settings, const char *path, Runtime **ret_runtime,
+                            Error *err) {
     Runtime *runtime;
-    TRY(runtime_new(path, &settings, &runtime, err));
+    TRY(runtime_new(path, settings, &runtime, err));
     TRY(arena_on_free(run->arena, runtime_done, runtime, err));
     *ret_runtime = runtime;
     return OK;
+}
+
+Status command_runtime(CommandRun *run, const RuntimeFlags *flags, const char *path, size_t batch,
+                       Runtime **ret_runtime, Error *err) {
+    RuntimeSettings settings = runtime_settings(run, flags, batch);
+    return command_runtime_open(run, &settings, path, ret_runtime, err);
 }

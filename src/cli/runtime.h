@@ -25,3 +25,6 @@ RuntimeSettings runtime_settings(const CommandRun *run, const RuntimeFlags *flag
 // Opens a model and an engine for `batch` requests in flight; nothing to free.
 MUST_CHECK Status command_runtime(CommandRun *run, const RuntimeFlags *flags, const char *path, size_t batch,
                                   Runtime **ret_runtime, Error *err);
+// The same with settings as they are.
+MUST_CHECK Status command_runtime_open(CommandRun *run, const RuntimeSettings *settings, const char *path,
+                                       Runtime **ret_runtime, Error *err);

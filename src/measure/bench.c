@@ -139,7 +139,7 @@ static Status load(Child *child, const char *model, Error *err) {
     uint64_t before = clock_ns();
     TRY(runtime_new(model, &work->runtime, &child->runtime, err));
     child->report.load_ms = (double)(clock_ns() - before) * 1e-6;
-    child->report.weights_mb = (double)child->runtime->info->weight_bytes / 1e6;
+    child->report.weights_mb = (double)runtime_weight_bytes(child->runtime) / 1e6;
     child->report.kv_token_kb =
         (double)session_page_bytes(model_session(child->runtime->model), child->runtime->settings.kv_kind) /
         KV_BLOCK_TOKENS / 1e3;

@@ -20,7 +20,7 @@ typedef struct BenchWork {
     GenerationChange *options; // changes the model's own options; NULL: nothing
     const void *context;
     size_t digest_leaves_out; // last tokens of each output that the digest ignores
-    bool skips_limit;         // limit_ms stays 0: measuring this machine takes a second
+    bool skips_limit;         // limit_ms stays 0: measuring this machine takes a second, and it is of hone's own graphs
     RuntimeSettings runtime;
 } BenchWork;
 

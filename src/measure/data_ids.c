@@ -48,7 +48,7 @@ Status data_ids_of(Arena *arena, const char *path, const char *name, DataSet *se
     Arena opened;
     arena_init(&opened, 0);
     const Model *model;
-    Status status = model_open(&opened, path, false, &model, err);
+    Status status = model_open_settings(&opened, path, &model, err);
     if (status == OK)
         status = data_ids(arena, model, name, set, err);
     arena_done(&opened);

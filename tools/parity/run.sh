@@ -27,6 +27,7 @@ part "$python" tools/parity/onnx_fusions.py --hone "$hone"
 part "$python" tools/parity/onnx_plain.py --hone "$hone"
 part "$python" tools/parity/onnx_float16.py --hone "$hone"
 part "$python" tools/parity/onnx_engines.py --hone "$hone"
+part "$python" tools/parity/onnx_generate.py demo/model demo/test.jsonl --hone "$hone"
 if [ -d "$shared" ]; then
     part "$python" tools/parity/rouge.py "$hone" "$shared/data/dialogsum"
     part "$python" tools/parity/text.py --hone "$hone"

@@ -39,7 +39,24 @@ hone bench add.onnx --engine ort --ort-providers cpu,cuda
 hone bench add.onnx --workload none.jsonl
 hone bench add.onnx --sweep batch=1,2
 hone bench add.onnx "$SOURCE/tests/golden/engine/tiny_bart"
-hone bench "$SOURCE/tests/golden/engine/tiny_bart" --engine ort
+echo "generate"
+tiny=$SOURCE/tests/golden/engine/tiny_bart
+"$HONE" export "$tiny" -o tiny > /dev/null
+models() { # COMMAND...: with a model in parts
+    HONE_ORT=/nowhere/lib.so hone "$@" < /dev/null | sed 's|: /nowhere/lib.so: .*|: (why)|'
+    hone "$@" --ort-library "$fake" < /dev/null | sed "s|$SOURCE|SOURCE|g"
+}
+models generate tiny --engine ort
+models bench tiny --engine ort --no-history
+echo '{"input_ids":[0,5,2],"label_ids":[0,2]}' > data.jsonl
+models eval tiny data.jsonl --engine ort
+hone generate "$tiny" --engine ort --ort-library "$fake" < /dev/null | sed "s|$SOURCE|SOURCE|g"
+hone generate tiny --engine hone,ort < /dev/null
+hone generate tiny --engine ort --kv-type f16 < /dev/null
+hone generate tiny --engine ort --ort-providers gpu < /dev/null
+hone bench tiny --engine ort --lookup-decoding
+hone bench tiny --engine tvm
+hone bench tiny --engine ort --outputs none.jsonl
 FAKE_ORT=run hone bench one.onnx --engine ort --ort-library "$fake"
 hone bench one.onnx --engine hone,ort --ort-library "$fake"
 HONE_ORT=/nowhere/lib.so exec "$HONE" bench add.onnx --engine hone,ort
