@@ -237,6 +237,7 @@ static Status models_are_onnx(CommandRun *run, bool *ret, Error *err) {
                         run->arguments[0], *ret ? "an" : "no", run->arguments[m], onnx ? "one" : "none");
         *ret = onnx;
     }
+    const Settings *settings = run->settings;
     if (!*ret && settings->level)
         return FAIL(err, ERR_USAGE, "--level is for ONNX files, and '%s' is none", run->arguments[0]);
     return OK;

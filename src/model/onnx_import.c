@@ -161,12 +161,34 @@ static bool is_table(const char *name) {
     return false;
 }
 
+// The file among those that weights lie in, and the place in it; NULL: copied out of one.
+static const char *file_of(const OnnxImport *import, const Constant *values, size_t *ret_offset) {
+    uintptr_t at = (uintptr_t)values->data;
+    for (size_t i = 0; i < import->file_count; i++) {
+        uintptr_t start = (uintptr_t)import->contents[i].data;
+        if (at >= start && at - start < import->contents[i].size) {
+            *ret_offset = at - start;
+            return import->files[i];
+        }
+    }
+    return NULL;
+}
+
+// Whether two weights are the same bytes of one file, which each side has mapped for itself.
+static bool lie_together(const OnnxImport *import, const StoredWeight *a, const StoredWeight *b) {
+    size_t offsets[2];
+    const char *first = file_of(import, a->values, &offsets[0]), *second = file_of(import, b->values, &offsets[1]);
+    return first && second && strcmp(first, second) == 0 && offsets[0] == offsets[1] && !a->scales && !b->scales &&
+           a->turned == b->turned;
+}
+
 // Whether the three tables of words are one.
-static bool tables_are_one(const Match *match) {
+static bool tables_are_one(const Match *match, const OnnxImport *import) {
     const MatchedWeight *first = matched_find(match, tables[0]);
     for (size_t i = 1; first && i < TABLES; i++) {
         const MatchedWeight *other = matched_find(match, tables[i]);
-        if (!other || !stored_equal(&first->stored, &other->stored, first->rows, first->columns))
+        if (!other || (!lie_together(import, &first->stored, &other->stored) &&
+                       !stored_equal(&first->stored, &other->stored, first->rows, first->columns)))
             return false;
     }
     return first;
@@ -259,11 +281,11 @@ Status onnx_import_models(Arena *arena, const OnnxModel *encoder, const OnnxMode
     Match match = {.arena = arena, .family = wanted.family};
     TRY(match_make(arena, &wanted, &match, err));
     TRY(sides_match(&match, &wanted, &sides[0], &sides[count - 1], (int32_t)padding, err));
-    tied = tied && tables_are_one(&match);
+    TRY(files_list(arena, sides, count, &import, err));
+    tied = tied && tables_are_one(&match, &import);
     TRY(tensors_make(arena, &match, tied, upright, &import, err));
     if (tied) // config.json says so, or says nothing
         json_object_del(import.config, "tie_word_embeddings");
-    TRY(files_list(arena, sides, count, &import, err));
     *ret_import = import;
     return OK;
 }
