@@ -237,7 +237,8 @@ static Status other_find(Arena *arena, const char *folder, const char **ret_path
                               folder, names[i]);
     }
     if (status == OK && !found)
-        status = FAIL(err, ERR_FORMAT, "folder '%s' holds no model: expected model.safetensors, pytorch_model.bin or encoder_model.onnx",
+        status = FAIL(err, ERR_FORMAT,
+                      "folder '%s' holds no model: expected model.safetensors, pytorch_model.bin or encoder_model.onnx",
                       folder);
     buffer_done(&list);
     TRY(status);

@@ -18,7 +18,8 @@ static Status infer(const Node *node, ValueType *ret_types, Error *err) {
     TRY(rule_ids(node, 0, &ids, err));
     const Constant *table = node->inputs[1].constant;
     if (!table || table->shape.rank != 2 || table->part_count || table->turned)
-        return FAIL(err, ERR_FORMAT, "embed '%s': the table must be a constant [rows, columns] in one piece, row by row",
+        return FAIL(err, ERR_FORMAT,
+                    "embed '%s': the table must be a constant [rows, columns] in one piece, row by row",
                     rule_name(node));
     ret_types[0] = (ValueType){DTYPE_F32, 2, {ids.dims[0], {false, table->shape.dims[1]}}};
     return OK;
