@@ -13,7 +13,7 @@
 #include "pass/pass.h"
 
 typedef struct Settings {
-    const char *output, *format, *parts, *external_data, *optimize, *target;
+    const char *output, *format, *parts, *external_data, *int8, *optimize, *target;
     int64_t opset;
 } Settings;
 
@@ -32,6 +32,11 @@ static const Option options[] = {
      "whether tensors lie in one file that all parts share, " DATA_FILE ": always, never, auto (the default: with "
      "several parts, or one of more than 1G), or SIZE: with a part of more than that",
      OPTION_TEXT, offsetof(Settings, external_data)},
+    {"int8", 0, "HOW",
+     "products of int8 rows: integer, by ONNX's own integer operators, activations quantized as the model's are or "
+     "each "
+     "as a whole (the default); dequantize, weights made real when the file is run",
+     OPTION_TEXT, offsetof(Settings, int8), .choices = "integer|dequantize"},
     {"target", 0, "NAME",
      "ort: com.microsoft's operators for weights of 4 bits, and what --optimize makes (the default); onnx: ONNX's own "
      "operators only",
@@ -91,8 +96,9 @@ static size_t nodes_count(const Graph *graph) {
 static Status part_make(const Export *e, ExportPart part, LevelWish wish, OnnxPart *ret_file, Graph **ret_graph,
                         Error *err) {
     const SessionModel *session = model_session(e->model);
-    ExportSource source = {session->encode, session->decode, session->head,
-                           e->settings->opset ? e->settings->opset : ONNX_WRITE_FIRST, wish.only_onnx};
+    ExportSource source = {session->encode, session->decode,
+                           session->head,   e->settings->opset ? e->settings->opset : ONNX_WRITE_FIRST,
+                           wish.only_onnx,  e->settings->int8 && strcmp(e->settings->int8, "dequantize") == 0};
     const char **names, *passes[LEVEL_MOST_PASSES];
     TRY(export_part(e->run->arena, &source, part, ret_graph, &names, err));
     TRY(passes_run(*ret_graph, passes, level_passes(wish, passes), &(PassInputs){0}, NULL, NULL, err));
@@ -217,7 +223,7 @@ const Command command_export = {
     .help =
         "Writes a model as ONNX files beside its settings and tokenizer, in the layout that optimum's\n"
         "ORTModelForSeq2SeqLM loads. Weights keep their type: F16 and BF16 are cast where they are used, int8 rows\n"
-        "dequantized, 4 bits multiplied by ONNX Runtime's own operators or decoded (--target onnx).\n",
+        "multiplied as integers (--int8), 4 bits by ONNX Runtime's own operators or decoded (--target onnx).\n",
     .settings_bytes = sizeof(Settings),
     .options = options,
     .json = true,

@@ -93,12 +93,46 @@ static bool integer_linear(Value value, Linear *ret) {
         return false;
     quantize = match_node(integers->inputs[0], TENSOR_DYNAMIC_QUANTIZE_LINEAR);
     const Constant *zeros = integers->input_count > 3 ? integers->inputs[3].constant : NULL;
+    StoredWeight weight;
     if (!quantize || quantize != scale.node || !value_equal(integers->inputs[2], value_of(quantize, 2)) ||
-        !constant_is_plain(integers->inputs[1].constant) || (integers->input_count > 3 && !constant_is_plain(zeros)))
+        !stored_integers(integers->inputs[1], true, &weight) ||
+        (integers->input_count > 3 && !constant_is_plain(zeros)))
         return false;
-    *ret = (Linear){.x = quantize->inputs[0],
-                    .weight = {integers->inputs[1].constant, true, scales, zeros, product.scale}};
+    weight.scales = scales;
+    weight.zeros = zeros;
+    weight.factor = product.scale;
+    *ret = (Linear){.x = quantize->inputs[0], .weight = weight};
     return true;
+}
+
+// Inputs that are rounded to s8 by one scale, after factors of their columns, and real again.
+static void rounding_find(Linear *linear) {
+    const Node *real = match_node(linear->x, TENSOR_DEQUANTIZE_LINEAR);
+    const Node *codes = real ? match_node(real->inputs[0], TENSOR_QUANTIZE_LINEAR) : NULL;
+    double scales[2], zero;
+    if (!codes || linear->weight.values->dtype != DTYPE_I8 || codes->input_count < 3 || real->input_count < 3)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        const Node *node = i ? codes : real;
+        if (!match_number(node->inputs[1], &scales[i]) || !match_number(node->inputs[2], &zero) || zero != 0 ||
+            value_type(node->inputs[2]).dtype != DTYPE_I8)
+            return;
+    }
+    if (!(scales[0] > 0) || scales[0] != scales[1])
+        return;
+    linear->weight.input_scale = scales[0];
+    linear->x = codes->inputs[0];
+    const Node *balance = match_node(linear->x, TENSOR_MUL);
+    for (size_t i = 0; balance && i < 2; i++) {
+        const Constant *factors = balance->inputs[i].constant;
+        ValueType type = value_type(balance->inputs[1 - i]);
+        if (!constant_is_plain(factors) || factors->dtype != DTYPE_F32 || factors->shape.rank != 1 || type.rank < 2 ||
+            type.dims[type.rank - 1].variable || type.dims[type.rank - 1].value != factors->shape.dims[0])
+            continue;
+        linear->weight.input_factors = factors;
+        linear->x = balance->inputs[1 - i];
+        return;
+    }
 }
 
 static bool gemm_linear(const Node *node, Linear *ret) {
@@ -159,7 +193,10 @@ static bool linear_find(Value value, Linear *ret) {
     const Node *flat = reshape ? match_node(ret->x, TENSOR_RESHAPE) : NULL;
     if (flat)
         ret->x = flat->inputs[0];
-    return !reshape || (flat && same_places(value, ret->x));
+    if (reshape && !(flat && same_places(value, ret->x)))
+        return false;
+    rounding_find(ret);
+    return true;
 }
 
 // embed: [Mul by a number](Gather(table, rows)); int8 tables: DequantizeLinear of it, or times rows of scales.
@@ -183,7 +220,7 @@ static bool scaled_rows(const Node *product, Lookup *ret) {
             !constant_is_plain(scales->inputs[0].constant) || !value_equal(values->inputs[1], scales->inputs[1]))
             continue;
         ret->rows = values->inputs[1];
-        ret->table = (StoredWeight){table, false, scales->inputs[0].constant, NULL, 1};
+        ret->table = (StoredWeight){.values = table, .scales = scales->inputs[0].constant, .factor = 1};
         return true;
     }
     return false;
@@ -205,7 +242,8 @@ static bool lookup_find(Value value, Lookup *ret) {
     double unused;
     const Constant *table = gather->inputs[0].constant;
     Value zero = whole->input_count > 2 ? whole->inputs[2] : (Value){0};
-    ret->table = (StoredWeight){table, false, whole->inputs[1].constant, zero.constant, 1};
+    ret->table =
+        (StoredWeight){.values = table, .scales = whole->inputs[1].constant, .zeros = zero.constant, .factor = 1};
     return constant_is_plain(table) && match_number(whole->inputs[1], &unused) &&
            (value_absent(zero) || match_number(zero, &unused));
 }
@@ -220,7 +258,7 @@ static Status expect(Matching *m, Value wanted, Value found, Error *err) {
 
 static bool same_weight(const StoredWeight *a, const StoredWeight *b) {
     return a->values == b->values && a->turned == b->turned && a->scales == b->scales && a->zeros == b->zeros &&
-           a->factor == b->factor;
+           a->factor == b->factor && a->input_scale == b->input_scale && a->input_factors == b->input_factors;
 }
 
 static Status weight_take(Matching *m, Value wanted, const StoredWeight *stored, Error *err) {

@@ -32,8 +32,19 @@ static bool dequantized(const Node *node, bool turned, StoredWeight *ret) {
     return true;
 }
 
+static const int64_t swap[] = {1, 0};
+
+bool stored_integers(Value value, bool turned, StoredWeight *ret) {
+    for (const Node *node; (node = match_node(value, TENSOR_TRANSPOSE)); turned = !turned) {
+        if (!match_attribute_ints(node, "perm", swap, 2))
+            return false;
+        value = node->inputs[0];
+    }
+    *ret = (StoredWeight){.values = value.constant, .turned = turned, .factor = 1};
+    return constant_is_plain(value.constant) && holds_integers(value.constant->dtype);
+}
+
 bool stored_weight(Value value, bool turned, StoredWeight *ret) {
-    static const int64_t swap[] = {1, 0};
     StoredWeight found = {.factor = 1};
     while (!value.constant) {
         const Node *node = value.node;
@@ -172,6 +183,24 @@ static Status rows_add(FoundTensors *found, const char *name, size_t rows, size_
     return tensor_add(found, name, "_scale", DTYPE_F32, (Shape){1, {(int64_t)rows}}, scales, err);
 }
 
+// What stands beside a weight whose inputs are rounded.
+static Status input_add(FoundTensors *found, const char *name, size_t columns, const StoredWeight *w, Error *err) {
+    static const char ending[] = ".weight";
+    size_t length = strlen(name), kept = sizeof ending - 1;
+    float *scale = arena_array(found->arena, 1, sizeof *scale, err);
+    TRY_NEW(scale);
+    if (length < kept || strcmp(name + length - kept, ending) != 0)
+        return FAIL(err, ERR_UNSUPPORTED, "what '%s' is multiplied with is rounded by a scale that it cannot have",
+                    name);
+    const char *base = arena_copy_text(found->arena, name, length - kept, err);
+    TRY_NEW(base);
+    *scale = (float)w->input_scale;
+    TRY(tensor_add(found, base, ".input_scale", DTYPE_F32, (Shape){1, {1}}, scale, err));
+    return w->input_factors ? tensor_add(found, base, ".input_factors", DTYPE_F32, (Shape){1, {(int64_t)columns}},
+                                         w->input_factors->data, err)
+                            : OK;
+}
+
 static bool shape_fits(const StoredWeight *w, size_t rows, size_t columns) {
     const Shape *shape = &w->values->shape;
     size_t elements;
@@ -194,6 +223,8 @@ Status found_add(FoundTensors *found, const char *name, size_t rows, size_t colu
     if (!holds_integers(values->dtype) && !holds_reals(values->dtype))
         return FAIL(err, ERR_UNSUPPORTED, "weight '%s' is %s; weights may be real numbers or 8-bit integers",
                     values->name, dtype_name(values->dtype));
+    if (weight->input_scale > 0)
+        TRY(input_add(found, name, columns, weight, err));
     if (!columns && holds_reals(values->dtype) && !weight->scales && weight->factor == 1)
         return tensor_add(found, name, "", values->dtype, (Shape){1, {(int64_t)rows}}, values->data, err);
     if (columns && holds_reals(values->dtype) && !weight->scales && weight->factor == 1)
@@ -203,12 +234,12 @@ Status found_add(FoundTensors *found, const char *name, size_t rows, size_t colu
     return real_add(found, name, rows, columns, weight, err);
 }
 
-// f32 [rows, columns] against the same [columns, rows].
-static bool turned_equal(const float *upright, const float *turned, size_t rows, size_t columns) {
+// [rows, columns] against the same [columns, rows].
+static bool turned_equal(const char *upright, const char *turned, size_t rows, size_t columns, size_t element) {
     for (size_t first = 0; first < rows; first += PIECE)
         for (size_t c = 0; c < columns; c++)
             for (size_t r = first; r < rows && r < first + PIECE; r++)
-                if (upright[r * columns + c] != turned[c * rows + r])
+                if (memcmp(upright + (r * columns + c) * element, turned + (c * rows + r) * element, element) != 0)
                     return false;
     return true;
 }
@@ -223,10 +254,10 @@ static bool same_scales(const StoredWeight *a, const StoredWeight *b, size_t row
 
 bool stored_equal(const StoredWeight *a, const StoredWeight *b, size_t rows, size_t columns) {
     size_t bytes = rows * columns * dtype_bytes(a->values->dtype);
-    if (a->values->dtype != b->values->dtype || !same_scales(a, b, rows))
+    if (a->values->dtype != b->values->dtype || a->input_scale != b->input_scale || !same_scales(a, b, rows))
         return false;
     if (a->turned == b->turned)
         return a->values->data == b->values->data || memcmp(a->values->data, b->values->data, bytes) == 0;
-    return a->values->dtype == DTYPE_F32 && turned_equal(a->turned ? b->values->data : a->values->data,
-                                                         a->turned ? a->values->data : b->values->data, rows, columns);
+    return turned_equal(a->turned ? b->values->data : a->values->data, a->turned ? a->values->data : b->values->data,
+                        rows, columns, dtype_bytes(a->values->dtype));
 }

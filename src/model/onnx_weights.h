@@ -11,11 +11,15 @@ typedef struct StoredWeight {
     bool turned;                    // values lie as [columns, rows]
     const Constant *scales, *zeros; // one, or one for each row; NULL: not quantized; no zero points
     double factor;                  // times all of it; 1 where values are not quantized
+    double input_scale;             // by which what it is multiplied with is rounded to s8; 0: it is not
+    const Constant *input_factors;  // [columns], times which it is before; NULL: none
 } StoredWeight;
 
 // What a value is that depends on constants alone, through Transpose, Cast and DequantizeLinear by row or as a whole.
 // `turned`: the product reads it as [columns, rows]. False: something else.
 bool stored_weight(Value value, bool turned, StoredWeight *ret);
+// The same of integers whose scales stand elsewhere.
+bool stored_integers(Value value, bool turned, StoredWeight *ret);
 
 // Tensors under names, as they are found.
 typedef struct FoundTensors {
@@ -25,12 +29,13 @@ typedef struct FoundTensors {
     size_t count, room;
 } FoundTensors;
 
-// Adds "name" [rows, columns] (columns 0: a vector), with `name`_scale [rows] for s8 rows: where the elements lie, if
+// Adds "name" [rows, columns] (columns 0: a vector), with `name`_scale [rows] for s8 rows, and for "X.weight" whose
+// inputs are rounded "X.input_scale" [1] and, if there are any, "X.input_factors" [columns]: where the elements lie, if
 // possible; `name`_turned (arch/weights.h) for a turned matrix that may stay so. What hone's rows cannot say (zero
 // points, other integers) becomes f32. ERR_FORMAT where the shape is another one, ERR_UNSUPPORTED for types that no
 // weight has.
 MUST_CHECK Status found_add(FoundTensors *found, const char *name, size_t rows, size_t columns,
                             const StoredWeight *weight, Error *err);
 
-// Whether two weights of [rows, columns] hold the same numbers in the same form; f32 also where one is turned.
+// Whether two weights of [rows, columns] hold the same numbers in the same form, one of them possibly turned.
 bool stored_equal(const StoredWeight *a, const StoredWeight *b, size_t rows, size_t columns);

@@ -7,6 +7,7 @@
 #include "format/onnx/write.h"
 #include "graph/print.h"
 #include "model/golden_forward.h"
+#include "model/int8_folder.h"
 #include "op/op.h"
 #include "tensor/quantize4.h"
 
@@ -28,9 +29,9 @@ static void check_once(const Graph *graph) {
                           graph->constants[i]->name, graph->constants[j]->name);
 }
 
-static PartRun part_run(const Model *model, ExportPart part, int64_t opset, const Tensor *inputs) {
+static PartRun part_run_as(const Model *model, ExportPart part, int64_t opset, bool dequantize, const Tensor *inputs) {
     const SessionModel *session = model_session(model);
-    ExportSource source = {session->encode, session->decode, session->head, opset};
+    ExportSource source = {session->encode, session->decode, session->head, opset, .dequantize = dequantize};
     Graph *graph;
     const char **names;
     CHECK_OK(export_part(&scratch.arena, &source, part, &graph, &names, &err));
@@ -46,6 +47,10 @@ static PartRun part_run(const Model *model, ExportPart part, int64_t opset, cons
     CHECK_OK(evaluator_new(read.graph, &(EvaluatorSettings){.kernels = &kernels}, &run.evaluator, &err));
     CHECK_OK(evaluator_run(run.evaluator, inputs, &run.results, &err));
     return run;
+}
+
+static PartRun part_run(const Model *model, ExportPart part, int64_t opset, const Tensor *inputs) {
+    return part_run_as(model, part, opset, false, inputs);
 }
 
 // Columns [from, to) of the golden's ids.
@@ -160,40 +165,15 @@ START_TEST(test_fused) {
 }
 END_TEST
 
-// Every matrix as int8 rows with scales beside them, or as the numbers these mean.
-static const char *rounded_folder(const char *name, bool codes) {
-    const char *folder = variant_folder(&scratch, name, MICRO, "{}");
-    Bundle bundle = variant_tensors(&scratch.arena, MICRO);
-    Tensor *tensors = arena_array(&scratch.arena, 2 * bundle.count, sizeof *tensors, &err);
-    size_t count = 0;
-    for (size_t i = 0; i < bundle.count; i++) {
-        Tensor *t = &tensors[count++];
-        *t = bundle.tensors[i];
-        if (t->shape.rank != 2 || t->shape.dims[0] == 1)
-            continue;
-        size_t rows = (size_t)t->shape.dims[0], columns = (size_t)t->shape.dims[1];
-        const float *from = t->data;
-        float *scales = arena_array(&scratch.arena, rows, sizeof *scales, &err);
-        float *reals = arena_array(&scratch.arena, rows * columns, sizeof *reals, &err);
-        int8_t *bytes = arena_array(&scratch.arena, rows * columns, sizeof *bytes, &err);
-        for (size_t e = 0; e < rows * columns; e++) {
-            scales[e / columns] = 0.01f * (float)(1 + e / columns % 3);
-            bytes[e] = (int8_t)fmaxf(-127, fminf(127, roundf(from[e] / scales[e / columns])));
-            reals[e] = (float)bytes[e] * scales[e / columns];
-        }
-        t->data = codes ? (const void *)bytes : reals;
-        if (!codes)
-            continue;
-        t->dtype = DTYPE_I8;
-        t->bytes = rows * columns;
-        tensors[count++] = (Tensor){.name = arena_format(&scratch.arena, &err, "%s_scale", t->name),
-                                    .dtype = DTYPE_F32,
-                                    .shape = {2, {(int64_t)rows, 1}},
-                                    .data = scales,
-                                    .bytes = rows * sizeof *scales};
-    }
-    variant_write(&scratch, folder, "model.safetensors", tensors, count);
-    return folder;
+// Int8 rows dequantized give what the numbers that they mean give; multiplied as integers what is near.
+static void int8_run(const Golden *golden, const char *name, bool codes, bool dequantize, PartRun ret_runs[2]) {
+    const Model *model = NULL;
+    CHECK_OK(model_open(&scratch.arena, rounded_folder(&scratch, name, codes, 0), false, &model, &err));
+    Tensor mask = ids_of(golden, "attention_mask", 0, golden->length);
+    Tensor inputs[] = {ids_of(golden, "input_ids", 0, golden->length), mask};
+    ret_runs[0] = part_run_as(model, EXPORT_ENCODER, 14, dequantize, inputs);
+    Tensor target = ids_of(golden, "decoder_input_ids", 0, golden->target);
+    ret_runs[1] = part_run_as(model, EXPORT_DECODER, 14, dequantize, (Tensor[]){mask, target, ret_runs[0].results[0]});
 }
 
 START_TEST(test_int8_rows) {
@@ -201,24 +181,58 @@ START_TEST(test_int8_rows) {
     kernels_pick(cpu_detect(), &kernels);
     const json_t *goldens = json_of(&scratch.arena, source_path(&scratch.arena, "tests/golden/model"), "forward.json");
     Golden golden = golden_of(json_array_get(goldens, 0));
-    PartRun runs[2][2];
-    for (int codes = 0; codes < 2; codes++) {
-        const Model *model = NULL;
-        CHECK_OK(model_open(&scratch.arena, rounded_folder(codes ? "codes" : "reals", codes), false, &model, &err));
-        Tensor inputs[] = {ids_of(&golden, "input_ids", 0, golden.length),
-                           ids_of(&golden, "attention_mask", 0, golden.length),
-                           ids_of(&golden, "decoder_input_ids", 0, golden.target)};
-        runs[codes][0] = part_run(model, EXPORT_ENCODER, 14, inputs);
-        runs[codes][1] =
-            part_run(model, EXPORT_DECODER, 14, (Tensor[]){inputs[1], inputs[2], runs[codes][0].results[0]});
-    }
-    for (size_t part = 0; part < 2; part++) {
-        const Tensor *a = runs[0][part].results, *b = runs[1][part].results;
-        for (size_t i = 0; i < a->bytes / sizeof(float); i++)
-            ck_assert_float_eq_tol(((const float *)a->data)[i], ((const float *)b->data)[i], 1e-5f);
-    }
-    for (size_t part = 0; part < 4; part++)
-        evaluator_free(runs[part / 2][part % 2].evaluator);
+    PartRun runs[3][2];
+    int8_run(&golden, "reals", false, false, runs[0]);
+    int8_run(&golden, "codes", true, true, runs[1]);
+    int8_run(&golden, "integers", true, false, runs[2]);
+    static const float tolerances[] = {0, 1e-5f, 0.5f}, means[] = {0, 1e-6f, 0.05f};
+    for (size_t form = 1; form < 3; form++)
+        for (size_t part = 0; part < 2; part++) {
+            const Tensor *a = runs[0][part].results, *b = runs[form][part].results;
+            ck_assert_uint_eq(a->bytes, b->bytes);
+            size_t count = a->bytes / sizeof(float);
+            float sum = 0;
+            for (size_t i = 0; i < count; i++) {
+                float apart = fabsf(((const float *)a->data)[i] - ((const float *)b->data)[i]);
+                ck_assert_float_le(apart, tolerances[form]);
+                sum += apart;
+            }
+            ck_assert_float_le(sum / (float)count, means[form]);
+        }
+    for (size_t i = 0; i < 6; i++)
+        evaluator_free(runs[i / 2][i % 2].evaluator);
+    scratch_done(&scratch);
+}
+END_TEST
+
+static size_t ops_count(const Graph *graph, OpCode op) {
+    size_t count = 0;
+    for (size_t n = 0; n < graph->node_count; n++)
+        count += graph->nodes[n]->op == op;
+    return count;
+}
+
+// Every product of a weight is one of integers; what several read is quantized once.
+START_TEST(test_integer_products) {
+    scratch = scratch_make();
+    const Model *model = NULL;
+    CHECK_OK(model_open(&scratch.arena, rounded_folder(&scratch, "codes", true, 0), false, &model, &err));
+    const SessionModel *session = model_session(model);
+    ExportSource source = {session->encode, session->decode, session->head, 14};
+    size_t layers = ops_count(session->encode, OP_ATTENTION);
+    Graph *graph;
+    const char **names;
+    CHECK_OK(export_part(&scratch.arena, &source, EXPORT_ENCODER, &graph, &names, &err));
+    ck_assert_uint_eq(ops_count(graph, TENSOR_MATMUL_INTEGER), 6 * layers);
+    ck_assert_uint_eq(ops_count(graph, TENSOR_DYNAMIC_QUANTIZE_LINEAR), 4 * layers);
+    ck_assert_uint_eq(ops_count(graph, TENSOR_MATMUL), 2 * layers);
+    CHECK_OK(model_open(&scratch.arena, rounded_folder(&scratch, "static", true, 0.05f), false, &model, &err));
+    session = model_session(model);
+    source = (ExportSource){session->encode, session->decode, session->head, 14};
+    CHECK_OK(export_part(&scratch.arena, &source, EXPORT_ENCODER, &graph, &names, &err));
+    ck_assert_uint_eq(ops_count(graph, TENSOR_MATMUL_INTEGER), 0);
+    ck_assert_uint_eq(ops_count(graph, TENSOR_QUANTIZE_LINEAR), 6 * layers);
+    ck_assert_uint_eq(ops_count(graph, TENSOR_DEQUANTIZE_LINEAR), 12 * layers);
     scratch_done(&scratch);
 }
 END_TEST
@@ -260,13 +274,6 @@ static ExportSource four_bit_graphs(const FourBitForm *form) {
         }
     }
     return (ExportSource){graphs[0], graphs[1], graphs[2], 14, false};
-}
-
-static size_t ops_count(const Graph *graph, OpCode op) {
-    size_t count = 0;
-    for (size_t n = 0; n < graph->node_count; n++)
-        count += graph->nodes[n]->op == op;
-    return count;
 }
 
 // Encoder and decoder, written, read and run.
@@ -329,4 +336,4 @@ START_TEST(test_four_bits) {
 }
 END_TEST
 
-TEST_MAIN("model/onnx_export", test_goldens, test_fused, test_int8_rows, test_four_bits)
+TEST_MAIN("model/onnx_export", test_goldens, test_fused, test_int8_rows, test_integer_products, test_four_bits)

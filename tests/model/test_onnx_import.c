@@ -4,6 +4,7 @@
 #include "format/onnx/export.h"
 #include "format/onnx/write.h"
 #include "model/golden_forward.h"
+#include "model/int8_folder.h"
 #include "model/onnx_import.h"
 #include "op/op.h"
 
@@ -13,9 +14,11 @@ static Error err;
 // What is changed in a part before it is written.
 typedef void Change(Graph *graph);
 
+static bool dequantize; // int8 rows
+
 static void part_write(const Model *model, const char *folder, ExportPart part, int64_t opset, Change *change) {
     const SessionModel *session = model_session(model);
-    ExportSource source = {session->encode, session->decode, session->head, opset};
+    ExportSource source = {session->encode, session->decode, session->head, opset, .dequantize = dequantize};
     Graph *graph;
     const char **names;
     CHECK_OK(export_part(&scratch.arena, &source, part, &graph, &names, &err));
@@ -118,6 +121,28 @@ START_TEST(test_round_trip) {
 }
 END_TEST
 
+// INT8 rows come back as they were, from integer products and dequantized ones; so do scales of what they are
+// multiplied with, and factors.
+START_TEST(test_int8) {
+    scratch = scratch_make();
+    for (int form = 0; form < 4; form++) {
+        const Model *model = NULL;
+        char name[32];
+        dequantize = form & 1;
+        snprintf(name, sizeof name, "int8-%d", form);
+        const char *folder = rounded_folder(&scratch, name, true, form & 2 ? 0.05f : 0);
+        CHECK_OK(model_open(&scratch.arena, folder, false, &model, &err));
+        for (int merged = 0; merged < 2; merged++) {
+            snprintf(name, sizeof name, "exported-int8-%d-%d", form, merged);
+            check_same(model,
+                       export_folder(model, folder, name, merged ? EXPORT_MERGED : EXPORT_DECODER, 14, NULL, NULL));
+        }
+    }
+    dequantize = false;
+    scratch_done(&scratch);
+}
+END_TEST
+
 // The constant of one i64 that the places are counted from.
 static void change_places(Graph *graph) {
     static const int64_t three = 3;
@@ -211,4 +236,4 @@ START_TEST(test_wrong_sizes_and_files) {
 }
 END_TEST
 
-TEST_MAIN("model/onnx_import", test_round_trip, test_other_graphs, test_wrong_sizes_and_files)
+TEST_MAIN("model/onnx_import", test_round_trip, test_int8, test_other_graphs, test_wrong_sizes_and_files)

@@ -273,6 +273,7 @@ static Exporter branch_begin(Exporter *outer, const Job *job, const char *name, 
     Exporter x = {.around = outer->graph,
                   .opset = outer->opset,
                   .only_onnx = outer->only_onnx,
+                  .dequantize = outer->dequantize,
                   .err = outer->err,
                   .status = outer->status};
     if (x.status == OK && !(x.graph = graph_make(job->arena, name, x.err)))
@@ -357,7 +358,7 @@ Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Gr
                    const char ***ret_output_names, Error *err) {
     Job job = {.arena = arena, .source = source};
     TRY(heads_read(&job, err));
-    Exporter x = {.opset = source->opset, .only_onnx = source->only_onnx, .err = err};
+    Exporter x = {.opset = source->opset, .only_onnx = source->only_onnx, .dequantize = source->dequantize, .err = err};
     TRY_NEW(x.graph = graph_make(arena, export_part_names[part], err));
     Outputs out = {0};
     if (part == EXPORT_ENCODER)

@@ -31,12 +31,14 @@ extern const char *const export_part_files[EXPORT_PART_COUNT]; // "encoder_model
 // A model's graphs as its family built them, before any pass.
 typedef struct ExportSource {
     const Graph *encode, *decode, *head;
-    int64_t opset;  // operators of later ones are written out
-    bool only_onnx; // without those of com.microsoft
+    int64_t opset;   // operators of later ones are written out
+    bool only_onnx;  // without those of com.microsoft
+    bool dequantize; // int8 rows are made real, not multiplied as integers
 } ExportSource;
 
 // Builds one part in `arena`; weights stay where they lie, each one constant. F16 and BF16 are cast where they are
-// used, int8 rows dequantized, 4 bits multiplied by com.microsoft's MatMulNBits (int4) and MatMulBnb4 (NF4) or decoded
-// by operators that any runtime has. ERR_UNSUPPORTED naming what has no form here: operators that passes make.
+// used, int8 rows multiplied as integers (or dequantized), 4 bits multiplied by com.microsoft's MatMulNBits (int4) and
+// MatMulBnb4 (NF4) or decoded by operators that any runtime has. ERR_UNSUPPORTED naming what has no form here:
+// operators that passes make.
 MUST_CHECK Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Graph **ret_graph,
                               const char ***ret_output_names, Error *err);

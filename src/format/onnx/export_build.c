@@ -28,13 +28,14 @@ Value export_node_in(Exporter *x, Graph *graph, OpCode op, const char *name, con
                      const Attribute *attributes, size_t attribute_count) {
     if (x->status != OK)
         return (Value){0};
+    int outputs = op_arity(op).outputs;
     NodeSpec spec = {.op = op,
                      .name = name,
                      .inputs = inputs,
                      .input_count = input_count,
                      .attributes = attributes,
                      .attribute_count = attribute_count,
-                     .output_count = 1};
+                     .output_count = outputs > 0 ? (size_t)outputs : 1};
     Node *node;
     x->status = graph_add_node(graph, &spec, &node, x->err);
     if (x->status == OK)
@@ -110,6 +111,10 @@ Value export_ints(Exporter *x, const int64_t *values, size_t count) {
 
 Value export_int(Exporter *x, int64_t value) {
     return constant_of(x, export_text(x, "int.%lld", (long long)value), DTYPE_I64, (Shape){0}, &value, sizeof value);
+}
+
+Value export_byte(Exporter *x, int8_t value) {
+    return constant_of(x, export_text(x, "byte.%d", value), DTYPE_I8, (Shape){0}, &value, sizeof value);
 }
 
 Value export_real(Exporter *x, double value) {

@@ -25,7 +25,7 @@ static Value rounded(Exporter *x, const Node *node, Value input) {
         input = export_binary(x, TENSOR_MUL, export_text(x, "%s.balanced", name), input,
                               export_weight(x, node->inputs[4].constant));
     Value scale = export_real(x, node_real(node, "input_scale", 1));
-    Value zero = export_cast(x, "zero", export_int(x, 0), DTYPE_I8);
+    Value zero = export_byte(x, 0);
     Value codes = export_node(x, TENSOR_QUANTIZE_LINEAR, export_text(x, "%s.codes", name),
                               (Value[]){input, scale, zero}, 3, NULL, 0);
     return export_node(x, TENSOR_DEQUANTIZE_LINEAR, export_text(x, "%s.rounded", name), (Value[]){codes, scale, zero},
@@ -60,8 +60,8 @@ static Value linear(Exporter *x, const Node *node, Value input) {
     if (x->head && !export_weight_is_packed(x, node->inputs[1].constant))
         return head(x, node, input);
     bool bias = node->input_count > 2 && !value_absent(node->inputs[2]);
-    Value product =
-        export_product(x, bias ? export_text(x, "%s.product", name) : name, input, node->inputs[1].constant);
+    Value product = export_product(x, bias ? export_text(x, "%s.product", name) : name, input,
+                                   node_attribute(node, "input_scale"), node->inputs[1].constant);
     return bias ? export_binary(x, TENSOR_ADD, name, product, export_weight(x, node->inputs[2].constant)) : product;
 }
 

@@ -35,8 +35,12 @@ static FourBitProduct product_of(const Exporter *x, const Constant *weight) {
                                                                                            : PRODUCT_DECODED;
 }
 
+static bool is_integer(const Exporter *x, const Constant *weight) {
+    return weight->scheme == SCHEME_INT8_ROW && !x->dequantize;
+}
+
 bool export_weight_is_packed(const Exporter *x, const Constant *weight) {
-    return product_of(x, weight) != PRODUCT_DECODED;
+    return is_integer(x, weight) || product_of(x, weight) != PRODUCT_DECODED;
 }
 
 // The elements as stored; codes of 4 bits as their bytes: [rows, columns / 2], MatMulNBits' [rows, groups, group / 2],
@@ -179,10 +183,8 @@ static Value magnitudes(Exporter *x, const Constant *weight) {
     return constant_add(x, &constant);
 }
 
-// f32 [inputs, outputs]
-static Value turned(Exporter *x, const Constant *weight) {
-    Value value = real(x, weight);
-    const char *name = export_text(x, "%s.turned", weight->name);
+// A matrix at home, columns first.
+static Value turn(Exporter *x, Value value, const char *name) {
     Value found = made(x, name);
     Attribute perm = attribute_ints("perm", (const int64_t[]){1, 0}, 2);
     if (value_absent(found))
@@ -190,10 +192,57 @@ static Value turned(Exporter *x, const Constant *weight) {
     return export_seen(x, found);
 }
 
-Value export_product(Exporter *x, const char *name, Value input, const Constant *weight) {
+// s8 [inputs, outputs]: turned in the file, so that nobody has to. The head's may be the word table, whose rows are
+// read too and which must not be there a second time: whoever loads it turns it.
+static Value integers(Exporter *x, const Constant *weight) {
+    const char *name = export_text(x, "%s.turned", weight->name);
+    if (x->head)
+        return turn(x, stored(x, weight), name);
+    Constant turned = {.name = name,
+                       .dtype = weight->dtype,
+                       .shape = {2, {weight->shape.dims[1], weight->shape.dims[0]}},
+                       .data = weight->data,
+                       .turned = true,
+                       .mapped = weight->mapped};
+    return export_seen(x, constant_add(x, &turned));
+}
+
+// A value as u8 with a scale and a zero point of its own: once, however many products read it.
+static const Node *codes(Exporter *x, const char *name, Value input) {
+    for (size_t n = x->graph->node_count; n-- > input.node->index;) {
+        const Node *node = x->graph->nodes[n];
+        if (node->op == TENSOR_DYNAMIC_QUANTIZE_LINEAR && value_equal(node->inputs[0], input))
+            return node;
+    }
+    return export_unary(x, TENSOR_DYNAMIC_QUANTIZE_LINEAR, export_text(x, "%s.codes", name), input).node;
+}
+
+// What runtimes multiply as integers. Rounded inputs: a product between DequantizeLinears, all in one graph, since they
+// are looked for there. Others: MatMulInteger, and scales behind it.
+static Value integer_product(Exporter *x, const char *name, Value input, bool rounded, const Constant *weight) {
+    Value factor = integers(x, weight), scale = export_seen(x, scales(x, weight));
+    if (rounded) {
+        Attribute axis = attribute_int("axis", 1);
+        factor = export_node(x, TENSOR_DEQUANTIZE_LINEAR, export_text(x, "%s.weight", name), (Value[]){factor, scale},
+                             2, &axis, 1);
+        return export_binary(x, TENSOR_MATMUL, name, input, factor);
+    }
+    const Node *quantized = x->status == OK ? codes(x, name, input) : NULL;
+    if (!quantized)
+        return (Value){0};
+    Value sums = export_node(x, TENSOR_MATMUL_INTEGER, export_text(x, "%s.sums", name),
+                             (Value[]){value_of(quantized, 0), factor, value_of(quantized, 2)}, 3, NULL, 0);
+    scale = export_binary(x, TENSOR_MUL, export_text(x, "%s.scale", name), value_of(quantized, 1), scale);
+    return export_binary(x, TENSOR_MUL, name, export_cast(x, export_text(x, "%s.wide", name), sums, DTYPE_F32), scale);
+}
+
+Value export_product(Exporter *x, const char *name, Value input, bool rounded, const Constant *weight) {
+    if (is_integer(x, weight))
+        return integer_product(x, name, input, rounded, weight);
     FourBitProduct product = product_of(x, weight);
     if (product == PRODUCT_DECODED)
-        return export_binary(x, TENSOR_MATMUL, name, input, turned(x, weight));
+        return export_binary(x, TENSOR_MATMUL, name, input,
+                             turn(x, real(x, weight), export_text(x, "%s.turned", weight->name)));
     bool nbits = product == PRODUCT_NBITS;
     Value scale = nbits ? scales(x, weight) : magnitudes(x, weight);
     Value inputs[] = {input, export_seen(x, stored(x, weight)), export_seen(x, scale)};

@@ -16,7 +16,7 @@ typedef struct Exporter {
     Value *outside, *inside; // [captured] values of `around`, and the inputs of `graph` that stand for them
     size_t captured, captured_room;
     int64_t opset;
-    bool only_onnx;
+    bool only_onnx, dequantize;
     Value source_mask, causal_mask;    // added to scores
     LayerKeys *past, *cross, *present; // [decoder layers]; past NULL: none
     bool head;                         // linears are the head: its weight may be a table too, and is not turned
@@ -40,6 +40,7 @@ Value export_input(Exporter *x, const char *name, DType dtype, int rank, const D
 Dim export_dim(Exporter *x, const char *name);
 Value export_ints(Exporter *x, const int64_t *values, size_t count); // [count]
 Value export_int(Exporter *x, int64_t value);
+Value export_byte(Exporter *x, int8_t value);
 Value export_real(Exporter *x, double value);
 Value export_reals(Exporter *x, const float *values, size_t count); // [count]
 // A value of `around` in `graph`: itself where there is nothing around.
@@ -48,10 +49,10 @@ Value export_seen(Exporter *x, Value outer);
 // weights.c: a model's constants as f32 values.
 Value export_weight(Exporter *x, const Constant *weight);
 Value export_weight_rows(Exporter *x, const char *name, const Constant *table, Value ids);
-// Whether products with a weight are an operator of com.microsoft, which reads it as it lies.
+// Whether products with a weight read its codes: 4 bits by an operator of com.microsoft, int8 as integers.
 bool export_weight_is_packed(const Exporter *x, const Constant *weight);
-// input [..., inputs] times the weight [outputs, inputs].
-Value export_product(Exporter *x, const char *name, Value input, const Constant *weight);
+// input [..., inputs] times the weight [outputs, inputs]. `rounded`: the input is a DequantizeLinear already.
+Value export_product(Exporter *x, const char *name, Value input, bool rounded, const Constant *weight);
 
 // attention.c
 Value export_split_heads(Exporter *x, const char *name, Value v, const Node *node, int64_t heads);

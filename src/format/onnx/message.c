@@ -122,9 +122,27 @@ static Status packer_put(Packer *packer, const unsigned char *data, size_t eleme
     return OK;
 }
 
+// Rows that are put in order together: so many of their elements lie side by side.
+enum { TURNED_ROWS = 64 };
+
+static Status turned_each(const Constant *constant, PackedSink *sink, void *context, Error *err) {
+    size_t row_bytes = constant_row_bytes(constant), rows = (size_t)constant->shape.dims[0], count;
+    Buffer buffer = {0};
+    void *room = buffer_extend(&buffer, TURNED_ROWS * row_bytes);
+    Status status = buffer_status(&buffer, err);
+    for (size_t first = 0; first < rows && status == OK; first += count) {
+        count = rows - first < TURNED_ROWS ? rows - first : TURNED_ROWS;
+        status = sink(context, constant_rows(constant, first, count, room), count * row_bytes, err);
+    }
+    buffer_done(&buffer);
+    return status;
+}
+
 Status packed_each(const Constant *constant, PackedSink *sink, void *context, Error *err) {
     Packer packer = {.sink = sink, .context = context, .bits = dtype_bits(constant->dtype)};
     size_t count = constant->part_count ? constant->part_count : 1;
+    if (constant->turned)
+        return turned_each(constant, sink, context, err);
     for (size_t i = 0; i < count; i++) {
         const Constant *part = constant->part_count ? constant->parts[i] : constant;
         if (packer.bits < 8)

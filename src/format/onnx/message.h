@@ -46,7 +46,7 @@ uint64_t message_bytes(const Message *message);
 MUST_CHECK Status message_write(const Message *message, FileWriter *writer, Error *err);
 
 // A constant's elements as ONNX stores them: those of 4 and 2 bits, one to a byte in memory, share bytes, the first in
-// the low bits. The constant is dense and has data.
+// the low bits, and those of turned ones are put in order. The constant is dense and has data.
 uint64_t packed_bytes(const Constant *constant);
 typedef Status PackedSink(void *context, const void *data, size_t bytes, Error *err);
 MUST_CHECK Status packed_each(const Constant *constant, PackedSink *sink, void *context, Error *err);

@@ -80,8 +80,9 @@ static Status content_place(OnnxData *data, Arena *arena, const Constant *consta
 // Where the constant's data lies in the file of external data, which gets it if it has not yet.
 static Status constant_place(OnnxData *data, Arena *arena, const Constant *constant, size_t *ret_offset, Error *err) {
     const void *address = constant->part_count ? (const void *)constant : constant->data;
-    const char *key = arena_format(arena, err, "%p, %llu of %u bits", address,
-                                   (unsigned long long)packed_bytes(constant), dtype_bits(constant->dtype));
+    const char *key =
+        arena_format(arena, err, "%p, %llu of %u bits%s", address, (unsigned long long)packed_bytes(constant),
+                     dtype_bits(constant->dtype), constant->turned ? ", turned" : "");
     TRY_NEW(key);
     const NameEntry *known = names_find(&data->places, key);
     const size_t *offset = known ? known->object : NULL;
