@@ -92,16 +92,30 @@ static size_t nodes_count(const Graph *graph) {
     return count;
 }
 
+// How large what passes compute may be. An int8 head is the word table, turned (export.h): computed, it would be there
+// twice.
+static size_t most_folded_bytes(const Graph *head) {
+    for (size_t c = 0; c < head->constant_count; c++)
+        if (head->constants[c]->scheme == SCHEME_INT8_ROW)
+            return 1 << 16;
+    return 0;
+}
+
 // A part's graph, gone through the passes of its level.
 static Status part_make(const Export *e, ExportPart part, LevelWish wish, OnnxPart *ret_file, Graph **ret_graph,
                         Error *err) {
     const SessionModel *session = model_session(e->model);
-    ExportSource source = {session->encode, session->decode,
-                           session->head,   e->settings->opset ? e->settings->opset : ONNX_WRITE_FIRST,
-                           wish.only_onnx,  e->settings->int8 && strcmp(e->settings->int8, "dequantize") == 0};
+    const Settings *settings = e->settings;
+    ExportSource source = {.encode = session->encode,
+                           .decode = session->decode,
+                           .head = session->head,
+                           .opset = settings->opset ? settings->opset : ONNX_WRITE_FIRST,
+                           .only_onnx = wish.only_onnx,
+                           .dequantize = settings->int8 && strcmp(settings->int8, "dequantize") == 0};
     const char **names, *passes[LEVEL_MOST_PASSES];
     TRY(export_part(e->run->arena, &source, part, ret_graph, &names, err));
-    TRY(passes_run(*ret_graph, passes, level_passes(wish, passes), &(PassInputs){0}, NULL, NULL, err));
+    TRY(passes_run(*ret_graph, passes, level_passes(wish, passes),
+                   &(PassInputs){.most_folded_bytes = most_folded_bytes(session->head)}, NULL, NULL, err));
     *ret_file = (OnnxPart){.graph = *ret_graph, .output_names = names};
     TRY_NEW(ret_file->path = path_join(e->run->arena, e->staging, export_part_files[part], err));
     return OK;

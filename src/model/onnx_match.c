@@ -105,20 +105,27 @@ static bool integer_linear(Value value, Linear *ret) {
     return true;
 }
 
-// Inputs that are rounded to s8 by one scale, after factors of their columns, and real again.
+// A zero point in the middle of its type: what it belongs to is symmetric.
+static bool is_middle(Value value) {
+    DType dtype = value_type(value).dtype;
+    double zero;
+    return match_number(value, &zero) && ((dtype == DTYPE_I8 && zero == 0) || (dtype == DTYPE_U8 && zero == 128));
+}
+
+// Inputs that are rounded to 8 bits by one scale, after factors of their columns, and real again.
 static void rounding_find(Linear *linear) {
     const Node *real = match_node(linear->x, TENSOR_DEQUANTIZE_LINEAR);
     const Node *codes = real ? match_node(real->inputs[0], TENSOR_QUANTIZE_LINEAR) : NULL;
-    double scales[2], zero;
+    double scales[2];
     if (!codes || linear->weight.values->dtype != DTYPE_I8 || codes->input_count < 3 || real->input_count < 3)
         return;
     for (size_t i = 0; i < 2; i++) {
         const Node *node = i ? codes : real;
-        if (!match_number(node->inputs[1], &scales[i]) || !match_number(node->inputs[2], &zero) || zero != 0 ||
-            value_type(node->inputs[2]).dtype != DTYPE_I8)
+        if (!match_number(node->inputs[1], &scales[i]) || !is_middle(node->inputs[2]))
             return;
     }
-    if (!(scales[0] > 0) || scales[0] != scales[1])
+    if (!(scales[0] > 0) || scales[0] != scales[1] ||
+        value_type(codes->inputs[2]).dtype != value_type(real->inputs[2]).dtype)
         return;
     linear->weight.input_scale = scales[0];
     linear->x = codes->inputs[0];

@@ -5,8 +5,9 @@ the weights' bytes, and optimum generates with the folder, with the merged decod
 hone generate does.
 
 Usage: python tools/parity/onnx_export.py MODEL [--hone build/hone] [--opsets 14,17,22] [--tolerance 1e-4] [--optimize LEVEL]
-                                          [--reference FOLDER]
-Int8 rows are dequantized for torch; hone generates with quantized activations, so its ids are not compared then. For a MODEL that
+                                          [--reference FOLDER] [--int8 integer]
+Int8 rows are dequantized for torch and, unless --int8 says otherwise (with a --tolerance for what integers cost), in the export; hone
+generates with quantized activations, so its ids are not compared then. For a MODEL that
 torch cannot compute at all (static activations) --reference names the folder whose logits count. Ends with 1 where anything differs.
 """
 import argparse
@@ -164,6 +165,7 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-4)
     parser.add_argument("--optimize", default="0")
     parser.add_argument("--reference", type=pathlib.Path)
+    parser.add_argument("--int8", default="dequantize")
     arguments = parser.parse_args()
     real = dequantized(arguments.model) if not arguments.reference else None
     reference = real or AutoModelForSeq2SeqLM.from_pretrained(arguments.reference or arguments.model,
@@ -177,7 +179,7 @@ def main():
             # what com.microsoft operators become has the opset that they need
             chosen = ["--opset", opset] if arguments.optimize == "0" else []
             subprocess.run([arguments.hone, "export", str(arguments.model), "-o", str(folder), "--optimize", arguments.optimize,
-                            "--json", *chosen], check=True, stdout=subprocess.DEVNULL)
+                            "--int8", arguments.int8, "--json", *chosen], check=True, stdout=subprocess.DEVNULL)
             for name in FILES:
                 path = folder / f"{name}.onnx"
                 if arguments.optimize == "0":

@@ -113,8 +113,8 @@ Value export_int(Exporter *x, int64_t value) {
     return constant_of(x, export_text(x, "int.%lld", (long long)value), DTYPE_I64, (Shape){0}, &value, sizeof value);
 }
 
-Value export_byte(Exporter *x, int8_t value) {
-    return constant_of(x, export_text(x, "byte.%d", value), DTYPE_I8, (Shape){0}, &value, sizeof value);
+Value export_byte(Exporter *x, DType dtype, uint8_t value) {
+    return constant_of(x, export_text(x, "%s.%u", dtype_name(dtype), value), dtype, (Shape){0}, &value, sizeof value);
 }
 
 Value export_real(Exporter *x, double value) {

@@ -16,7 +16,9 @@ static Value embed(Exporter *x, const Node *node, Value ids) {
                       : export_binary(x, TENSOR_MUL, export_text(x, "%s.scaled", name), rows, export_real(x, scale));
 }
 
-// What a static quantization makes of a linear's input: rounded to int8 by one scale, and real again.
+// What a static quantization makes of a linear's input: rounded to 8 bits by one scale, and real again. For integer
+// products the codes are u8 around 128, the same numbers: ONNX Runtime's kernels on x86 take no s8, and it makes u8 of
+// codes itself only where one product alone reads them. TensorRT takes s8 alone.
 static Value rounded(Exporter *x, const Node *node, Value input) {
     const char *name = node->names[0];
     if (!node_attribute(node, "input_scale"))
@@ -25,7 +27,8 @@ static Value rounded(Exporter *x, const Node *node, Value input) {
         input = export_binary(x, TENSOR_MUL, export_text(x, "%s.balanced", name), input,
                               export_weight(x, node->inputs[4].constant));
     Value scale = export_real(x, node_real(node, "input_scale", 1));
-    Value zero = export_byte(x, 0);
+    bool integers = export_weight_is_packed(x, node->inputs[1].constant);
+    Value zero = integers ? export_byte(x, DTYPE_U8, 128) : export_byte(x, DTYPE_I8, 0);
     Value codes = export_node(x, TENSOR_QUANTIZE_LINEAR, export_text(x, "%s.codes", name),
                               (Value[]){input, scale, zero}, 3, NULL, 0);
     return export_node(x, TENSOR_DEQUANTIZE_LINEAR, export_text(x, "%s.rounded", name), (Value[]){codes, scale, zero},

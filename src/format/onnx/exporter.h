@@ -40,7 +40,7 @@ Value export_input(Exporter *x, const char *name, DType dtype, int rank, const D
 Dim export_dim(Exporter *x, const char *name);
 Value export_ints(Exporter *x, const int64_t *values, size_t count); // [count]
 Value export_int(Exporter *x, int64_t value);
-Value export_byte(Exporter *x, int8_t value);
+Value export_byte(Exporter *x, DType dtype, uint8_t value);
 Value export_real(Exporter *x, double value);
 Value export_reals(Exporter *x, const float *values, size_t count); // [count]
 // A value of `around` in `graph`: itself where there is nothing around.
