@@ -135,6 +135,12 @@ def main():
             export_whole(model, folder / name / "hf" / WHOLE[dynamo], dynamo)
     for name, wanted in expected.items():
         base = folder / name
+        quantized = base / "quantized"
+        run("quantize", base / "hf", "-o", quantized, "--scheme", "int8")
+        reread = hone_generate(args.hone, quantized, rows)[0]
+        for how in ("integer", "dequantize"):
+            run("export", quantized, "-o", base / how, "--int8", how)
+            compare(args.hone, f"{name}, INT8, hone export --int8 {how}", base / how, rows, [(a["ids"], a["score"]) for a in reread])
         compare(args.hone, f"{name}, the checkpoint", base / "hf", rows, wanted)
         for file in WHOLE:
             compare(args.hone, f"{name}, {file} as one graph", base / "hf" / file, rows, wanted)

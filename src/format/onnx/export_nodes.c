@@ -20,19 +20,15 @@ static Value embed(Exporter *x, const Node *node, Value ids) {
 // products the codes are u8 around 128, the same numbers: ONNX Runtime's kernels on x86 take no s8, and it makes u8 of
 // codes itself only where one product alone reads them. TensorRT takes s8 alone.
 static Value rounded(Exporter *x, const Node *node, Value input) {
-    const char *name = node->names[0];
     if (!node_attribute(node, "input_scale"))
         return input;
     if (node->input_count > 4 && !value_absent(node->inputs[4]))
-        input = export_binary(x, TENSOR_MUL, export_text(x, "%s.balanced", name), input,
-                              export_weight(x, node->inputs[4].constant));
+        input = export_binary(x, TENSOR_MUL, "balanced", input, export_weight(x, node->inputs[4].constant));
     Value scale = export_real(x, node_real(node, "input_scale", 1));
     bool integers = export_weight_is_packed(x, node->inputs[1].constant);
     Value zero = integers ? export_byte(x, DTYPE_U8, 128) : export_byte(x, DTYPE_I8, 0);
-    Value codes = export_node(x, TENSOR_QUANTIZE_LINEAR, export_text(x, "%s.codes", name),
-                              (Value[]){input, scale, zero}, 3, NULL, 0);
-    return export_node(x, TENSOR_DEQUANTIZE_LINEAR, export_text(x, "%s.rounded", name), (Value[]){codes, scale, zero},
-                       3, NULL, 0);
+    Value codes = export_node(x, TENSOR_QUANTIZE_LINEAR, "codes", (Value[]){input, scale, zero}, 3, NULL, 0);
+    return export_node(x, TENSOR_DEQUANTIZE_LINEAR, "rounded", (Value[]){codes, scale, zero}, 3, NULL, 0);
 }
 
 // Rows times the weight as it lies: the head's may be the word table, which must not be there a second time.

@@ -208,32 +208,32 @@ static Value integers(Exporter *x, const Constant *weight) {
 }
 
 // A value as u8 with a scale and a zero point of its own: once, however many products read it.
-static const Node *codes(Exporter *x, const char *name, Value input) {
+static const Node *codes(Exporter *x, Value input) {
     for (size_t n = x->graph->node_count; n-- > input.node->index;) {
         const Node *node = x->graph->nodes[n];
         if (node->op == TENSOR_DYNAMIC_QUANTIZE_LINEAR && value_equal(node->inputs[0], input))
             return node;
     }
-    return export_unary(x, TENSOR_DYNAMIC_QUANTIZE_LINEAR, export_text(x, "%s.codes", name), input).node;
+    return export_unary(x, TENSOR_DYNAMIC_QUANTIZE_LINEAR, "codes", input).node;
 }
 
 // What runtimes multiply as integers. Rounded inputs: a product between DequantizeLinears, all in one graph, since they
-// are looked for there. Others: MatMulInteger, and scales behind it.
+// are looked for there. Others: MatMulInteger, and scales behind it. Names within are short: they are a third of a
+// small model's graph.
 static Value integer_product(Exporter *x, const char *name, Value input, bool rounded, const Constant *weight) {
     Value factor = integers(x, weight), scale = export_seen(x, scales(x, weight));
     if (rounded) {
         Attribute axis = attribute_int("axis", 1);
-        factor = export_node(x, TENSOR_DEQUANTIZE_LINEAR, export_text(x, "%s.weight", name), (Value[]){factor, scale},
-                             2, &axis, 1);
+        factor = export_node(x, TENSOR_DEQUANTIZE_LINEAR, "weight", (Value[]){factor, scale}, 2, &axis, 1);
         return export_binary(x, TENSOR_MATMUL, name, input, factor);
     }
-    const Node *quantized = x->status == OK ? codes(x, name, input) : NULL;
+    const Node *quantized = x->status == OK ? codes(x, input) : NULL;
     if (!quantized)
         return (Value){0};
-    Value sums = export_node(x, TENSOR_MATMUL_INTEGER, export_text(x, "%s.sums", name),
+    Value sums = export_node(x, TENSOR_MATMUL_INTEGER, "sums",
                              (Value[]){value_of(quantized, 0), factor, value_of(quantized, 2)}, 3, NULL, 0);
-    scale = export_binary(x, TENSOR_MUL, export_text(x, "%s.scale", name), value_of(quantized, 1), scale);
-    return export_binary(x, TENSOR_MUL, name, export_cast(x, export_text(x, "%s.wide", name), sums, DTYPE_F32), scale);
+    scale = export_binary(x, TENSOR_MUL, "scale", value_of(quantized, 1), scale);
+    return export_binary(x, TENSOR_MUL, name, export_cast(x, "wide", sums, DTYPE_F32), scale);
 }
 
 Value export_product(Exporter *x, const char *name, Value input, bool rounded, const Constant *weight) {

@@ -20,5 +20,14 @@ try "$micro" -o new --external-data much
 "$HONE" export "$micro" -o low --opset 17 --optimize 2 --target onnx --parts encoder | sed 's/, [0-9]* bytes$//'
 "$HONE" export "$micro" -o high --optimize 2 --target onnx --parts encoder | sed 's/, [0-9]* bytes$//'
 "$HONE" opt alone/encoder_model.onnx -o opt.onnx --target onnx --opset 20 | grep -E 'Gelu|LayerN|Attention|opset' | sed 's/, [0-9]* bytes.*$//'
+# Int8 rows come back from either form as they were.
+ids='{"input_ids":[0,5,9,7,2]}'
+"$HONE" quantize "$micro" -o rows --scheme int8 --quiet > /dev/null
+echo "$ids" | "$HONE" generate rows --max-new-tokens 6 > rows.ids
+for how in integer dequantize; do
+    "$HONE" export rows -o "$how" --int8 "$how" --parts encoder,merged | sed 's/, [0-9]* bytes$//'
+    echo "$ids" | "$HONE" generate "$how" --max-new-tokens 6 | cmp - rows.ids
+done
+try rows -o new --int8 both
 try out/encoder_model.onnx -o new
 try nothing -o new
