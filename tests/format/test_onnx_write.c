@@ -107,6 +107,39 @@ START_TEST(graphs_come_back) {
 }
 END_TEST
 
+// Bytes whose rows are also read as columns: both lie in the file, within it or outside.
+START_TEST(turned_matrices_are_put_in_order) {
+    enum { ROWS = 150, COLUMNS = 70 };
+    setup();
+    int8_t *bytes = arena_array(&arena, (size_t)ROWS * COLUMNS, 1, &err);
+    for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++)
+        bytes[i] = (int8_t)(i * i % 251);
+    for (int64_t least = 0; least < 2; least++) {
+        OnnxModel read;
+        OnnxWritten written;
+        OnnxWriteSettings settings = {.external = least ? ONNX_EXTERNAL_NEVER : ONNX_EXTERNAL_ALWAYS,
+                                      .written = &written};
+        Graph *graph =
+            parsed("graph both()\n  const @rows : i8[70,150]\n  const @columns : i8[150,70]\n"
+                   "  %a = Identity @rows : i8[70,150]\n  %b = Identity @columns : i8[150,70]\n  return %a, %b\n");
+        for (size_t c = 0; c < 2; c++)
+            ((Constant *)graph->constants[c])->data = bytes;
+        ((Constant *)graph_find_constant(graph, "columns"))->turned = true;
+        CHECK_OK(onnx_write(path, graph, NULL, &settings, &err));
+        ck_assert_uint_eq(written.external_bytes > 0, !least);
+        CHECK_OK(onnx_read(&arena, path, &read, &err));
+        const int8_t *rows = graph_find_constant(read.graph, "rows")->data;
+        const int8_t *columns = graph_find_constant(read.graph, "columns")->data;
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                ck_assert_int_eq(rows[c * ROWS + r], bytes[c * ROWS + r]);
+                ck_assert_int_eq(columns[r * COLUMNS + c], bytes[c * ROWS + r]);
+            }
+    }
+    teardown();
+}
+END_TEST
+
 START_TEST(older_forms_come_back) {
     setup();
     keeps("graph reduce()\n"
@@ -585,7 +618,7 @@ START_TEST(what_cannot_be_written_is_a_sentence) {
 }
 END_TEST
 
-TEST_MAIN("onnx_write", graphs_come_back, older_forms_come_back, constants_are_written_when_they_are_read,
-          bodies_read_from_around_them, equal_weights_of_bodies_lie_once, names_are_told_apart,
-          outputs_bear_their_names, large_tensors_lie_outside, faults_leave_nothing, what_is_replaced_keeps_its_data,
-          parts_share_their_data, what_cannot_be_written_is_a_sentence)
+TEST_MAIN("onnx_write", graphs_come_back, turned_matrices_are_put_in_order, older_forms_come_back,
+          constants_are_written_when_they_are_read, bodies_read_from_around_them, equal_weights_of_bodies_lie_once,
+          names_are_told_apart, outputs_bear_their_names, large_tensors_lie_outside, faults_leave_nothing,
+          what_is_replaced_keeps_its_data, parts_share_their_data, what_cannot_be_written_is_a_sentence)
