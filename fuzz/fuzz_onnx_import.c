@@ -24,6 +24,7 @@ static void check_built(Arena *arena, ArchInput input, const OnnxImport *import)
     ArchModel built;
     input.tensors = &import->tensors;
     input.config = import->config;
+    input.turned = true;
     for (size_t i = 0; i < import->tensors.count; i++)
         tensor_touch(&import->tensors.tensors[i]);
     Status status = arch_find(&input, &arch, &err);

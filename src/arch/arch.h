@@ -29,6 +29,7 @@ typedef struct ArchInput {
     const json_t *shapes;    // of hone.json; NULL: every layer is as config.json says
     const char *shapes_name; // for messages: "file 'x/hone.json'"
     const Bundle *tensors;   // NULL: the graphs as config.json has them, constants without data
+    bool turned;             // tensors named X_turned are X [rows, columns] lying as [columns, rows]
     const Bytes *maps;       // [map_count] the file maps that most of the tensors' data lies in
     size_t map_count;
 } ArchInput;

@@ -26,13 +26,14 @@ const char *builder_text(GraphBuilder *b, const char *format, ...) {
 }
 
 // A tensor, or its codes in 4 bits, or the tensor that lies column by column.
-static const Tensor *find(const Bundle *bundle, const char *name) {
+static const Tensor *find(const ArchInput *input, const char *name) {
     static const char *const endings[] = {"", "_packed", WEIGHT_TURNED};
+    size_t count = sizeof endings / sizeof *endings - !input->turned;
     const Tensor *tensor = NULL;
-    for (size_t i = 0; i < sizeof endings / sizeof *endings && !tensor; i++) {
+    for (size_t i = 0; i < count && !tensor; i++) {
         char other[620];
         snprintf(other, sizeof other, "%s%s", name, endings[i]);
-        tensor = bundle_find(bundle, other);
+        tensor = bundle_find(input->tensors, other);
     }
     return tensor;
 }
@@ -40,14 +41,14 @@ static const Tensor *find(const Bundle *bundle, const char *name) {
 const Tensor *builder_find(const GraphBuilder *b, const char *name) {
     if (!b->input->tensors)
         return NULL;
-    const Tensor *tensor = find(b->input->tensors, name);
+    const Tensor *tensor = find(b->input, name);
     if (tensor)
         return tensor;
     char other[600];
     if (strncmp(name, "model.", 6) == 0)
-        return find(b->input->tensors, name + 6);
+        return find(b->input, name + 6);
     snprintf(other, sizeof other, "model.%s", name);
-    return find(b->input->tensors, other);
+    return find(b->input, other);
 }
 
 bool builder_has(const GraphBuilder *b, const char *name) {

@@ -14,7 +14,7 @@ typedef struct GraphBuilder {
     Error *err;
 } GraphBuilder;
 
-// The end of a tensor's name that says that it lies as [columns, rows].
+// The end of a tensor's name that says that it lies as [columns, rows], where ArchInput.turned has such.
 #define WEIGHT_TURNED "_turned"
 
 // A tensor under any of the names in `alternatives` (NULL-terminated; each also tried with and without "model."), as a

@@ -158,6 +158,7 @@ static Status onnx_open(Arena *arena, Model *model, const char *encoder, const c
     TRY(onnx_import(arena, encoder, decoder, input, upright, &import, err));
     model->tensors = import.tensors;
     input->config = import.config;
+    input->turned = !upright;
     info->quantization = import.form;
     info->onnx = true;
     info->files = import.files;

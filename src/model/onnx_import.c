@@ -143,13 +143,6 @@ static Status sides_match(Match *match, const ArchModel *wanted, const Side *enc
     return onnx_probe(match, encoder->model->graph, &probe, err);
 }
 
-static const MatchedWeight *matched_find(const Match *match, const char *name) {
-    for (size_t i = 0; i < match->weight_count; i++)
-        if (strcmp(match->weights[i].name, name) == 0)
-            return &match->weights[i];
-    return NULL;
-}
-
 static const char *const tables[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
                                      "lm_head.weight"};
 enum { TABLES = sizeof tables / sizeof *tables };
@@ -176,17 +169,17 @@ static const char *file_of(const OnnxImport *import, const Constant *values, siz
 
 // Whether two weights are the same bytes of one file, which each side has mapped for itself.
 static bool lie_together(const OnnxImport *import, const StoredWeight *a, const StoredWeight *b) {
-    size_t offsets[2];
+    size_t offsets[2] = {0};
     const char *first = file_of(import, a->values, &offsets[0]), *second = file_of(import, b->values, &offsets[1]);
     return first && second && strcmp(first, second) == 0 && offsets[0] == offsets[1] && !a->scales && !b->scales &&
-           a->turned == b->turned;
+           a->values->dtype == b->values->dtype && a->turned == b->turned;
 }
 
 // Whether the three tables of words are one.
 static bool tables_are_one(const Match *match, const OnnxImport *import) {
-    const MatchedWeight *first = matched_find(match, tables[0]);
+    const MatchedWeight *first = matched_weight(match, tables[0]);
     for (size_t i = 1; first && i < TABLES; i++) {
-        const MatchedWeight *other = matched_find(match, tables[i]);
+        const MatchedWeight *other = matched_weight(match, tables[i]);
         if (!other || (!lie_together(import, &first->stored, &other->stored) &&
                        !stored_equal(&first->stored, &other->stored, first->rows, first->columns)))
             return false;
@@ -199,14 +192,11 @@ static Status tensors_make(Arena *arena, const Match *match, bool tied, bool upr
     bool quantized = false;
     for (size_t i = 0; i < match->weight_count; i++) {
         const MatchedWeight *w = &match->weights[i];
-        if (matched_find(match, w->name) != w)
-            return FAIL(err, ERR_UNSUPPORTED, "%s has two weights where %s has '%s'", match->name, match->family,
-                        w->name);
         if (!tied || !is_table(w->name))
             TRY(found_add(&found, w->name, w->rows, w->columns, &w->stored, err));
         quantized |= w->stored.values->dtype == DTYPE_I8 || w->stored.values->dtype == DTYPE_U8;
     }
-    const MatchedWeight *table = matched_find(match, tables[0]);
+    const MatchedWeight *table = matched_weight(match, tables[0]);
     if (tied)
         TRY(found_add(&found, "model.shared.weight", table->rows, table->columns, &table->stored, err));
     ret->tensors = (Bundle){found.tensors, found.count};
@@ -246,12 +236,12 @@ static Status config_untie(Arena *arena, const json_t *config, json_t **ret, Err
 
 static Status match_make(Arena *arena, const ArchModel *wanted, Match *match, Error *err) {
     const Graph *graphs[] = {wanted->encode, wanted->decode, wanted->head};
-    size_t node_room = 0;
+    size_t node_room = 0, weight_room = 0;
     for (size_t g = 0; g < sizeof graphs / sizeof *graphs; g++) {
-        match->weight_room += graphs[g]->constant_count;
+        weight_room += graphs[g]->constant_count;
         node_room += graphs[g]->node_count;
     }
-    TRY_NEW(match->weights = arena_array(arena, match->weight_room, sizeof *match->weights, err));
+    TRY_NEW(match->weights = arena_array(arena, weight_room, sizeof *match->weights, err));
     TRY_NEW(match->masks = arena_array(arena, node_room, sizeof *match->masks, err));
     TRY_NEW(match->places = arena_array(arena, node_room, sizeof *match->places, err));
     match->cross_count = wanted->decoder_layers;

@@ -35,13 +35,29 @@ static Status parted(const Matching *m, const Node *wanted, Value found, Error *
                 found_name(found, text));
 }
 
+// Reals of one width as another, or whole numbers of 32 and 64 bits as each other: what is computed is the same, but
+// for rounding that a family does not do.
+static bool only_casts(const Node *node) {
+    if (node->op != TENSOR_CAST)
+        return false;
+    DType from = value_type(node->inputs[0]).dtype, to = node->types[0].dtype;
+    bool integers = (from == DTYPE_I64 || from == DTYPE_I32) && (to == DTYPE_I64 || to == DTYPE_I32);
+    return integers || (dtype_is_real(from) && dtype_is_real(to));
+}
+
+static Value without_cast(Value value) {
+    while (value.node && !value.output && only_casts(value.node))
+        value = value.node->inputs[0];
+    return value;
+}
+
 // Values that only change their shape or are widened to several sequences.
 static Value without_shape(Value value) {
     for (;;) {
         const Node *node = value.node;
         bool passes = node && !value.output &&
                       (node->op == TENSOR_RESHAPE || node->op == TENSOR_UNSQUEEZE || node->op == TENSOR_SQUEEZE ||
-                       node->op == TENSOR_EXPAND || node->op == TENSOR_IDENTITY || node->op == TENSOR_CAST);
+                       node->op == TENSOR_EXPAND || node->op == TENSOR_IDENTITY || only_casts(node));
         if (!passes)
             return value;
         value = node->inputs[0];
@@ -59,6 +75,11 @@ static Value without_factor(Value value, double *ret_factor) {
     Value rest;
     *ret_factor = 1;
     return node && match_operand_number(node, ret_factor, &rest) ? rest : value;
+}
+
+// Equal as far as half precision tells: files of it have rounded factors too.
+static bool same_factor(double found, double wanted) {
+    return fabs(found - wanted) <= 0x1p-11 * fabs(wanted);
 }
 
 // linear: [Add](MatMul | Gemm | Mul(Cast(MatMulInteger), scales)), the product possibly over sequences in one list.
@@ -84,7 +105,7 @@ static bool integer_linear(Value value, Linear *ret) {
             continue;
         if (factor.constant && !scales)
             scales = factor.constant;
-        else if (factor.node && factor.node->op == TENSOR_DYNAMIC_QUANTIZE_LINEAR && factor.output == 1)
+        else if (factor.node && !scale.node && factor.node->op == TENSOR_DYNAMIC_QUANTIZE_LINEAR && factor.output == 1)
             scale = factor;
         else
             return false;
@@ -173,16 +194,16 @@ static Value without_bias(Value value, Value *ret_bias) {
             type.dims[type.rank - 1].value != (int64_t)elements)
             continue;
         *ret_bias = sum->inputs[i];
-        return sum->inputs[1 - i];
+        return without_cast(sum->inputs[1 - i]);
     }
     return value;
 }
 
 static bool linear_find(Value value, Linear *ret) {
     Value bias, rows;
-    value = without_bias(value, &bias);
+    value = without_bias(without_cast(value), &bias);
     const Node *reshape = match_node(value, TENSOR_RESHAPE);
-    rows = reshape ? reshape->inputs[0] : value;
+    rows = reshape ? without_cast(reshape->inputs[0]) : value;
     const Node *product = rows.node && !rows.output ? rows.node : NULL;
     bool found = false;
     if (product && product->op == TENSOR_MATMUL) {
@@ -197,9 +218,10 @@ static bool linear_find(Value value, Linear *ret) {
         return false;
     if (!value_absent(bias))
         ret->bias = bias;
+    ret->x = without_cast(ret->x);
     const Node *flat = reshape ? match_node(ret->x, TENSOR_RESHAPE) : NULL;
     if (flat)
-        ret->x = flat->inputs[0];
+        ret->x = without_cast(flat->inputs[0]);
     if (reshape && !(flat && same_places(value, ret->x)))
         return false;
     rounding_find(ret);
@@ -221,10 +243,13 @@ static const Node *gather_rows(Value value) {
 // Scales of s8 rows, looked up as the rows are.
 static bool scaled_rows(const Node *product, Lookup *ret) {
     for (size_t i = 0; i < 2; i++) {
-        const Node *values = gather_rows(product->inputs[i]), *scales = gather_rows(product->inputs[1 - i]);
+        const Node *reals = match_node(product->inputs[i], TENSOR_CAST);
+        const Node *values = reals ? gather_rows(reals->inputs[0]) : NULL,
+                   *scales = gather_rows(product->inputs[1 - i]);
         const Constant *table = values ? values->inputs[0].constant : NULL;
         if (!scales || !constant_is_plain(table) || table->shape.rank != 2 || table->dtype != DTYPE_I8 ||
-            !constant_is_plain(scales->inputs[0].constant) || !value_equal(values->inputs[1], scales->inputs[1]))
+            !constant_is_plain(scales->inputs[0].constant) || scales->inputs[0].constant->shape.rank != 1 ||
+            !value_equal(values->inputs[1], scales->inputs[1]))
             continue;
         ret->rows = values->inputs[1];
         ret->table = (StoredWeight){.values = table, .scales = scales->inputs[0].constant, .factor = 1};
@@ -245,7 +270,7 @@ static bool lookup_find(Value value, Lookup *ret) {
         return false;
     ret->rows = gather->inputs[1];
     if (!whole)
-        return stored_weight(gather->inputs[0], false, &ret->table);
+        return stored_weight(gather->inputs[0], false, &ret->table) && !ret->table.turned;
     double unused;
     const Constant *table = gather->inputs[0].constant;
     Value zero = whole->input_count > 2 ? whole->inputs[2] : (Value){0};
@@ -258,9 +283,15 @@ static bool lookup_find(Value value, Lookup *ret) {
 // What the family's `wanted` is must be `found`.
 static Status expect(Matching *m, Value wanted, Value found, Error *err) {
     Value *place = &m->expected[wanted.node->index];
+    found = without_cast(found);
     if (value_absent(*place))
         *place = found;
     return value_equal(*place, found) ? OK : parted(m, wanted.node, found, err);
+}
+
+const MatchedWeight *matched_weight(const Match *match, const char *name) {
+    const NameEntry *entry = names_find(&match->names, name);
+    return entry ? entry->object : NULL;
 }
 
 static bool same_weight(const StoredWeight *a, const StoredWeight *b) {
@@ -271,16 +302,18 @@ static bool same_weight(const StoredWeight *a, const StoredWeight *b) {
 static Status weight_take(Matching *m, Value wanted, const StoredWeight *stored, Error *err) {
     Match *match = m->match;
     const Constant *c = wanted.constant;
-    MatchedWeight found = {c->name, (size_t)c->shape.dims[0], c->shape.rank > 1 ? (size_t)c->shape.dims[1] : 0,
-                           *stored};
-    for (size_t i = 0; i < match->weight_count; i++)
-        if (strcmp(match->weights[i].name, c->name) == 0 && same_weight(&match->weights[i].stored, stored))
-            return OK;
-    if (match->weight_count == match->weight_room)
+    const MatchedWeight *known = matched_weight(match, c->name);
+    if (known && same_weight(&known->stored, stored))
+        return OK;
+    if (known)
         return FAIL(err, ERR_UNSUPPORTED, "%s has several weights where %s has '%s'", match->name, match->family,
                     c->name);
-    match->weights[match->weight_count++] = found;
-    return OK;
+    MatchedWeight *found = &match->weights[match->weight_count++];
+    *found =
+        (MatchedWeight){c->name, (size_t)c->shape.dims[0], c->shape.rank > 1 ? (size_t)c->shape.dims[1] : 0, *stored};
+    if (stored_check(stored, c->name, found->rows, found->columns, err) != OK)
+        return error_context(err, "%s", match->name);
+    return names_add(&match->names, match->arena, c->name, found, 0, err);
 }
 
 static Status vector_take(Matching *m, const Node *node, Value wanted, Value found, Error *err) {
@@ -371,7 +404,7 @@ static Status add_match(Matching *m, const Node *node, Value found, Error *err) 
 static Status embed_match(Matching *m, const Node *node, Value found, Error *err) {
     Match *match = m->match;
     Lookup lookup;
-    if (!lookup_find(found, &lookup) || !number_near(lookup.factor, node_real(node, "scale", 1)))
+    if (!lookup_find(found, &lookup) || !same_factor(lookup.factor, node_real(node, "scale", 1)))
         return parted(m, node, found, err);
     TRY(weight_take(m, node->inputs[1], &lookup.table, err));
     if (!node_attribute(node, "offset"))
@@ -393,15 +426,18 @@ static Status attention_match(Matching *m, const Node *node, Value found, MatchR
                               Error *err) {
     const Node *attention = match_node(found, TENSOR_ATTENTION);
     int64_t heads = node_int(node, "heads", 0);
-    if (!attention || (attention->input_count > 4 && !value_absent(attention->inputs[4])))
+    for (size_t i = 4; attention && i < attention->input_count; i++) // a past, lengths of keys
+        if (!value_absent(attention->inputs[i]))
+            attention = NULL;
+    if (!attention)
         return parted(m, node, found, err);
     double factor;
-    Value q = without_factor(attention->inputs[0], &factor);
+    Value q = without_factor(without_cast(attention->inputs[0]), &factor);
     ValueType type = value_type(node->inputs[0]);
     double usual = 1 / sqrt((double)type.dims[1].value / (double)heads), wanted = node_real(node, "scale", usual);
     int64_t found_heads = node_int(attention, "q_num_heads", 0);
     factor *= node_real(attention, "scale", usual);
-    if (found_heads != heads || node_int(attention, "kv_num_heads", 0) != heads || !number_near(factor, wanted) ||
+    if (found_heads != heads || node_int(attention, "kv_num_heads", 0) != heads || !same_factor(factor, wanted) ||
         node_real(attention, "softcap", 0) != 0)
         return FAIL(err, ERR_UNSUPPORTED,
                     "%s: attention '%s' has %lld heads and scale %g where '%s' of this %s has %lld and %g",

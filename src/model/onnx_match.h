@@ -11,6 +11,7 @@
 // Passes have brought the imported graph into ONNX's fused operators (levels.h, only_onnx). Names in it mean nothing.
 #pragma once
 
+#include "graph/names.h"
 #include "model/onnx_weights.h"
 
 typedef enum MatchRole { ROLE_SOURCE, ROLE_PAST, ROLE_CROSS } MatchRole;
@@ -45,7 +46,8 @@ typedef struct Match {
     const char *family, *name; // for messages: "bart", "file 'x.onnx'"
     const char *ids;           // the input that token ids come in by, in the graph that is matched now
     MatchedWeight *weights;    // room for each of the family's constants
-    size_t weight_count, weight_room;
+    size_t weight_count;
+    NameTable names;    // of those
     MatchedMask *masks; // of the graph that is matched now, each once; room for each of the family's nodes
     size_t mask_count;
     MatchedPlaces *places; // likewise
@@ -57,6 +59,9 @@ typedef struct Match {
 // Matches `graph`'s first result (its only one) with `found`; a head's states and what an encoder stores of its states
 // for the decoder are told in ret_states (may be NULL). ERR_UNSUPPORTED telling where the two part.
 MUST_CHECK Status match_family(Match *match, const Graph *graph, Value found, Value *ret_states, Error *err);
+
+// What was found for a weight of the family; NULL: nothing.
+const MatchedWeight *matched_weight(const Match *match, const char *name);
 
 // Matches the K and V of an encoder's graph with those that match_family found in the decoder's; all must read
 // ret_states.

@@ -9,6 +9,25 @@
 
 enum { SEQUENCES = 2, SOURCE = 5, SECOND_SOURCE = 3, TARGET = 4 };
 
+// What is more than this is no mask of a few tokens.
+enum { MOST_NODES = 2000, MOST_BYTES = 1 << 20 };
+
+// Masks and places are made of small elementwise work.
+static Status part_check(const Match *match, const Graph *part, Error *err) {
+    static const OpCode refused[] = {TENSOR_LOOP,           TENSOR_IF,       TENSOR_MATMUL,
+                                     TENSOR_GEMM,           TENSOR_EINSUM,   TENSOR_MATMUL_INTEGER,
+                                     TENSOR_QLINEAR_MATMUL, TENSOR_ATTENTION};
+    if (part->node_count > MOST_NODES)
+        return FAIL(err, ERR_UNSUPPORTED, "%s: masks and places take %zu operators, at most %d are looked at",
+                    match->name, part->node_count, MOST_NODES);
+    for (size_t n = 0; n < part->node_count; n++)
+        for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+            if (part->nodes[n]->op == refused[i] || strncmp(op_name(part->nodes[n]->op), "com.", 4) == 0)
+                return FAIL(err, ERR_UNSUPPORTED, "%s: a mask or places come out of %s '%s'", match->name,
+                            op_name(part->nodes[n]->op), part->nodes[n]->names[0]);
+    return OK;
+}
+
 // The part of the graph that the masks and places come from, in the order masks, places; constants are none of it.
 static Status part_make(const Match *match, const Graph *graph, Graph **ret_part, Error *err) {
     Graph *part = graph_copy(match->arena, graph, err);
@@ -30,7 +49,7 @@ static Status part_make(const Match *match, const Graph *graph, Graph **ret_part
         keep[n] = part->nodes[n]->op != OP_INPUT || graph_uses(part, part->nodes[n], 0);
     graph_keep(part, keep, NULL);
     *ret_part = part;
-    return OK;
+    return part_check(match, part, err);
 }
 
 // Ids that are no padding, masks that leave out the second source's last tokens, states of zeros.
@@ -93,11 +112,13 @@ static bool mask_is_right(const MatchedMask *matched, const Tensor *mask, bool p
     size_t queries = matched->role == ROLE_SOURCE ? SOURCE : TARGET;
     size_t keys = matched->role == ROLE_PAST ? TARGET : SOURCE;
     bool odd = false, right = !mask || mask_spans(mask, (const size_t[]){SEQUENCES, 0, queries, keys});
-    for (size_t i = 0; right && i < SEQUENCES * queries * keys; i++) {
-        size_t b = i / (queries * keys), q = i / keys % queries, k = i % keys;
+    size_t heads = right && mask && mask->shape.rank > 2 ? (size_t)mask->shape.dims[mask->shape.rank - 3] : 1;
+    for (size_t i = 0; right && i < heads * SEQUENCES * queries * keys; i++) {
+        size_t q = i / keys % queries, k = i % keys, h = i / (keys * queries) % heads;
+        size_t b = i / (keys * queries * heads);
         bool there = !padded || matched->role == ROLE_PAST || b == 0 || k < SECOND_SOURCE;
         bool wanted = there && (matched->role != ROLE_PAST || k <= q);
-        bool sees = (!mask || lets_see(mask, (const size_t[]){b, 0, q, k}, &odd)) && (!matched->causal || k <= q);
+        bool sees = (!mask || lets_see(mask, (const size_t[]){b, h, q, k}, &odd)) && (!matched->causal || k <= q);
         right = sees == wanted && !odd;
     }
     return right;
@@ -151,7 +172,7 @@ static Status part_run(const Match *match, const Graph *part, const ProbeInputs 
     for (size_t n = 0; n < part->node_count; n++)
         if (part->nodes[n]->op == OP_INPUT)
             TRY(input_fill(match, part->nodes[n], inputs, &tensors[count++], err));
-    TRY(evaluator_new(part, &(EvaluatorSettings){.kernels = &kernels, .limit_bytes = 1 << 28}, &evaluator, err));
+    TRY(evaluator_new(part, &(EvaluatorSettings){.kernels = &kernels, .limit_bytes = MOST_BYTES}, &evaluator, err));
     const Tensor *results;
     Status status = evaluator_run(evaluator, tensors, &results, err);
     if (status == OK)

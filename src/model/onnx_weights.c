@@ -32,6 +32,12 @@ static bool dequantized(const Node *node, bool turned, StoredWeight *ret) {
     return true;
 }
 
+// Reals that become reals of at least as many bits.
+static bool widens(const Node *cast) {
+    DType from = value_type(cast->inputs[0]).dtype, to = cast->types[0].dtype;
+    return holds_reals(from) && holds_reals(to) && dtype_bits(to) > dtype_bits(from);
+}
+
 static const int64_t swap[] = {1, 0};
 
 bool stored_integers(Value value, bool turned, StoredWeight *ret) {
@@ -55,7 +61,7 @@ bool stored_weight(Value value, bool turned, StoredWeight *ret) {
         else if (node->op == TENSOR_DEQUANTIZE_LINEAR && !dequantized(node, turned, &found))
             return false;
         else if (node->op != TENSOR_TRANSPOSE && node->op != TENSOR_DEQUANTIZE_LINEAR && node->op != TENSOR_IDENTITY &&
-                 (node->op != TENSOR_CAST || !holds_reals(value_type(node->inputs[0]).dtype)))
+                 (node->op != TENSOR_CAST || !widens(node)))
             return false;
         value = node->inputs[0];
     }
@@ -79,10 +85,41 @@ static double element(const Constant *constant, size_t index, double missing) {
     return value;
 }
 
+// One, or one for each row in the last dimension.
 static bool fits_rows(const Constant *constant, size_t rows) {
     size_t count;
-    return !constant ||
-           (constant_is_plain(constant) && shape_elements(&constant->shape, &count) && (count == 1 || count == rows));
+    if (!constant)
+        return true;
+    if (!constant_is_plain(constant) || !shape_elements(&constant->shape, &count))
+        return false;
+    int rank = constant->shape.rank;
+    return count == 1 || (count == rows && (size_t)constant->shape.dims[rank - 1] == rows);
+}
+
+static bool shape_fits(const StoredWeight *w, size_t rows, size_t columns) {
+    const Shape *shape = &w->values->shape;
+    size_t elements;
+    if (!columns)
+        return shape->rank > 0 && shape_elements(shape, &elements) && elements == rows &&
+               (size_t)shape->dims[shape->rank - 1] == rows;
+    return shape->rank == 2 && (size_t)shape->dims[w->turned ? 1 : 0] == rows &&
+           (size_t)shape->dims[w->turned ? 0 : 1] == columns;
+}
+
+Status stored_check(const StoredWeight *weight, const char *name, size_t rows, size_t columns, Error *err) {
+    const Constant *values = weight->values, *factors = weight->input_factors;
+    Shape wanted = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}};
+    char texts[2][SHAPE_TEXT_BYTES];
+    size_t count = columns;
+    bool fits = shape_fits(weight, rows, columns) && fits_rows(weight->scales, rows) && fits_rows(weight->zeros, rows);
+    if (!fits || (factors && (!shape_elements(&factors->shape, &count) || count != columns)))
+        return FAIL(err, ERR_FORMAT, "weight '%s' is %s%s and stands where '%s' %s belongs%s", values->name,
+                    shape_text(&values->shape, texts[0]), weight->turned ? ", turned," : "", name,
+                    shape_text(&wanted, texts[1]), weight->scales ? ", with scales for it" : "");
+    if (!holds_integers(values->dtype) && !holds_reals(values->dtype))
+        return FAIL(err, ERR_UNSUPPORTED, "weight '%s' is %s; weights may be real numbers or 8-bit integers",
+                    values->name, dtype_name(values->dtype));
+    return OK;
 }
 
 // What is added to u8 or s8 to be s8 of zero point 0; false where rows differ in it or it does not fit.
@@ -201,28 +238,10 @@ static Status input_add(FoundTensors *found, const char *name, size_t columns, c
                             : OK;
 }
 
-static bool shape_fits(const StoredWeight *w, size_t rows, size_t columns) {
-    const Shape *shape = &w->values->shape;
-    size_t elements;
-    if (!columns)
-        return shape_elements(shape, &elements) && elements == rows;
-    return shape->rank == 2 && (size_t)shape->dims[w->turned ? 1 : 0] == rows &&
-           (size_t)shape->dims[w->turned ? 0 : 1] == columns;
-}
-
 Status found_add(FoundTensors *found, const char *name, size_t rows, size_t columns, const StoredWeight *weight,
                  Error *err) {
     const Constant *values = weight->values;
-    Shape wanted = {columns ? 2 : 1, {(int64_t)rows, (int64_t)columns}};
-    char texts[2][SHAPE_TEXT_BYTES];
     int shift;
-    if (!shape_fits(weight, rows, columns) || !fits_rows(weight->scales, rows) || !fits_rows(weight->zeros, rows))
-        return FAIL(err, ERR_FORMAT, "weight '%s' is %s%s and stands where '%s' %s belongs", values->name,
-                    shape_text(&values->shape, texts[0]), weight->turned ? ", turned," : "", name,
-                    shape_text(&wanted, texts[1]));
-    if (!holds_integers(values->dtype) && !holds_reals(values->dtype))
-        return FAIL(err, ERR_UNSUPPORTED, "weight '%s' is %s; weights may be real numbers or 8-bit integers",
-                    values->name, dtype_name(values->dtype));
     if (weight->input_scale > 0)
         TRY(input_add(found, name, columns, weight, err));
     if (!columns && holds_reals(values->dtype) && !weight->scales && weight->factor == 1)
@@ -234,14 +253,28 @@ Status found_add(FoundTensors *found, const char *name, size_t rows, size_t colu
     return real_add(found, name, rows, columns, weight, err);
 }
 
-// [rows, columns] against the same [columns, rows].
-static bool turned_equal(const char *upright, const char *turned, size_t rows, size_t columns, size_t element) {
+static inline __attribute__((always_inline)) bool pieces_equal(const char *upright, const char *turned, size_t rows,
+                                                               size_t columns, size_t element) {
     for (size_t first = 0; first < rows; first += PIECE)
         for (size_t c = 0; c < columns; c++)
             for (size_t r = first; r < rows && r < first + PIECE; r++)
                 if (memcmp(upright + (r * columns + c) * element, turned + (c * rows + r) * element, element) != 0)
                     return false;
     return true;
+}
+
+// [rows, columns] against the same [columns, rows]. A size that the compiler knows is compared without a call.
+static bool turned_equal(const char *upright, const char *turned, size_t rows, size_t columns, size_t element) {
+    switch (element) {
+    case 1:
+        return pieces_equal(upright, turned, rows, columns, 1);
+    case 2:
+        return pieces_equal(upright, turned, rows, columns, 2);
+    case 4:
+        return pieces_equal(upright, turned, rows, columns, 4);
+    default:
+        return pieces_equal(upright, turned, rows, columns, element);
+    }
 }
 
 // Scales and zero points of both, row by row.

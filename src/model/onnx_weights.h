@@ -21,6 +21,10 @@ bool stored_weight(Value value, bool turned, StoredWeight *ret);
 // The same of integers whose scales stand elsewhere.
 bool stored_integers(Value value, bool turned, StoredWeight *ret);
 
+// ERR_FORMAT where a weight found for `name` [rows, columns] (columns 0: a vector) has another shape, or scales and
+// zero points of another count than one or one for each row; ERR_UNSUPPORTED for types that no weight has.
+MUST_CHECK Status stored_check(const StoredWeight *weight, const char *name, size_t rows, size_t columns, Error *err);
+
 // Tensors under names, as they are found.
 typedef struct FoundTensors {
     Arena *arena;
@@ -32,10 +36,9 @@ typedef struct FoundTensors {
 // Adds "name" [rows, columns] (columns 0: a vector), with `name`_scale [rows] for s8 rows, and for "X.weight" whose
 // inputs are rounded "X.input_scale" [1] and, if there are any, "X.input_factors" [columns]: where the elements lie, if
 // possible; `name`_turned (arch/weights.h) for a turned matrix that may stay so. What hone's rows cannot say (zero
-// points, other integers) becomes f32. ERR_FORMAT where the shape is another one, ERR_UNSUPPORTED for types that no
-// weight has.
+// points, other integers) becomes f32. The weight was checked (stored_check).
 MUST_CHECK Status found_add(FoundTensors *found, const char *name, size_t rows, size_t columns,
                             const StoredWeight *weight, Error *err);
 
-// Whether two weights of [rows, columns] hold the same numbers in the same form, one of them possibly turned.
+// Whether two weights, checked as [rows, columns], hold the same numbers in the same form, one of them possibly turned.
 bool stored_equal(const StoredWeight *a, const StoredWeight *b, size_t rows, size_t columns);

@@ -89,6 +89,29 @@ static void check_graph(const Graph *wanted, const Graph *found) {
     }
 }
 
+static bool turned_seen;
+
+// The same where matrices lie as in the files.
+static void check_turned(const Model *wanted, const char *folder) {
+    const char *encoder, *decoder;
+    const Arch *arch;
+    ArchInput input = {.config = json_of(&scratch.arena, folder, "config.json"), .config_name = "config.json"};
+    OnnxImport import;
+    ArchModel built;
+    CHECK_OK(onnx_import_find(&scratch.arena, folder, &encoder, &decoder, &err));
+    CHECK_OK(onnx_import(&scratch.arena, encoder, decoder, &input, false, &import, &err));
+    input.config = import.config;
+    input.tensors = &import.tensors;
+    input.turned = true;
+    CHECK_OK(arch_find(&input, &arch, &err));
+    CHECK_OK(arch->build(&scratch.arena, &input, &built, &err));
+    check_graph(model_session(wanted)->encode, built.encode);
+    check_graph(model_session(wanted)->decode, built.decode);
+    check_graph(model_session(wanted)->head, built.head);
+    for (size_t i = 0; i < built.decode->constant_count; i++)
+        turned_seen |= built.decode->constants[i]->turned;
+}
+
 static void check_same(const Model *wanted, const char *folder) {
     const Model *found = NULL;
     CHECK_OK(model_open(&scratch.arena, folder, false, &found, &err));
@@ -97,6 +120,7 @@ static void check_same(const Model *wanted, const char *folder) {
     check_graph(a->encode, b->encode);
     check_graph(a->decode, b->decode);
     check_graph(a->head, b->head);
+    check_turned(wanted, folder);
     CHECK_OK(model_open(&scratch.arena, folder, true, &found, &err)); // passes bear turned weights
 }
 
@@ -117,6 +141,7 @@ START_TEST(test_round_trip) {
                        export_folder(model, folder, name, merged ? EXPORT_MERGED : EXPORT_DECODER, opset, NULL, NULL));
         }
     }
+    ck_assert(turned_seen);
     scratch_done(&scratch);
 }
 END_TEST
@@ -139,6 +164,7 @@ START_TEST(test_int8) {
         }
     }
     dequantize = false;
+    ck_assert(turned_seen);
     scratch_done(&scratch);
 }
 END_TEST
@@ -177,6 +203,32 @@ static void change_padding(Graph *graph) {
     }
 }
 
+// Masks for each head, of which the last hides nothing.
+static void change_heads(Graph *graph) {
+    static const float heads[] = {1, 0};
+    for (size_t n = 0; n < graph->node_count; n++) {
+        Node *node = graph->nodes[n];
+        const Constant *added;
+        Node *product;
+        if (node->op != TENSOR_WHERE || node->types[0].dtype != DTYPE_F32)
+            continue;
+        Constant constant = {.name = "heads", .dtype = DTYPE_F32, .shape = {3, {2, 1, 1}}, .data = heads};
+        CHECK_OK(graph_add_constant(graph, &constant, &added, &err));
+        ValueType type = node->types[0];
+        NodeSpec spec = {.op = TENSOR_MUL,
+                         .name = "mask_of_heads",
+                         .inputs = (Value[]){value_of(node, 0), value_constant(added)},
+                         .input_count = 2,
+                         .types = &type,
+                         .output_count = 1};
+        type.dims[1] = (Dim){false, 2};
+        CHECK_OK(graph_insert_before(graph, graph->nodes[n + 1], &spec, &product, &err));
+        graph_replace_value(graph, value_of(node, 0), value_of(product, 0));
+        product->inputs[0] = value_of(node, 0);
+        return;
+    }
+}
+
 static void change_epsilon(Graph *graph) {
     for (size_t n = 0; n < graph->node_count; n++) {
         Node *node = graph->nodes[n];
@@ -208,6 +260,7 @@ START_TEST(test_other_graphs) {
     check_refused("{}", NULL, change_mask, "masks other tokens than padding and what comes later");
     check_refused("{}", change_padding, NULL, "of the source over itself masks other tokens than padding");
     check_refused("{}", NULL, change_padding, "masks other tokens than padding");
+    check_refused("{}", change_heads, NULL, "of the source over itself masks other tokens than padding");
     check_refused("{}", change_epsilon, NULL, "where layer_norm");
     check_refused("{\"scale_embedding\":true}", NULL, NULL, "where embed");
     check_refused("{\"activation_function\":\"relu\"}", NULL, NULL, "where activation");
@@ -224,8 +277,11 @@ START_TEST(test_wrong_sizes_and_files) {
     const char *base = source_path(&scratch.arena, MICRO);
     CHECK_OK(model_open(&scratch.arena, base, false, &model, &err));
     const char *settings = variant_folder(&scratch, "sizes", MICRO, "{\"encoder_ffn_dim\":32}");
+    const char *vocabulary = variant_folder(&scratch, "vocabulary", MICRO, "{\"vocab_size\":50000}");
     const char *folder = export_folder(model, settings, "other-sizes", EXPORT_DECODER, 14, NULL, NULL);
     CHECK_FAILS(model_open(&scratch.arena, folder, true, &found, &err), ERR_FORMAT, "fc2");
+    json_write(&scratch, folder, "config.json", json_of(&scratch.arena, vocabulary, "config.json"));
+    CHECK_FAILS(model_open(&scratch.arena, folder, true, &found, &err), ERR_FORMAT, "stands where 'lm_head.weight'");
     ck_assert_int_eq(remove(path_join(&scratch.arena, folder, "decoder_model.onnx", &err)), 0);
     CHECK_FAILS(model_open(&scratch.arena, folder, true, &found, &err), ERR_FORMAT,
                 "neither decoder_model_merged.onnx nor decoder_model.onnx");

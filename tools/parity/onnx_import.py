@@ -5,7 +5,7 @@ optimizer and by its dynamic quantization, are opened by hone generate and give 
 
 Usage: $(sh tools/oracle.sh onnx==1.19.1 onnxruntime onnxscript optimum optimum-onnx) tools/parity/onnx_import.py [--hone build/hone]
        [--folder DIR (kept)]
-Quantized files have ids of their own: scores may differ by a tenth. Ends with 1 where anything differs.
+Quantized files have ids of their own: scores may differ by a fifth (the models are random, not robust). Ends with 1 where anything differs.
 """
 import argparse
 import json
@@ -100,7 +100,7 @@ def compare(hone, name, path, rows, wanted, quantized=False):
         return
     equal = sum(a["ids"] == ids for a, (ids, _) in zip(answers, wanted))
     worst = max([abs(a["score"] - score) / abs(score) for a, (ids, score) in zip(answers, wanted) if quantized or a["ids"] == ids] + [0])
-    good = worst < (0.1 if quantized else 1e-4) and (quantized or equal == len(rows))
+    good = worst < (0.2 if quantized else 1e-4) and (quantized or equal == len(rows))
     say(good, f"{name}: {equal} of {len(rows)} equal ids, scores within {worst:.1e}")
 
 
@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--folder")
     args = parser.parse_args()
     folder = pathlib.Path(args.folder or tempfile.mkdtemp())
+    torch.manual_seed(0)
     rows = [[0, *torch.randint(5, 90, (n,)).tolist(), 2] for n in (3, 7, 12, 20, 31)]
     run = lambda *command: subprocess.run([args.hone, *map(str, command), "--quiet"], check=True, capture_output=True)
     expected = {}
@@ -160,9 +161,10 @@ def main():
             changed = folder_with(pair, ["encoder_model.onnx", "decoder_model.onnx"], f"int8-{channels}",
                                   lambda a, b: quantize_dynamic(a, b, weight_type=QuantType.QInt8, per_channel=channels))
             compare(args.hone, f"{name}, quantize_dynamic, by {'column' if channels else 'tensor'}", changed, rows, wanted, True)
-        changed = folder_with(pair, ["encoder_model.onnx", "decoder_model.onnx"], "int8-hone",
-                              lambda a, b: run("opt", a, "-o", b, "--quantize", "int8"))
-        compare(args.hone, f"{name}, hone opt --quantize int8", changed, rows, wanted, True)
+        for scheme in ("int8", "fp16"):
+            changed = folder_with(pair, ["encoder_model.onnx", "decoder_model.onnx"], f"{scheme}-hone",
+                                  lambda a, b: run("opt", a, "-o", b, "--quantize", scheme))
+            compare(args.hone, f"{name}, hone opt --quantize {scheme}", changed, rows, wanted, True)
         for opset in (14, 17, 22):
             run("export", base / "hf", "-o", base / f"hone-{opset}", "--opset", opset)
             compare(args.hone, f"{name}, hone export --opset {opset}", base / f"hone-{opset}", rows, wanted)
