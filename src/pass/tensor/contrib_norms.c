@@ -28,6 +28,14 @@ static void sum_replace(const Contrib *c, size_t output, Value sum) {
         graph_replace_value(c->graph, value_of(c->node, (int)output), sum);
 }
 
+// A product with a weight, of reals or of integers with their scales.
+static bool is_product(Value value) {
+    const Node *scaled = match_node(value, TENSOR_MUL), *real;
+    Value scale;
+    return match_node(value, TENSOR_MATMUL) || (scaled && match_operands(scaled, TENSOR_CAST, &real, &scale) &&
+                                                match_node(real->inputs[0], TENSOR_MATMUL_INTEGER));
+}
+
 // The bias goes to the product, from which it came as a rule.
 Status contrib_skip_norm(const Contrib *c, Error *err) {
     enum { X, SKIP, GAIN, SUM = 3 };
@@ -37,7 +45,7 @@ Status contrib_skip_norm(const Contrib *c, Error *err) {
     Value x = node->inputs[X], skip = node->inputs[SKIP], sum;
     if (contrib_output_is_read(c, 1) || contrib_output_is_read(c, 2))
         return OK;
-    bool second = !match_node(x, TENSOR_MATMUL) && match_node(skip, TENSOR_MATMUL);
+    bool second = !is_product(x) && is_product(skip);
     if (!value_absent(bias))
         TRY(contrib_apply(c, TENSOR_ADD, second ? skip : x, bias, second ? &skip : &x, err));
     TRY(sum_add(c, x, skip, &sum, err));

@@ -28,6 +28,7 @@ for how in integer dequantize; do
     "$HONE" export rows -o "$how" --int8 "$how" --parts encoder,merged | sed 's/, [0-9]* bytes$//'
     echo "$ids" | "$HONE" generate "$how" --max-new-tokens 6 | cmp - rows.ids
 done
+"$HONE" export rows -o passed --optimize 2 > /dev/null && echo "$ids" | "$HONE" generate passed --max-new-tokens 6 | cmp - rows.ids
 try rows -o new --int8 both
 try out/encoder_model.onnx -o new
 try nothing -o new
