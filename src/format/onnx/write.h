@@ -19,17 +19,17 @@ typedef struct OnnxWritten {
 } OnnxWritten;
 
 // Whether tensors lie in a file of external data beside the model.
-typedef enum OnnxExternal {
+typedef enum OnnxExternalWish {
     ONNX_EXTERNAL_AUTO, // if a model would be larger than it should, or several without a limit of their own
     ONNX_EXTERNAL_ALWAYS,
     ONNX_EXTERNAL_NEVER // ERR_LIMIT for 2 GiB
-} OnnxExternal;
+} OnnxExternalWish;
 
 // All zero is a fine default.
 typedef struct OnnxWriteSettings {
     int64_t opset;      // of ONNX's own operators; 0: what onnx_lowest_opset says
     int64_t ir_version; // 0: what goes with the opset
-    OnnxExternal external;
+    OnnxExternalWish external;
     size_t external_bytes;        // AUTO: a model of more has external data; 0: of 1 GiB, and all of several
     const char *producer_version; // NULL: none
     OnnxWritten *written;         // onnx_write: filled at the end; may be NULL
