@@ -10,12 +10,16 @@
 #include "base/utf8.h"
 
 // The kernel gives each process 16 random bytes.
-static uint64_t name_hash(const char *name) {
+uint64_t names_hash(const void *data, size_t bytes) {
     const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
     uint64_t seed = 0;
     if (random)
         memcpy(&seed, random, sizeof seed);
-    return XXH3_64bits_withSeed(name, strlen(name), seed);
+    return XXH3_64bits_withSeed(data, bytes, seed);
+}
+
+static uint64_t name_hash(const char *name) {
+    return names_hash(name, strlen(name));
 }
 
 // The entry of that name, or the free slot where it would go. The table has free slots.

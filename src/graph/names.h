@@ -23,6 +23,9 @@ struct GraphNames {
     size_t dim_room;
 };
 
+// A hash that differs between processes: no file can have contents chosen to fall into one place of a table.
+uint64_t names_hash(const void *data, size_t bytes);
+
 NameEntry *names_find(const NameTable *table, const char *name);
 
 // `name` is kept, not copied; a second entry of the same name replaces the first.

@@ -27,7 +27,8 @@ static Status name_choose(WriteScope *scope, const char *wish, const void *objec
             TRY_NEW(name = arena_format(arena, err, "%s.%u", wish, ++taken->last_suffix));
         while (taken_find(scope, name));
     *ret = name;
-    TRY(names_add(&scope->writer->names, arena, name, object, 0, err));
+    if (!names_find(&scope->writer->names, name)) // an entry that another body made keeps its last suffix
+        TRY(names_add(&scope->writer->names, arena, name, object, 0, err));
     return names_add(&scope->taken, arena, name, object, 0, err);
 }
 

@@ -2,7 +2,6 @@
 // Shared: weights of the bodies of If and Loop, which lie in the outermost graph once for equal bytes. Bodies read them
 // by name, as they read all that is around them.
 #include <string.h>
-#include <xxhash.h>
 
 #include "format/onnx/writer.h"
 
@@ -24,9 +23,8 @@ static Status key_make(const OnnxWriter *writer, const Constant *constant, const
     if (!constant_is_plain(constant) || !shape_bytes(&constant->shape, constant->dtype, &bytes) ||
         bytes < LEAST_SHARED_BYTES)
         return OK;
-    *ret_key =
-        arena_format(writer->arena, err, "%s%s %016llx", dtype_name(constant->dtype),
-                     shape_text(&constant->shape, shape), (unsigned long long)XXH3_64bits(constant->data, bytes));
+    *ret_key = arena_format(writer->arena, err, "%s%s %016llx", dtype_name(constant->dtype),
+                            shape_text(&constant->shape, shape), (unsigned long long)names_hash(constant->data, bytes));
     return *ret_key ? OK : err->status;
 }
 
@@ -83,8 +81,11 @@ Status write_share(WriteScope *scope, const Constant *constant, WriteShared **re
         if (bytes_equal((*ret)->constant, constant))
             return OK;
     WriteShared shared = {.constant = constant, .name = constant->name, .added = true};
-    for (unsigned suffix = 1; names_find(&writer->names, shared.name); suffix++) // none of any body's either
-        TRY_NEW(shared.name = arena_format(writer->arena, err, "%s.%u", constant->name, suffix));
+    NameEntry *taken = names_find(&writer->names, shared.name); // of any body's
+    if (taken)
+        do
+            TRY_NEW(shared.name = arena_format(writer->arena, err, "%s.%u", constant->name, ++taken->last_suffix));
+        while (names_find(&writer->names, shared.name));
     TRY(names_add(&writer->names, writer->arena, shared.name, constant, 0, err));
     TRY(names_add(&root->taken, writer->arena, shared.name, constant, 0, err));
     return shared_add(writer, key, &shared, ret, err);
