@@ -529,7 +529,8 @@ START_TEST(what_is_replaced_keeps_its_data) {
         CHECK_OK(file_replace(path_join(&arena, folder, *name, &err), "x", 1, &err)); // of somebody who was killed
     CHECK_OK(pair_write());
     ck_assert_int_eq(from_of(path), 1);
-    ck_assert_str_eq(names_there(), "m.onnx m.onnx_data_3");
+    ck_assert_str_eq(names_there(), "m.onnx m.onnx_data m.onnx_data_2 m.onnx_data_3"); // not m.onnx's, they stay
+    unlink(arena_format(&arena, &err, "%s_2", data_path));
     unlink(arena_format(&arena, &err, "%s_3", data_path));
     teardown();
 }
@@ -583,6 +584,64 @@ START_TEST(parts_share_their_data) {
 }
 END_TEST
 
+static void names_are(const char *names) {
+    ck_assert_str_eq(names_there(), names);
+}
+
+START_TEST(data_of_other_models_stays) {
+    setup();
+    second_path = path_join(&arena, folder, "n.onnx", &err);
+    const char *third = path_join(&arena, folder, "k.onnx", &err);
+    two_of(1);
+    CHECK_OK(parts_write());
+    after = large_graph(7);
+    CHECK_OK(pair_write()); // n.onnx reads what m.onnx did
+    names_are("m.onnx m.onnx_data m.onnx_data_1 n.onnx");
+    ck_assert(from_of(path) == 7 && from_of(second_path) == 1);
+    after = large_graph(8);
+    CHECK_OK(pair_write()); // m.onnx_data_1 was m.onnx's alone
+    names_are("m.onnx m.onnx_data m.onnx_data_2 n.onnx");
+    unlink(path);
+    after = large_graph(9);
+    CHECK_OK(pair_write()); // nothing is replaced: nothing was anybody's
+    names_are("m.onnx m.onnx_data m.onnx_data_1 m.onnx_data_2 n.onnx");
+    OnnxPart one = {.path = third, .graph = large_graph(3)};
+    CHECK_OK(onnx_write_parts(&one, 1, data_path, &(OnnxWriteSettings){.external = ONNX_EXTERNAL_ALWAYS}, &err));
+    names_are("k.onnx m.onnx m.onnx_data m.onnx_data_1 m.onnx_data_2 m.onnx_data_3 n.onnx");
+    ck_assert(from_of(path) == 9 && from_of(second_path) == 1 && from_of(third) == 3);
+    CHECK_OK(parts_write()); // both again: m.onnx_data is theirs already
+    names_are("k.onnx m.onnx m.onnx_data m.onnx_data_2 m.onnx_data_3 n.onnx");
+    two_of(5);
+    CHECK_OK(parts_write()); // k.onnx reads m.onnx_data_3, which is another name
+    names_are("k.onnx m.onnx m.onnx_data_1 m.onnx_data_2 m.onnx_data_3 n.onnx");
+    unlink(third);
+    unlink(second_path);
+    for (int i = 1; i <= 3; i++)
+        unlink(arena_format(&arena, &err, "%s_%d", data_path, i));
+    teardown();
+}
+END_TEST
+
+// Models that cannot be looked into may read anything.
+START_TEST(data_stays_in_doubt) {
+    setup();
+    const char *other = path_join(&arena, folder, "n.onnx", &err);
+    after = large_graph(1);
+    CHECK_OK(pair_write());
+    CHECK_OK(file_replace(other, "x", 1, &err));
+    ck_assert_int_eq(truncate(other, ((off_t)1 << 30) + 1), 0);
+    after = large_graph(7);
+    CHECK_OK(pair_write());
+    names_are("m.onnx m.onnx_data m.onnx_data_1 n.onnx");
+    unlink(other);
+    after = large_graph(8);
+    CHECK_OK(pair_write());
+    names_are("m.onnx m.onnx_data m.onnx_data_2");
+    unlink(arena_format(&arena, &err, "%s_2", data_path));
+    teardown();
+}
+END_TEST
+
 static void refused(const char *text, int64_t opset, Status status, const char *why) {
     OnnxWriteSettings settings = {.opset = opset};
     CHECK_FAILS(onnx_write(path, parsed(text), NULL, &settings, &err), status, why);
@@ -621,4 +680,5 @@ END_TEST
 TEST_MAIN("onnx_write", graphs_come_back, turned_matrices_are_put_in_order, older_forms_come_back,
           constants_are_written_when_they_are_read, bodies_read_from_around_them, equal_weights_of_bodies_lie_once,
           names_are_told_apart, outputs_bear_their_names, large_tensors_lie_outside, faults_leave_nothing,
-          what_is_replaced_keeps_its_data, parts_share_their_data, what_cannot_be_written_is_a_sentence)
+          what_is_replaced_keeps_its_data, parts_share_their_data, data_of_other_models_stays, data_stays_in_doubt,
+          what_cannot_be_written_is_a_sentence)

@@ -138,14 +138,14 @@ static Status models_write(Writing *w, const char *data_path, Error *err) {
     TRY(sizes_check(w, err));
     external = data.placed_count > 0;
     if (external) {
-        TRY(write_place(w->arena, &data, data_path, &place, err));
+        TRY(write_place(w->arena, w->parts, w->count, &data, data_path, &place, err));
         data.location = path_name(place.data_path);
         if (strcmp(place.data_path, data_path) != 0)
             TRY(messages_make(w, &data, err));
     }
     TRY(write_files(w->writers, w->parts, w->count, external ? &data : NULL, &place, err));
     if (external)
-        write_place_clear(data_path, &place);
+        write_place_clear(&place);
     for (size_t i = 0; i < w->count; i++)
         w->parts[i].written = (OnnxWritten){w->writers[i].opset, message_bytes(&w->writers[i].message), data.bytes};
     return OK;

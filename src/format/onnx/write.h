@@ -49,9 +49,10 @@ MUST_CHECK Status onnx_lowest_opset(const Graph *graph, int64_t *ret_opset, Erro
 
 // Writes `path` and, if need be, the file of its external data: `path` with _data behind it ("model.onnx_data"), or
 // with _data_1 and so on where other data is there. Both appear whole or not at all, and a model that was there keeps
-// its own data until it is replaced; the data goes then. `output_names` are those of the graph's returns; NULL: their
-// values' names. Constants that nothing reads are left out. ERR_UNSUPPORTED naming the node where the opset is too low
-// or its form cannot be written; ERR_LIMIT for a model that is too large without its tensors.
+// its own data until it is replaced; the data goes then, unless another model of the folder may read it. `output_names`
+// are those of the graph's returns; NULL: their values' names. Constants that nothing reads are left out.
+// ERR_UNSUPPORTED naming the node where the opset is too low or its form cannot be written; ERR_LIMIT for a model that
+// is too large without its tensors.
 MUST_CHECK Status onnx_write(const char *path, const Graph *graph, const char *const *output_names,
                              const OnnxWriteSettings *settings, Error *err);
 

@@ -103,14 +103,16 @@ bool write_data_equal(const OnnxData *data, Bytes file);
 // data. `writers` have written their messages, whose external data (NULL: none) is called as its path.
 typedef struct OnnxPlace {
     const char *data_path;
-    bool kept; // the file at data_path holds the data already
+    bool kept;         // the file at data_path holds the data already
+    const char **left; // data of the models that are replaced, which no other model of the folder reads
+    size_t left_count;
 } OnnxPlace;
-// Where data goes: to `wish`, or beside it if other data is there, which an older model may read.
-MUST_CHECK Status write_place(Arena *arena, const OnnxData *data, const char *wish, OnnxPlace *ret_place, Error *err);
+// Where data goes: to `wish`, or beside it if other data is there, which a model may read.
+MUST_CHECK Status write_place(Arena *arena, const OnnxPart *parts, size_t count, const OnnxData *data, const char *wish,
+                              OnnxPlace *ret_place, Error *err);
 MUST_CHECK Status write_files(const OnnxWriter *writers, const OnnxPart *parts, size_t count, const OnnxData *data,
                               const OnnxPlace *place, Error *err);
-// Removes what write_place has kept clear of, after models were written that do not read it.
-void write_place_clear(const char *wish, const OnnxPlace *place);
+void write_place_clear(const OnnxPlace *place); // removes what is left, once the models are written
 
 // write_forms.c: what a graph and its bodies need.
 typedef struct WriteNeed {
