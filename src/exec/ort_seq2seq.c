@@ -71,15 +71,12 @@ static Status part_open(OrtParts *parts, const char *path, const OrtSettings *se
 // *ret_path: the file's place; NULL without `needed` where there is none.
 static Status part_find(Arena *arena, const char *folder, const char *name, bool needed, const char **ret_path,
                         Error *err) {
-    char *path = path_join(arena, folder, name, err);
-    TRY_NEW(path);
-    bool there = path_kind(path) == PATH_FILE;
-    if (needed && !there)
+    TRY(seq2seq_file_find(arena, folder, (const char *const[]){name, NULL}, ret_path, err));
+    if (needed && !*ret_path)
         return FAIL(err, ERR_FORMAT,
-                    "there is no %s in '%s': expected encoder_model.onnx with decoder_model_merged.onnx, or with "
-                    "decoder_model.onnx and decoder_with_past_model.onnx",
+                    "there is no %s in '%s' or its folder onnx: expected encoder_model.onnx with "
+                    "decoder_model_merged.onnx, or with decoder_model.onnx and decoder_with_past_model.onnx",
                     name, folder);
-    *ret_path = there ? path : NULL;
     return OK;
 }
 

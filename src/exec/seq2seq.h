@@ -41,6 +41,11 @@ typedef struct PartRunner {
     void (*free)(void *context);
 } PartRunner;
 
+// Where a part's file lies: the first of `names` (NULL behind the last) that is in the folder or in its folder "onnx",
+// as on Hugging Face's hub. *ret_path: NULL where there is none.
+MUST_CHECK Status seq2seq_file_find(Arena *arena, const char *folder, const char *const *names, const char **ret_path,
+                                    Error *err);
+
 // Takes the runner over, also where it fails. ERR_UNSUPPORTED naming the part and what it lacks, or takes that is not
 // known here.
 MUST_CHECK Status seq2seq_new(const PartRunner *runner, size_t vocabulary, Seq2seq **ret_seq2seq, Error *err);

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/file.h"
+
 static const char past_prefix[] = "past_key_values.", present_prefix[] = "present.";
 
 enum { MOST_LAYERS = 1024 };
@@ -166,5 +168,23 @@ Status parts_read(Arena *arena, const PartShape shapes[PART_COUNT], PartPlugs re
     for (SeqPart part = PART_FIRST; part < PART_COUNT; part++)
         TRY(indices_check(&shapes[part], &ret_plugs[part], layers, err));
     *ret_layers = layers;
+    return OK;
+}
+
+Status seq2seq_file_find(Arena *arena, const char *folder, const char *const *names, const char **ret_path,
+                         Error *err) {
+    const char *below = path_join(arena, folder, "onnx", err);
+    TRY_NEW(below);
+    const char *folders[] = {folder, below};
+    *ret_path = NULL;
+    for (size_t i = 0; names[i]; i++)
+        for (size_t f = 0; f < 2; f++) {
+            const char *path = path_join(arena, folders[f], names[i], err);
+            TRY_NEW(path);
+            if (path_kind(path) == PATH_FILE) {
+                *ret_path = path;
+                return OK;
+            }
+        }
     return OK;
 }

@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "base/scratch.h"
 #include "exec/ort_seq2seq.h"
@@ -272,7 +273,8 @@ START_TEST(test_seq2seq_folders) {
     const char *folder = scratch_path(&scratch, ".");
     CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
                 "there is no encoder_model.onnx in ");
-    model("encoder_model.onnx", "7");
+    ck_assert_int_eq(mkdir(scratch_path(&scratch, "onnx"), 0777), 0);
+    model("onnx/encoder_model.onnx", "7"); // as on Hugging Face's hub
     CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_FORMAT,
                 "there is no decoder_model.onnx in ");
     model("decoder_model.onnx", "7");
@@ -285,7 +287,9 @@ START_TEST(test_seq2seq_folders) {
                 "decoder_with_past_model.onnx': ONNX Runtime 1.99.0: Protobuf parsing failed");
     model("decoder_model_merged.onnx", "7");
     CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_UNSUPPORTED,
-                "encoder_model.onnx' takes 'x', which no encoder-decoder in optimum's layout takes");
+                "/onnx/encoder_model.onnx' takes 'x', which no encoder-decoder in optimum's layout takes");
+    model("encoder_model.onnx", "8"); // goes before
+    CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_UNSUPPORTED, "type 8");
     ck_assert_int_eq(fake_live(), 0);
     scratch_done(&scratch);
 }
