@@ -28,5 +28,6 @@ MUST_CHECK Status ort_opener(CommandRun *run, const OrtFlags *flags, const Parts
 MUST_CHECK Status engine_choose(CommandRun *run, const EngineFlags *flags, const RuntimeFlags *runtime,
                                 const PartsOpener **ret_opener, Error *err);
 
-// ERR_USAGE where options of hone's own engine are given, which runs nothing.
+// ERR_USAGE naming the first option given that only hone's own engine has: for commands in which that engine does not
+// run.
 MUST_CHECK Status engine_own_refuse(const RuntimeFlags *flags, Error *err);

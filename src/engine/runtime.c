@@ -86,7 +86,8 @@ size_t runtime_weight_bytes(const Runtime *runtime) {
 }
 
 // Rows that begin together stay one run of the parts: a batch is encoded at once, and the next begins when it has
-// ended. Pages, which hold nothing then, are there for all of it.
+// ended. Pages, which hold nothing then, are there for all of it, whatever they would take: what bounds memory is the
+// batch, its rows of at most most_positions tokens each, and its sources as long as the longest of them.
 static void engine_batch_whole(const Runtime *runtime, EngineSettings *engine) {
     engine->whole_batches = true;
     engine->kv_bytes = SIZE_MAX;

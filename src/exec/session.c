@@ -152,7 +152,8 @@ static Status block_keep(Session *s, Error *err) {
     return OK;
 }
 
-// Pages and slots are counted as ever, which bounds what the parts hold; the keys and values lie in them.
+// Pages and slots are only counted, which bounds the tokens in flight: their keys and values lie in tensors of the
+// parts' own.
 static Status parts_fill(Session *s, Error *err) {
     TRY(pages_make(s, err));
     TRY_NEW(s->seq_items = arena_array(&s->arena, s->limits.most_rows, sizeof *s->seq_items, err));

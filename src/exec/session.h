@@ -10,8 +10,8 @@
 // A model in parts (exec/seq2seq.h) goes through the same calls: its parts encode and decode, its states are its
 // logits, and it has no plans. What needs plans (running single steps, variants, timing, observers) is not for it.
 //
-// A row's logits are the same bits whatever other rows are in the step and however many threads run it. After the first
-// steps nothing is allocated. One thread calls; the pool's threads work.
+// Of hone's own graphs, a row's logits are the same bits whatever other rows are in the step and however many threads
+// run it, and after the first steps nothing is allocated. One thread calls; the pool's threads work.
 #pragma once
 
 #include "exec/engine_cache.h"
