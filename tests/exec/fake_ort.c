@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A library that looks like ONNX Runtime to exec/ort.c and has one model: y = x + 1 for f32, y = x for other types, x
-// of [batch, 3]. A model's file holds the number of its element type. It counts what it gave and did not get back
+// of [batch, 3]. A model's file holds the number of its element type. Numbers of a FakePart make it a part of an
+// encoder-decoder of one layer: logits of FAKE_WORDS words have a 1 at the sum of all tokens of the source and of those
+// so far, modulo the words, by way of keys and values which are the tokens. It counts what it gave and did not get back
 // (fake_live), writes down what it was told (fake_log), and misbehaves as $FAKE_ORT says.
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,7 +16,9 @@ EXPORT int fake_live(void);
 EXPORT const char *fake_log(void);
 EXPORT const OrtApiBase *OrtGetApiBase(void);
 
-enum { MOST_DIMS = 9 };
+enum { MOST_DIMS = 9, MOST_PORTS = 6, FAKE_WORDS = 9 };
+
+typedef enum FakePart { FAKE_ENCODER = -1, FAKE_FIRST = -2, FAKE_NEXT = -3 } FakePart;
 
 struct OrtStatus {
     int code;
@@ -133,12 +137,106 @@ static OrtStatus *fake_create_session(const OrtEnv *env, const char *path, const
     return NULL;
 }
 
+enum { TYPE_F32 = 1, TYPE_I64 = 7 };
+
+typedef struct Ports {
+    const char *inputs[MOST_PORTS], *outputs[MOST_PORTS];
+} Ports;
+
+static const Ports *ports_of(const OrtSession *session) {
+    static const Ports parts[] = {
+        {{"input_ids", "attention_mask"}, {"last_hidden_state"}},
+        {{"input_ids", "encoder_attention_mask", "encoder_hidden_states"},
+         {"logits", "present.0.decoder.key", "present.0.decoder.value", "present.0.encoder.key",
+          "present.0.encoder.value"}},
+        {{"input_ids", "encoder_attention_mask", "past_key_values.0.decoder.key", "past_key_values.0.decoder.value",
+          "past_key_values.0.encoder.key", "past_key_values.0.encoder.value"},
+         {"logits", "present.0.decoder.key", "present.0.decoder.value"}},
+    };
+    static const Ports plain = {{"x"}, {"y"}};
+    return session->type >= 0 ? &plain : &parts[-1 - session->type];
+}
+
+static size_t ports_count(const char *const *names) {
+    size_t count = 0;
+    while (count < MOST_PORTS && names[count])
+        count++;
+    return count;
+}
+
+static OrtValue *floats_new(int64_t rows, int64_t tokens, int64_t width, bool heads) {
+    OrtValue *value = made(sizeof *value);
+    value->info = (OrtTensorInfo){TYPE_F32, heads ? 4 : 3, {rows, heads ? 1 : tokens, heads ? tokens : width, 1}};
+    value->data = made((size_t)(rows * tokens * width) * sizeof(float));
+    value->owns = true;
+    return value;
+}
+
+// One row of a run, whose inputs are those of the part in order.
+typedef struct FakeRow {
+    const int64_t *ids, *mask;
+    const float *past, *source; // [past_tokens], [source_tokens]
+    int64_t tokens, past_tokens, source_tokens;
+} FakeRow;
+
+static FakeRow row_of(FakePart part, const OrtValue *const *inputs, int64_t row) {
+    FakeRow r = {.tokens = inputs[0]->info.dims[1], .source_tokens = inputs[1]->info.dims[1]};
+    r.ids = (const int64_t *)inputs[0]->data + row * r.tokens;
+    r.mask = (const int64_t *)inputs[1]->data + row * r.source_tokens;
+    if (part == FAKE_NEXT) {
+        r.past_tokens = inputs[2]->info.dims[2];
+        r.past = (const float *)inputs[2]->data + row * r.past_tokens;
+    }
+    if (part != FAKE_ENCODER)
+        r.source = (const float *)inputs[part == FAKE_NEXT ? 4 : 2]->data + row * r.source_tokens;
+    return r;
+}
+
+static void logits_write(const FakeRow *r, float *ret) {
+    float sum = 0;
+    for (int64_t t = 0; t < r->source_tokens; t++)
+        sum += r->mask[t] ? r->source[t] : 0;
+    for (int64_t t = 0; t < r->past_tokens; t++)
+        sum += r->past[t];
+    for (int64_t t = 0; t < r->tokens; t++) {
+        sum += (float)r->ids[t];
+        ret[t * FAKE_WORDS + (int64_t)sum % FAKE_WORDS] = 1;
+    }
+}
+
+static OrtValue *part_output(FakePart part, const char *name, const OrtValue *const *inputs) {
+    int64_t rows = inputs[0]->info.dims[0];
+    FakeRow r = row_of(part, inputs, 0);
+    bool logits = strcmp(name, "logits") == 0, source = strstr(name, ".encoder.");
+    int64_t tokens = logits ? r.tokens : source ? r.source_tokens : r.past_tokens + r.tokens;
+    int64_t width = logits ? FAKE_WORDS : 1;
+    OrtValue *value = floats_new(rows, tokens, width, strstr(name, "present."));
+    for (int64_t row = 0; row < rows; row++) {
+        float *data = (float *)value->data + row * tokens * width;
+        r = row_of(part, inputs, row);
+        if (logits)
+            logits_write(&r, data);
+        for (int64_t t = 0; t < tokens && !logits; t++)
+            data[t] = source ? r.source[t] : t < r.past_tokens ? r.past[t] : (float)r.ids[t - r.past_tokens];
+    }
+    return value;
+}
+
+static OrtStatus *part_run(FakePart part, const OrtValue *const *inputs, const char *const *output_names,
+                           size_t output_count, OrtValue **outputs) {
+    for (size_t i = 0; i < output_count; i++)
+        outputs[i] = part_output(part, output_names[i], inputs);
+    return NULL;
+}
+
 static OrtStatus *fake_run(OrtSession *session, const void *run_options, const char *const *input_names,
                            const OrtValue *const *inputs, size_t input_count, const char *const *output_names,
                            size_t output_count, OrtValue **outputs) {
     (void)run_options;
     if (mode("run"))
         return failed(1, "Non-zero status code");
+    if (session->type < 0)
+        return part_run((FakePart)session->type, inputs, output_names, output_count, outputs);
     if (input_count != 1 || output_count != 1 || strcmp(input_names[0], "x") != 0 || strcmp(output_names[0], "y") != 0)
         return failed(ORT_INVALID_ARGUMENT, "expected x and y");
     const OrtValue *x = inputs[0];
@@ -191,36 +289,41 @@ static OrtStatus *fake_set_inter_threads(OrtSessionOptions *options, int threads
 }
 
 static OrtStatus *fake_input_count(const OrtSession *session, size_t *ret) {
-    (void)session;
-    *ret = 1;
+    *ret = ports_count(ports_of(session)->inputs);
     return NULL;
 }
 
 static OrtStatus *fake_output_count(const OrtSession *session, size_t *ret) {
-    return fake_input_count(session, ret);
+    *ret = ports_count(ports_of(session)->outputs);
+    return NULL;
 }
 
 static OrtStatus *fake_input_type(const OrtSession *session, size_t index, OrtTypeInfo **ret) {
-    (void)index;
     *ret = made(sizeof **ret);
+    if (session->type < 0) {
+        bool whole =
+            strstr(ports_of(session)->inputs[index], "_ids") || strstr(ports_of(session)->inputs[index], "mask");
+        (*ret)->tensor = (OrtTensorInfo){whole ? TYPE_I64 : TYPE_F32, 2, {-1, -1}};
+        return NULL;
+    }
     (*ret)->tensor = (OrtTensorInfo){session->type, mode("rank") ? MOST_DIMS : 2, {-1, 3}};
     return NULL;
 }
 
 static OrtStatus *name_give(const char *name, char **ret) {
-    *ret = made(2);
-    **ret = *name;
+    *ret = made(strlen(name) + 1);
+    memcpy(*ret, name, strlen(name) + 1);
     return NULL;
 }
 
 static OrtStatus *fake_input_name(const OrtSession *session, size_t index, OrtAllocator *allocator, char **ret) {
-    (void)session, (void)index, (void)allocator;
-    return name_give("x", ret);
+    (void)allocator;
+    return name_give(ports_of(session)->inputs[index], ret);
 }
 
 static OrtStatus *fake_output_name(const OrtSession *session, size_t index, OrtAllocator *allocator, char **ret) {
-    (void)session, (void)index, (void)allocator;
-    return name_give("y", ret);
+    (void)allocator;
+    return name_give(ports_of(session)->outputs[index], ret);
 }
 
 static OrtStatus *fake_create_tensor(const OrtMemoryInfo *memory, void *data, size_t bytes, const int64_t *dims,

@@ -263,7 +263,7 @@ START_TEST(test_held) {
 }
 END_TEST
 
-// Folders that are no encoder-decoder; what ONNX Runtime makes of one that is shows tools/parity/onnx_generate.py.
+// Folders that are no encoder-decoder.
 START_TEST(test_seq2seq_folders) {
     Seq2seq *seq2seq;
     const char *notes, *fake_path = getenv("HONE_FAKE_ORT");
@@ -290,6 +290,63 @@ START_TEST(test_seq2seq_folders) {
                 "/onnx/encoder_model.onnx' takes 'x', which no encoder-decoder in optimum's layout takes");
     model("encoder_model.onnx", "8"); // goes before
     CHECK_FAILS(ort_seq2seq_open(fake_path, folder, &plain, 9, &seq2seq, &notes, &err), ERR_UNSUPPORTED, "type 8");
+    ck_assert_int_eq(fake_live(), 0);
+    scratch_done(&scratch);
+}
+END_TEST
+
+enum { FAKE_WORDS = 9 };
+
+// The step's words: 1 at the sum of all tokens.
+static void words_are(const float *logits, const int *sums, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (int word = 0; word < FAKE_WORDS; word++)
+            ck_assert_msg(logits[i * FAKE_WORDS + (size_t)word] == (float)(word == sums[i] % FAKE_WORDS),
+                          "row %zu, word %d", i, word);
+}
+
+// Two sources of unlike lengths and three sequences, which end in turn, change their order and spread.
+START_TEST(test_seq2seq_runs) {
+    Seq2seq *seq2seq;
+    const char *notes;
+    float *logits;
+    ck_assert_int_eq(fake_live(), 0);
+    setenv("FAKE_ORT", "", 1);
+    scratch = scratch_make();
+    model("encoder_model.onnx", "-1");
+    model("decoder_model.onnx", "-2");
+    model("decoder_with_past_model.onnx", "-3");
+    CHECK_OK(ort_seq2seq_open(getenv("HONE_FAKE_ORT"), scratch_path(&scratch, "."), &plain, FAKE_WORDS, &seq2seq,
+                              &notes, &err));
+    ck_assert_str_eq(notes, "");
+    ck_assert_uint_eq(seq2seq_weight_bytes(seq2seq), 6);
+    static const int32_t long_ids[] = {1, 2, 3}, short_ids[] = {5};
+    SeqSource sources[2] = {0};
+    SeqPast *pasts[2] = {0};
+    const SeqItem items[] = {{&sources[0], long_ids, NULL, 3, 3}, {&sources[1], short_ids, NULL, 1, 1}};
+    CHECK_OK(seq2seq_encode(seq2seq, items, 2, &err));
+    const SeqRow begin[] = {{&sources[0], &pasts[0], 2, 0, 0, 0, true}, {&sources[1], &pasts[1], 4, 16, 0, 0, true}};
+    CHECK_OK(seq2seq_decode(seq2seq, begin, 2, &logits, &err));
+    words_are(logits, (const int[]){6 + 2, 5 + 4}, 2);
+    const SeqRow go_on[] = {{&sources[0], &pasts[0], 1, 1, 0, 1, true}, {&sources[1], &pasts[1], 3, 17, 16, 1, true}};
+    CHECK_OK(seq2seq_decode(seq2seq, go_on, 2, &logits, &err));
+    words_are(logits, (const int[]){6 + 2 + 1, 5 + 4 + 3}, 2);
+    const SeqRow spread[] = {{&sources[1], &pasts[1], 7, 18, 17, 2, true},
+                             {&sources[1], &pasts[1], 8, 19, 17, 2, true},
+                             {&sources[0], &pasts[0], 6, 2, 1, 2, true}};
+    CHECK_OK(seq2seq_decode(seq2seq, spread, 3, &logits, &err));
+    words_are(logits, (const int[]){12 + 7, 12 + 8, 9 + 6}, 3);
+    seq2seq_forget_past(seq2seq, &pasts[0]);
+    setenv("FAKE_ORT", "run", 1);
+    const SeqRow last[] = {{&sources[1], &pasts[1], 1, 20, 19, 3, true}};
+    CHECK_FAILS(seq2seq_decode(seq2seq, last, 1, &logits, &err), ERR_FORMAT, "Non-zero status code");
+    setenv("FAKE_ORT", "", 1);
+    CHECK_OK(seq2seq_decode(seq2seq, last, 1, &logits, &err));
+    words_are(logits, (const int[]){20 + 1}, 1);
+    seq2seq_forget_past(seq2seq, &pasts[1]);
+    for (size_t i = 0; i < 2; i++)
+        seq2seq_forget_source(seq2seq, &sources[i]);
+    seq2seq_free(seq2seq);
     ck_assert_int_eq(fake_live(), 0);
     scratch_done(&scratch);
 }
@@ -351,5 +408,5 @@ START_TEST(test_provider_chains) {
 END_TEST
 
 TEST_MAIN("ort", test_given_then_environment, test_usual_places, test_none, test_unfit_libraries, test_run, test_types,
-          test_failures_of_models, test_failures_of_runs, test_held, test_seq2seq_folders, test_settings,
-          test_providers, test_provider_chains)
+          test_failures_of_models, test_failures_of_runs, test_held, test_seq2seq_folders, test_seq2seq_runs,
+          test_settings, test_providers, test_provider_chains)
