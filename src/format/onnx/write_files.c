@@ -36,7 +36,7 @@ static Status place_look(Arena *arena, const OnnxData *data, const char *path, b
 static bool model_reads(Bytes model, const char *name) {
     char entry[16 + 128];
     size_t bytes = strlen(name);
-    if (bytes > 127) // more than a length of one byte
+    if (!model.size || bytes > 127) // more than a length of one byte
         return false;
     int used = snprintf(entry, sizeof entry, "\n\blocation\x12%c%s", (int)bytes, name);
     return used > 0 && memmem(model.data, model.size, entry, (size_t)used);
