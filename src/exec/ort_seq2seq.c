@@ -35,19 +35,32 @@ static void parts_free(void *context) {
     memory_free(parts);
 }
 
+static Status size_add(Arena *arena, const char *path, size_t *bytes, Error *err) {
+    Bytes file;
+    TRY(file_map(arena, path, &file, err));
+    *bytes += file.size;
+    return OK;
+}
+
 // Of the file and of the data beside it, where there is some under the names that exporters give it.
 static Status bytes_add(Arena *arena, const char *path, size_t *bytes, Error *err) {
-    static const char *const endings[] = {"", "_data", ".data"};
+    static const char *const endings[] = {"_data", ".data"};
+    TRY(size_add(arena, path, bytes, err));
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        Bytes file;
         char *name = arena_format(arena, err, "%s%s", path, endings[i]);
         TRY_NEW(name);
-        if (i && path_kind(name) != PATH_FILE)
-            continue;
-        TRY(file_map(arena, name, &file, err));
-        *bytes += file.size;
+        if (path_kind(name) == PATH_FILE)
+            TRY(size_add(arena, name, bytes, err));
     }
     return OK;
+}
+
+// Of the data that the parts share in a folder that hone export wrote.
+static Status shared_bytes_add(Arena *arena, const char *part, size_t *bytes, Error *err) {
+    size_t folder = (size_t)(path_name(part) - part);
+    char *path = arena_format(arena, err, "%.*s%s", (int)folder, part, "model.onnx_data");
+    TRY_NEW(path);
+    return path_kind(path) == PATH_FILE ? size_add(arena, path, bytes, err) : OK;
 }
 
 static Status part_open(OrtParts *parts, const char *path, const OrtSettings *settings, SeqPart part,
@@ -91,6 +104,7 @@ static Status parts_open(OrtParts *parts, const char *library, const char *folde
         TRY(part_find(arena, folder, "decoder_with_past_model.onnx", true, &next, err));
     }
     TRY(ort_library_open(library, &parts->library, err));
+    TRY(shared_bytes_add(arena, encoder, &runner->weight_bytes, err));
     TRY(part_open(parts, encoder, settings, PART_ENCODER, runner, err));
     TRY(part_open(parts, merged ? merged : first, settings, PART_FIRST, runner, err));
     if (!merged)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "exec/seq2seq.h"
 #include "model/onnx_probe.h"
 #include "pass/levels.h"
 #include "pass/pass.h"
@@ -11,18 +12,6 @@
 static const char *existing(Arena *arena, const char *folder, const char *name, Error *err) {
     const char *path = path_join(arena, folder, name, err);
     return path && path_kind(path) == PATH_NONE ? "" : path; // "": not there
-}
-
-// The first of `names` in the folder or in its folder "onnx"; "" where there is none.
-static Status first_find(Arena *arena, const char *folder, const char *const *names, const char **ret, Error *err) {
-    const char *below = path_join(arena, folder, "onnx", err);
-    TRY_NEW(below);
-    const char *folders[] = {folder, below};
-    *ret = "";
-    for (size_t i = 0; names[i]; i++)
-        for (size_t f = 0; f < 2 && !**ret; f++)
-            TRY_NEW(*ret = existing(arena, folders[f], names[i], err));
-    return OK;
 }
 
 Status onnx_import_find(Arena *arena, const char *path, const char **ret_encoder, const char **ret_decoder,
@@ -46,11 +35,11 @@ Status onnx_import_find(Arena *arena, const char *path, const char **ret_encoder
             return OK;
     }
     const char *encoder, *decoder;
-    TRY(first_find(arena, path, encoders, &encoder, err));
-    TRY(first_find(arena, path, decoders, &decoder, err));
-    if (!*encoder)
+    TRY(seq2seq_file_find(arena, path, encoders, &encoder, err));
+    TRY(seq2seq_file_find(arena, path, decoders, &decoder, err));
+    if (!encoder)
         return OK;
-    if (!*decoder)
+    if (!decoder)
         return FAIL(err, ERR_FORMAT,
                     "folder '%s' has encoder_model.onnx and neither decoder_model_merged.onnx nor decoder_model.onnx",
                     path);
