@@ -35,7 +35,7 @@ static void parts_free(void *context) {
     memory_free(parts);
 }
 
-static Status size_add(Arena *arena, const char *path, size_t *bytes, Error *err) {
+static Status file_bytes_add(Arena *arena, const char *path, size_t *bytes, Error *err) {
     Bytes file;
     TRY(file_map(arena, path, &file, err));
     *bytes += file.size;
@@ -45,12 +45,12 @@ static Status size_add(Arena *arena, const char *path, size_t *bytes, Error *err
 // Of the file and of the data beside it, where there is some under the names that exporters give it.
 static Status bytes_add(Arena *arena, const char *path, size_t *bytes, Error *err) {
     static const char *const endings[] = {"_data", ".data"};
-    TRY(size_add(arena, path, bytes, err));
+    TRY(file_bytes_add(arena, path, bytes, err));
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         char *name = arena_format(arena, err, "%s%s", path, endings[i]);
         TRY_NEW(name);
         if (path_kind(name) == PATH_FILE)
-            TRY(size_add(arena, name, bytes, err));
+            TRY(file_bytes_add(arena, name, bytes, err));
     }
     return OK;
 }
@@ -60,7 +60,7 @@ static Status shared_bytes_add(Arena *arena, const char *part, size_t *bytes, Er
     size_t folder = (size_t)(path_name(part) - part);
     char *path = arena_format(arena, err, "%.*s%s", (int)folder, part, "model.onnx_data");
     TRY_NEW(path);
-    return path_kind(path) == PATH_FILE ? size_add(arena, path, bytes, err) : OK;
+    return path_kind(path) == PATH_FILE ? file_bytes_add(arena, path, bytes, err) : OK;
 }
 
 static Status part_open(OrtParts *parts, const char *path, const OrtSettings *settings, SeqPart part,

@@ -159,6 +159,8 @@ static Status onnx_open(Arena *arena, Model *model, const char *encoder, const c
     model->tensors = import.tensors;
     input->config = import.config;
     input->turned = !upright;
+    input->maps = import.maps;
+    input->map_count = import.map_count;
     info->quantization = import.form;
     info->onnx = true;
     info->files = import.files;
@@ -230,8 +232,10 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
                 : checkpoint_take(arena, model, path, err));
     info_fill_files(&model->info, folder);
     input.tensors = &model->tensors;
-    input.maps = model->info.contents;
-    input.map_count = model->info.file_count;
+    if (!encoder) {
+        input.maps = model->info.contents;
+        input.map_count = model->info.file_count;
+    }
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;

@@ -146,11 +146,11 @@ static bool is_table(const char *name) {
 // The file among those that weights lie in, and the place in it; NULL: copied out of one.
 static const char *file_of(const OnnxImport *import, const Constant *values, size_t *ret_offset) {
     uintptr_t at = (uintptr_t)values->data;
-    for (size_t i = 0; i < import->file_count; i++) {
-        uintptr_t start = (uintptr_t)import->contents[i].data;
-        if (at >= start && at - start < import->contents[i].size) {
+    for (size_t i = 0; i < import->map_count; i++) {
+        uintptr_t start = (uintptr_t)import->maps[i].data;
+        if (at >= start && at - start < import->maps[i].size) {
             *ret_offset = at - start;
-            return import->files[i];
+            return import->map_files[i];
         }
     }
     return NULL;
@@ -197,11 +197,21 @@ static Status files_list(Arena *arena, const Side *sides, size_t count, OnnxImpo
     size_t most = 0;
     for (size_t i = 0; i < count; i++)
         most += sides[i].model->file_count;
+    TRY_NEW(ret->maps = arena_array(arena, most, sizeof *ret->maps, err));
+    TRY_NEW(ret->map_files = arena_array(arena, most, sizeof *ret->map_files, err));
     TRY_NEW(ret->files = arena_array(arena, most, sizeof *ret->files, err));
     TRY_NEW(ret->contents = arena_array(arena, most, sizeof *ret->contents, err));
     for (size_t i = 0; i < count; i++)
         for (size_t f = 0; f < sides[i].model->file_count; f++) {
-            ret->files[ret->file_count] = sides[i].model->files[f];
+            const char *file = sides[i].model->files[f];
+            ret->map_files[ret->map_count] = file;
+            ret->maps[ret->map_count++] = sides[i].model->contents[f];
+            bool known = false;
+            for (size_t k = 0; k < ret->file_count; k++)
+                known |= file && ret->files[k] && strcmp(ret->files[k], file) == 0;
+            if (known)
+                continue;
+            ret->files[ret->file_count] = file;
             ret->contents[ret->file_count++] = sides[i].model->contents[f];
         }
     return OK;

@@ -15,9 +15,12 @@ typedef struct OnnxImport {
     Bundle tensors;
     json_t *config;     // the folder's; tie_word_embeddings false where the files hold several tables
     const char *form;   // "ONNX", "ONNX int8": for people
-    const char **files; // all that weights lie in
+    const char **files; // all that weights lie in, each once
     Bytes *contents;    // of those, mapped
     size_t file_count;
+    const char **map_files; // the file of each map: each side has maps of its own
+    Bytes *maps;
+    size_t map_count;
 } OnnxImport;
 
 // The paths of the encoder's and decoder's graphs (the same for one file) that a MODEL path means; NULL where it means
