@@ -136,7 +136,7 @@ static void info_fill_files(ModelInfo *info, const char *folder) {
 }
 
 // The tensors of a checkpoint under hone's names.
-static Status checkpoint_take(Arena *arena, Model *model, const char *path, Error *err) {
+static Status checkpoint_take(Arena *arena, Model *model, const char *path, ArchInput *input, Error *err) {
     ModelInfo *info = &model->info;
     Checkpoint checkpoint;
     TRY(checkpoint_open(arena, path, &checkpoint, err));
@@ -147,6 +147,8 @@ static Status checkpoint_take(Arena *arena, Model *model, const char *path, Erro
     info->files = checkpoint.files;
     info->contents = checkpoint.contents;
     info->file_count = checkpoint.file_count;
+    input->maps = checkpoint.contents;
+    input->map_count = checkpoint.file_count;
     return OK;
 }
 
@@ -229,13 +231,9 @@ Status model_open(Arena *arena, const char *path, bool passes, const Model **ret
     const char *encoder, *decoder;
     TRY(onnx_import_find(arena, path, &encoder, &decoder, err));
     TRY(encoder ? onnx_open(arena, model, encoder, decoder, &input, !passes, err)
-                : checkpoint_take(arena, model, path, err));
+                : checkpoint_take(arena, model, path, &input, err));
     info_fill_files(&model->info, folder);
     input.tensors = &model->tensors;
-    if (!encoder) {
-        input.maps = model->info.contents;
-        input.map_count = model->info.file_count;
-    }
     TRY(generation_defaults_read(arena, folder, &input, &model->generation, err));
     TRY(graphs_build(arena, model, path, &input, passes, err));
     bool has_tokenizer;
