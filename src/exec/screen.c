@@ -38,10 +38,6 @@ struct Screen {
     void *mapped;
 };
 
-static size_t padded(size_t k) {
-    return (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
-}
-
 static size_t align(size_t bytes) {
     return (bytes + 63) / 64 * 64;
 }
@@ -65,7 +61,7 @@ static Status rooms_make(Arena *arena, Screen *s, Error *err) {
     s->slot_bytes = slot_room(s);
     // More candidates than this cost more than they save; a small head need not save.
     s->most_words = s->copy.n / 8 > LANES ? s->copy.n / 8 : LANES;
-    size_t quantized = align(s->most_rows * padded(s->copy.k)), room = s->slots * s->slot_bytes;
+    size_t quantized = align(s->most_rows * gemm_s8_stride(s->copy.k)), room = s->slots * s->slot_bytes;
     size_t words = align(s->most_rows * s->most_words * sizeof *s->words);
     s->mapped_bytes = quantized + room + words + s->most_rows * s->copy.n * sizeof *s->kept;
     TRY_NEW(s->mapped = memory_map(s->mapped_bytes, err));
@@ -106,7 +102,7 @@ static void bound_row(void *context, size_t row) {
     Screen *s = context;
     size_t k = s->copy.k;
     const float *x = s->states + s->picks[row] * k;
-    int8_t *q = s->quantized + row * padded(k);
+    int8_t *q = s->quantized + row * gemm_s8_stride(k);
     s->kernels->quantize_row_s8(x, k, q, &s->scales[row]);
     double scale = (double)s->scales[row], squares = 0, error = 0, rounded = 0;
     for (size_t i = 0; i < k; i++) {
@@ -248,8 +244,8 @@ static void rescore_panel(const Screen *s, size_t row, ScreenWord *words, size_t
                      .x_stride = copy->k};
     if (copy->kind == WEIGHT_S8) {
         packed.scales = scales;
-        tile.x = s->quantized + row * padded(copy->k);
-        tile.x_stride = padded(copy->k);
+        tile.x = s->quantized + row * gemm_s8_stride(copy->k);
+        tile.x_stride = gemm_s8_stride(copy->k);
         tile.x_scales = &s->scales[row];
     }
     s->gemm->pack(&packed, room);

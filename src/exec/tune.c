@@ -47,7 +47,7 @@ typedef struct Operands {
 } Operands;
 
 static Status operands_make(size_t rows, size_t k, size_t n, Operands *ret, Error *err) {
-    size_t stride = (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP, x_bytes = rows * stride * sizeof(float);
+    size_t stride = gemm_s8_stride(k), x_bytes = rows * stride * sizeof(float);
     size_t y_floats = rows * ((n + 15) / 16 * 16);
     Operands o = {.bytes = x_bytes + (y_floats + rows) * sizeof(float)};
     TRY_NEW(o.block = memory_map(o.bytes, err));
@@ -65,7 +65,7 @@ static GemmTile operands_tile(const Operands *o, const PackedWeights *packed, si
     tile.rows = rows;
     tile.columns = tile.y_stride = packed->n;
     tile.k = packed->k;
-    tile.x_stride = (packed->k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
+    tile.x_stride = gemm_s8_stride(packed->k);
     if (!packed_takes_s8(packed->kind))
         tile.x_scales = NULL;
     return tile;

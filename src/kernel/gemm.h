@@ -68,6 +68,10 @@ typedef struct GemmTile {
 
 enum { GEMM_S8_K_STEP = 64 }; // rows of quantized activations are padded with zeros to a multiple of this
 
+static inline size_t gemm_s8_stride(size_t k) {
+    return (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
+}
+
 // Rows of weights to pack: `columns` (1..nr) rows of k elements, `stride` elements apart. Codes come one to a byte.
 typedef struct GemmRows {
     const void *weights;

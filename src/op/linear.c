@@ -96,10 +96,6 @@ static const char *kernel_name(const void *state) {
     return ((const LinearState *)state)->weights.gemm->name;
 }
 
-static size_t padded(size_t k) {
-    return (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
-}
-
 // Quantized activations: s8 [rows, padded k], then their scales, then their sums.
 static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t most_keys) {
     (void)threads;
@@ -107,13 +103,13 @@ static size_t scratch_bytes(const Node *node, size_t rows, int threads, size_t m
     const Constant *weight = node->inputs[1].constant;
     if (weight->scheme == SCHEME_DENSE)
         return 0;
-    return rows * (padded((size_t)weight->shape.dims[1]) + sizeof(float) + sizeof(int32_t));
+    return rows * (gemm_s8_stride((size_t)weight->shape.dims[1]) + sizeof(float) + sizeof(int32_t));
 }
 
 static void quantize_rows(const OpRun *args, size_t first, size_t last) {
     const LinearState *state = args->state;
     const PackedWeights *weights = &state->weights;
-    size_t stride = padded(weights->k);
+    size_t stride = gemm_s8_stride(weights->k);
     int8_t *q = args->scratch;
     float *scales = (float *)(void *)(q + args->inputs[0].rows * stride);
     int32_t *sums = (int32_t *)(void *)(scales + args->inputs[0].rows);
@@ -147,8 +143,9 @@ static void run(const OpRun *args) {
     if (packed_takes_s8(weights->kind)) {
         run_by_rows(args, y->rows, y->rows * weights->k, quantize_rows);
         whole.x = args->scratch;
-        whole.x_stride = padded(weights->k);
-        whole.x_scales = (const float *)(const void *)((const int8_t *)args->scratch + y->rows * padded(weights->k));
+        whole.x_stride = gemm_s8_stride(weights->k);
+        whole.x_scales =
+            (const float *)(const void *)((const int8_t *)args->scratch + y->rows * gemm_s8_stride(weights->k));
         whole.x_sums = weights->gemm->row_sum ? (const int32_t *)(const void *)(whole.x_scales + y->rows) : NULL;
     }
     if (args->node->input_count > 3 && !value_absent(args->node->inputs[3])) {

@@ -30,7 +30,7 @@ void ref_quantize_row_s8(const float *x, size_t k, int8_t *ret_q, float *ret_sca
     float factor, scale = ref_scale_s8(x, k, &factor);
     for (size_t i = 0; i < k; i++)
         ret_q[i] = ref_quantize_s8(x[i], factor);
-    memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
+    memset(ret_q + k, 0, gemm_s8_stride(k) - k);
     *ret_scale = scale;
 }
 
@@ -41,7 +41,7 @@ void ref_quantize_row_s8_by(const float *x, const float *factors, size_t k, int8
         scaled = scaled > -127.0f ? scaled : -127.0f;
         ret_q[i] = (int8_t)(scaled + ROUND_MAGIC - ROUND_MAGIC);
     }
-    memset(ret_q + k, 0, (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP - k);
+    memset(ret_q + k, 0, gemm_s8_stride(k) - k);
 }
 
 void ref_range(const float *x, size_t n, float *ret_least, float *ret_most) {

@@ -114,7 +114,7 @@ static void rows_work(void *context, size_t first, size_t last) {
 }
 
 static Status rows_room(Evaluation *run, ByteRows *rows, uint8_t **ret_room, Error *err) {
-    rows->stride = byte_stride(rows->k);
+    rows->stride = gemm_s8_stride(rows->k);
     TRY_NEW(*ret_room = arena_alloc(run->scratch, rows->rows * rows->stride, 64, err));
     rows->values = (const int8_t *)*ret_room;
     return OK;
@@ -136,7 +136,7 @@ Status byte_rows_read(Evaluation *run, size_t values, size_t zero, size_t scale,
         ret->scale = (float)number;
     }
     ret->values = x->data;
-    if (x->dtype == DTYPE_I8 && k == byte_stride(k))
+    if (x->dtype == DTYPE_I8 && k == gemm_s8_stride(k))
         return OK;
     RowsJob job = {.from = x->data, .k = k, .flip = x->dtype == DTYPE_U8 ? 0x80 : 0};
     TRY(rows_room(run, ret, &job.to, err));

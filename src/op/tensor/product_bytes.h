@@ -37,10 +37,6 @@ typedef struct ByteRows {
     float scale;
 } ByteRows;
 
-static inline size_t byte_stride(size_t k) {
-    return (k + GEMM_S8_K_STEP - 1) / GEMM_S8_K_STEP * GEMM_S8_K_STEP;
-}
-
 // Input `values`, of DTYPES_BYTE, as rows of k elements; `zero` and `scale` are inputs of one number (zero may be
 // absent, scale SIZE_MAX: 1).
 MUST_CHECK Status byte_rows_read(Evaluation *run, size_t values, size_t zero, size_t scale, size_t k, ByteRows *ret,
