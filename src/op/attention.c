@@ -2,7 +2,8 @@
 // attention: whole source sequences attend to themselves, both ways. K and V of the step's sources go into blocks of 16
 // tokens in the scratch; work items are (source, head, chunk of query rows), taken by as many workers as there are
 // threads. Where keys and values are kept as int8 and the projections take 8 bits too, the same in integers: an item
-// then makes what it needs of its head's keys and values itself.
+// then makes what it needs of its head's keys and values itself. Which of the two a source takes depends on its own
+// length alone, so that no result depends on a source beside it.
 #include "op/attend.h"
 #include "op/rules.h"
 
@@ -46,8 +47,46 @@ static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     return OK;
 }
 
+// Sources that are attended to in blocks, or those in integers.
+typedef struct Share {
+    bool integers;     // which of the two
+    bool has_integers; // whether the node has both
+    size_t chunk;      // query rows of an item
+} Share;
+
+// Items of a source for each head; 0: it is the other share's.
+static size_t chunks_of(const Share *share, const SourceSpan *span) {
+    bool integers = share->has_integers && span->keys <= ATTENTION_S8_KEYS;
+    return integers == share->integers ? (span->rows + share->chunk - 1) / share->chunk : 0;
+}
+
+// How many items there are in all, and the longest of the sources.
+static size_t items_count(const Share *share, const StepContext *step, size_t heads, size_t *ret_most_keys) {
+    size_t items = 0;
+    *ret_most_keys = 0;
+    for (size_t i = 0; i < step->source_count; i++) {
+        const SourceSpan *span = &step->sources[i];
+        size_t chunks = chunks_of(share, span);
+        items += chunks * heads;
+        if (chunks && span->keys > *ret_most_keys)
+            *ret_most_keys = span->keys;
+    }
+    return items;
+}
+
+// The source that *item is of, *item becoming its place among that source's.
+static size_t item_source(const Share *share, const StepContext *step, size_t heads, size_t *item) {
+    size_t source = 0, items;
+    while (*item >= (items = chunks_of(share, &step->sources[source]) * heads)) {
+        *item -= items;
+        source++;
+    }
+    return source;
+}
+
 typedef struct Job {
     const OpRun *run;
+    Share share;
     size_t heads, head_dim, block_bytes;
     float scale;
     unsigned char *blocks;
@@ -65,13 +104,9 @@ static size_t blocks_before(const StepContext *step, size_t source) {
 static void attend_item(void *context, size_t item, float *scratch) {
     const Job *job = context;
     const StepContext *step = job->run->step;
-    size_t source = 0, chunks;
-    while (item >= (chunks = (step->sources[source].rows + QUERY_CHUNK - 1) / QUERY_CHUNK) * job->heads) {
-        item -= chunks * job->heads;
-        source++;
-    }
+    size_t source = item_source(&job->share, step, job->heads, &item);
     const SourceSpan *span = &step->sources[source];
-    size_t head = item / chunks, first = item % chunks * QUERY_CHUNK;
+    size_t chunks = chunks_of(&job->share, span), head = item / chunks, first = item % chunks * QUERY_CHUNK;
     const Slab *q = &job->run->inputs[0], *y = &job->run->outputs[0];
     AttentionBlocks args = {
         .kind = KV_F32,
@@ -94,24 +129,20 @@ static void attend_item(void *context, size_t item, float *scratch) {
 
 typedef struct IntegerJob {
     const OpRun *run;
-    size_t heads, head_dim, chunk; // query rows of an item
+    Share share;
+    size_t heads, head_dim;
     float scale;
 } IntegerJob;
 
-static size_t chunks_of(const SourceSpan *span, size_t chunk) {
-    return (span->rows + chunk - 1) / chunk;
-}
-
 static void attend_integers(void *context, size_t item, float *scratch) {
     const IntegerJob *job = context;
-    const SourceSpan *span = job->run->step->sources;
-    for (; item >= chunks_of(span, job->chunk) * job->heads; span++)
-        item -= chunks_of(span, job->chunk) * job->heads;
-    size_t column = item % job->heads * job->head_dim, first = item / job->heads * job->chunk;
+    const StepContext *step = job->run->step;
+    const SourceSpan *span = &step->sources[item_source(&job->share, step, job->heads, &item)];
+    size_t chunk = job->share.chunk, column = item % job->heads * job->head_dim, first = item / job->heads * chunk;
     const Slab *q = &job->run->inputs[0], *k = &job->run->inputs[1], *v = &job->run->inputs[2];
     const Slab *y = &job->run->outputs[0];
     AttentionS8 args = {
-        .queries = span->rows - first < job->chunk ? span->rows - first : job->chunk,
+        .queries = span->rows - first < chunk ? span->rows - first : chunk,
         .keys = span->keys,
         .head_dim = job->head_dim,
         .scale = job->scale,
@@ -128,41 +159,39 @@ static void attend_integers(void *context, size_t item, float *scratch) {
     job->run->kernels->attention_s8(&args);
 }
 
-static bool run_in_integers(const OpRun *args, size_t most_keys) {
+static bool has_integers(const OpRun *args) {
     const bool *quantized = args->state;
-    return *quantized && args->step->kv && args->step->kv->kind == KV_S8 && most_keys <= ATTENTION_S8_KEYS &&
+    return *quantized && args->step->kv && args->step->kv->kind == KV_S8 &&
            head_columns(args->node) <= ATTENTION_S8_DIMS && node_real(args->node, "scale", 1.0) > 0;
 }
 
 // A head's keys and values are made ready once for each chunk of its queries: a chunk is all of them, unless that
 // leaves threads without work.
-static void run_integers(const OpRun *args, size_t most_keys) {
+static void run_integers(const OpRun *args) {
     const StepContext *step = args->step;
-    IntegerJob job = {args, (size_t)node_int(args->node, "heads", 1), head_columns(args->node), SIZE_MAX / 2,
+    IntegerJob job = {args,
+                      {true, true, SIZE_MAX / 2},
+                      (size_t)node_int(args->node, "heads", 1),
+                      head_columns(args->node),
                       (float)node_real(args->node, "scale", 1.0)};
     if (step->source_count * job.heads < 2 * (size_t)pool_threads(args->pool))
-        job.chunk = QUERY_CHUNK;
-    size_t items = 0;
-    for (size_t i = 0; i < step->source_count; i++)
-        items += chunks_of(&step->sources[i], job.chunk) * job.heads;
+        job.share.chunk = QUERY_CHUNK;
+    size_t most_keys, items = items_count(&job.share, step, job.heads, &most_keys);
     attend_run(args->pool, items, attend_integers, &job, args->scratch, integer_bytes(most_keys, job.head_dim));
 }
 
 static void run(const OpRun *args) {
     const StepContext *step = args->step;
-    size_t columns = args->outputs[0].columns, items = 0, blocks = 0, most_keys = 0;
-    int64_t heads = node_int(args->node, "heads", 1);
-    for (size_t i = 0; i < step->source_count; i++) {
-        items += (step->sources[i].rows + QUERY_CHUNK - 1) / QUERY_CHUNK * (size_t)heads;
-        blocks += (step->sources[i].keys + KV_BLOCK_TOKENS - 1) / KV_BLOCK_TOKENS;
-        most_keys = step->sources[i].keys > most_keys ? step->sources[i].keys : most_keys;
-    }
-    if (run_in_integers(args, most_keys)) {
-        run_integers(args, most_keys);
+    size_t columns = args->outputs[0].columns, heads = (size_t)node_int(args->node, "heads", 1);
+    Share share = {false, has_integers(args), QUERY_CHUNK};
+    size_t most_keys, items = items_count(&share, step, heads, &most_keys);
+    if (share.has_integers)
+        run_integers(args);
+    if (!items)
         return;
-    }
+    size_t blocks = blocks_before(step, step->source_count);
     Layout l = layout(columns, args->outputs[0].rows, step->source_count, most_keys);
-    Job job = {.run = args, .heads = (size_t)heads, .head_dim = columns / (size_t)heads, .blocks = args->scratch};
+    Job job = {.run = args, .share = share, .heads = heads, .head_dim = columns / heads, .blocks = args->scratch};
     job.block_bytes = 2 * KV_BLOCK_TOKENS * columns * sizeof(float);
     job.scale = (float)node_real(args->node, "scale", 1.0);
     job.numbers = (int32_t *)(void *)((unsigned char *)args->scratch + l.blocks_bytes);
