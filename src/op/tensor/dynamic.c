@@ -30,7 +30,7 @@ DynamicRange dynamic_range(const Evaluation *run, const float *x, size_t count) 
         most = fmaxf(most, job.most[i]);
     }
     float scale = least == most ? 1 : (most - least) / 255, zero = rintf(-least / scale);
-    return (DynamicRange){scale, (uint8_t)(int)fmaxf(0, fminf(zero, 255))}; // a NaN becomes 0
+    return (DynamicRange){scale, (uint8_t)(int)fminf(fmaxf(zero, 0), 255)}; // a NaN becomes 0
 }
 
 typedef struct QuantizeJob {
