@@ -159,4 +159,55 @@ START_TEST(test_long_sums) {
 }
 END_TEST
 
-TEST_MAIN("products", test_matmul, test_gemm, test_long_sums)
+// The result of a graph.
+static void node_run(const char *text, const Tensor *inputs, size_t element_bytes, void *ret_values, size_t count) {
+    static Kernels kernels;
+    kernels_pick(cpu_detect(), &kernels);
+    Graph *graph;
+    Evaluator *evaluator;
+    const Tensor *results;
+    CHECK_OK(graph_parse(&arena, "test", (Bytes){(const unsigned char *)text, strlen(text)}, &graph, &err));
+    CHECK_OK(evaluator_new(graph, &(EvaluatorSettings){.kernels = &kernels}, &evaluator, &err));
+    CHECK_OK(evaluator_run(evaluator, inputs, &results, &err));
+    ck_assert_uint_eq(results[0].bytes, count * element_bytes);
+    memcpy(ret_values, results[0].data, results[0].bytes);
+    evaluator_free(evaluator);
+}
+
+// Two terms of 300 * 300 are beyond the largest f16, an eighth of their sum is not.
+START_TEST(test_scale_before_rounding) {
+    static const char *const types[] = {"f16", "bf16"};
+    for (size_t t = 0; t < ARRAY_COUNT(types); t++) {
+        arena_init(&arena, 0);
+        uint16_t large = t ? f32_to_bf16(300) : f32_to_f16(300), pair[] = {large, large}, got;
+        DType dtype = t ? DTYPE_BF16 : DTYPE_F16;
+        const char *text = arena_format(&arena, &err,
+                                        "graph g()\n  %%a = input : %s[1,2]\n  %%b = input : %s[2,1]\n"
+                                        "  %%y = com.microsoft.FusedMatMul %%a, %%b {alpha=0.125} : ?\n  return %%y\n",
+                                        types[t], types[t]);
+        ck_assert_ptr_nonnull(text);
+        Tensor inputs[] = {{.name = "a", .dtype = dtype, .shape = {2, {1, 2}}, .data = pair, .bytes = sizeof pair},
+                           {.name = "b", .dtype = dtype, .shape = {2, {2, 1}}, .data = pair, .bytes = sizeof pair}};
+        node_run(text, inputs, 2, &got, 1);
+        ck_assert_uint_eq(got, t ? f32_to_bf16(22500) : f32_to_f16(22500));
+        arena_done(&arena);
+    }
+}
+END_TEST
+
+// Where there is no scale to speak of, the zero point is no number, and 0 stands for it.
+START_TEST(test_zero_point_of_no_number) {
+    static const float rows[][2] = {{-INFINITY, 1}, {0, 1e-45f}};
+    for (size_t r = 0; r < ARRAY_COUNT(rows); r++) {
+        arena_init(&arena, 0);
+        uint8_t zero;
+        Tensor x = {.name = "x", .dtype = DTYPE_F32, .shape = {1, {2}}, .data = rows[r], .bytes = sizeof rows[r]};
+        node_run("graph g()\n  %x = input : f32[2]\n  %q, %s, %z = DynamicQuantizeLinear %x : ?, ?, ?\n  return %z\n",
+                 &x, 1, &zero, 1);
+        ck_assert_uint_eq(zero, 0);
+        arena_done(&arena);
+    }
+}
+END_TEST
+
+TEST_MAIN("products", test_matmul, test_gemm, test_long_sums, test_scale_before_rounding, test_zero_point_of_no_number)

@@ -27,7 +27,7 @@ static Status prepare(const OpPrepare *args, void **ret_state, Error *err) {
     return OK;
 }
 
-static Status evaluate(Evaluation *run, Error *err) {
+Status matmul_evaluate(Evaluation *run, float factor, Error *err) {
     DTypeSet types = DTYPES_REAL | DTYPES_INDEX | DTYPE_BIT(DTYPE_U32) | DTYPE_BIT(DTYPE_U64);
     TRY(evaluate_type(run, 0, types, err));
     TRY(evaluate_same_type(run, 0, 1, err));
@@ -59,8 +59,14 @@ static Status evaluate(Evaluation *run, Error *err) {
         product.w_index = plan.b_index;
     }
     TRY(product_run(run, &product, err));
+    if (factor != 1)
+        run->kernels->scale(product.y, factor, shape_count(&plan.output), product.y);
     product_store(dtype, product.y, shape_count(&plan.output), y);
     return OK;
+}
+
+static Status evaluate(Evaluation *run, Error *err) {
+    return matmul_evaluate(run, 1, err);
 }
 
 static Status infer(const Node *node, ValueType *ret_types, Error *err) {

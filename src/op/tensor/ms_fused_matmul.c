@@ -44,19 +44,6 @@ static Status turn(const Evaluation *run, const char *attribute, Tensor *tensor,
     return OK;
 }
 
-static void scale(const Evaluation *run, float factor) {
-    void *data = (void *)(uintptr_t)run->outputs[0].data;
-    DType dtype = run->outputs[0].dtype;
-    size_t count = shape_count(&run->outputs[0].shape);
-    uint16_t *halves = data;
-    if (dtype == DTYPE_F32)
-        run->kernels->scale(data, factor, count, data);
-    for (size_t i = 0; i < count && dtype == DTYPE_F16; i++)
-        halves[i] = f32_to_f16(f16_to_f32(halves[i]) * factor);
-    for (size_t i = 0; i < count && dtype == DTYPE_BF16; i++)
-        halves[i] = f32_to_bf16(bf16_to_f32(halves[i]) * factor);
-}
-
 static Status evaluate(Evaluation *run, Error *err) {
     if (node_int(run->node, "transBatchA", 0) || node_int(run->node, "transBatchB", 0))
         return FAIL(err, ERR_UNSUPPORTED, "%s: transBatchA and transBatchB are not taken", evaluate_name(run));
@@ -67,13 +54,9 @@ static Status evaluate(Evaluation *run, Error *err) {
     TRY(turn(run, "transB", &inputs[1], err));
     const Tensor *given = run->inputs;
     run->inputs = inputs;
-    Status status = op_def(TENSOR_MATMUL)->evaluate(run, err);
+    Status status = matmul_evaluate(run, (float)node_real(run->node, "alpha", 1), err);
     run->inputs = given;
-    TRY(status);
-    double alpha = node_real(run->node, "alpha", 1);
-    if (alpha != 1)
-        scale(run, (float)alpha);
-    return OK;
+    return status;
 }
 
 const OpDef op_tensor_ms_fused_matmul = {.infer = infer, .evaluate = evaluate};

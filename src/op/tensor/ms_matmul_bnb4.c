@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // MatMulBnb4: A [.., K] times W', where W [N, K] lies in bitsandbytes' 4-bit codes, the first of two in the high half,
 // in blocks over the flattened matrix: w = table[code] * absmax of its block. Inputs: A, codes u8 [(N K + 1) / 2],
-// absmax
-// [(N K + block_size - 1) / block_size]. {K, N, block_size, quant_type: 0 FP4, 1 NF4}
+// absmax [(N K + block_size - 1) / block_size]. {K, N, block_size, quant_type: 0 FP4, 1 NF4}
 #include "base/memory.h"
 #include "op/tensor/filled.h"
 #include "op/tensor/wide.h"

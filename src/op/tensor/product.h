@@ -58,4 +58,7 @@ typedef struct MatmulPlan {
 } MatmulPlan;
 
 MUST_CHECK Status matmul_plan(Evaluation *run, size_t a, size_t b, MatmulPlan *ret, Error *err);
+// What MatMul does at a run, the product times a factor in what it is computed in, before halves are rounded (f32 and
+// halves; 1 for others).
+MUST_CHECK Status matmul_evaluate(Evaluation *run, float factor, Error *err);
 ValueType matmul_infer(ValueType a, ValueType b, DType dtype);
