@@ -28,3 +28,42 @@ Status rewrite_marks(const Graph *graph, Arena *scratch, bool **ret_keep, Error 
     *ret_keep = keep;
     return OK;
 }
+
+Status rewrite_sweep_begin(Graph *graph, Arena *scratch, Sweep *ret, Error *err) {
+    *ret = (Sweep){.graph = graph, .count = graph->node_count};
+    TRY_NEW(ret->nodes = arena_array(scratch, ret->count, sizeof(Node *), err));
+    for (size_t n = 0; n < ret->count; n++)
+        ret->nodes[n] = graph->nodes[n];
+    graph->node_count = 0;
+    return OK;
+}
+
+Status rewrite_sweep_next(Sweep *sweep, Node **ret_node, Error *err) {
+    Graph *graph = sweep->graph;
+    *ret_node = NULL;
+    if (sweep->next == sweep->count)
+        return OK;
+    if (graph->node_count == graph->node_room) { // others were put before those given
+        Node **larger = arena_array(graph->arena, graph->node_room * 2, sizeof(Node *), err);
+        TRY_NEW(larger);
+        memcpy(larger, graph->nodes, graph->node_count * sizeof(Node *));
+        graph->nodes = larger;
+        graph->node_room *= 2;
+    }
+    *ret_node = sweep->nodes[sweep->next++];
+    (*ret_node)->index = graph->node_count;
+    graph->nodes[graph->node_count++] = *ret_node;
+    return OK;
+}
+
+size_t rewrite_sweep_place(const Sweep *sweep, const Node *node) {
+    size_t low = 0, high = sweep->next;
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (sweep->nodes[middle]->index <= node->index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}

@@ -17,5 +17,19 @@ bool rewrite_is_linear(const Node *node);      // any linear
 bool rewrite_has_activation(const Node *node); // other than "none"
 bool rewrite_has_residual(const Node *node);
 
+// Goes through all nodes once, in order, so that what a pass puts before the node it is at costs nothing however long
+// the graph is: the graph has the nodes given so far (and what was put before them), the others come back one by one.
+// Until rewrite_sweep_next has given NULL, the graph is no whole one: nothing but that may read or replace later
+// values.
+typedef struct Sweep {
+    Graph *graph;
+    Node **nodes; // as they were
+    size_t count, next;
+} Sweep;
+MUST_CHECK Status rewrite_sweep_begin(Graph *graph, Arena *scratch, Sweep *ret, Error *err);
+MUST_CHECK Status rewrite_sweep_next(Sweep *sweep, Node **ret_node, Error *err); // NULL: that was all
+// The place that a node given already had before the sweep.
+size_t rewrite_sweep_place(const Sweep *sweep, const Node *node);
+
 // Marks for graph_keep, all true.
 MUST_CHECK Status rewrite_marks(const Graph *graph, Arena *scratch, bool **ret_keep, Error *err);

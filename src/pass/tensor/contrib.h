@@ -7,9 +7,13 @@
 #include "pass/rewrite.h"
 #include "pass/tensor/match.h"
 
+enum { CONTRIB_MOST_OUTPUTS = 4 };
+
 typedef struct Contrib {
     Graph *graph;
     Node *node;
+    unsigned reads;  // a bit for each output that is read
+    Value *replaced; // [CONTRIB_MOST_OUTPUTS]
 } Contrib;
 
 typedef Status ContribExpand(const Contrib *c, Error *err);
@@ -36,8 +40,10 @@ MUST_CHECK Status contrib_become_plain(const Contrib *c, OpCode op, Value a, Val
 
 // Whether somebody reads that output.
 bool contrib_output_is_read(const Contrib *c, size_t output);
+// Who reads that output reads `value` from now on.
+void contrib_replace(const Contrib *c, size_t output, Value value);
 
-// A number as a constant of rank 0, of i32, i64 or a type that wide arithmetic takes.
+// A number as a constant of rank 0, of a type that match_takes_number.
 MUST_CHECK Status contrib_number(const Contrib *c, DType dtype, double number, Value *ret, Error *err);
 // Elements [first, first + count) of a plain vector, which are not copied.
 MUST_CHECK Status contrib_part(const Contrib *c, const Constant *vector, int64_t first, int64_t count, Value *ret,

@@ -247,7 +247,7 @@ static Status attention_with_present(const Contrib *c, const Expansion *x, const
             TRY(heads_make(c, x->qkv[1 + i], heads, widths[1 + i] / heads, &halves[i], err));
     if (wanted) {
         TRY(present_join(c, halves, &present, err));
-        graph_replace_value(c->graph, value_of(c->node, 1), present);
+        contrib_replace(c, 1, present);
     }
     return contrib_become_plain(c, TENSOR_IDENTITY, y, (Value){0}, err);
 }
@@ -370,8 +370,8 @@ Status contrib_multi_head_attention(const Contrib *c, Error *err) {
          plain = q.rank == 3 && k.rank == 3 && v.rank == 3, cached = q.rank == 3 && k.rank == 4 && v.rank == 4;
     int64_t widths[3] = {0}, heads = node_int(node, "num_heads", 0);
     bool past = has_past(&x), both = past == !value_absent(x.past[1]);
-    bool fits = heads > 0 && (plain || ((packed || half_packed || cached) && !past)) && both &&
-                biases_fit(rewrite_input(node, BIAS), x.qkv, widths) && mask_fits(x.mask, x.tokens) &&
+    bool fits = heads > 0 && match_takes_number(x.dtype) && (plain || ((packed || half_packed || cached) && !past)) &&
+                both && biases_fit(rewrite_input(node, BIAS), x.qkv, widths) && mask_fits(x.mask, x.tokens) &&
                 !contrib_output_is_read(c, SCORES) &&
                 (past || (!contrib_output_is_read(c, 1) && !contrib_output_is_read(c, 2)));
     return fits ? multi_head_expand(c, &x, widths, err) : OK;

@@ -25,7 +25,7 @@ static Status norm_become(const Contrib *c, bool simplified, Value x, Value gain
 // Sums that are read elsewhere are there without the norm.
 static void sum_replace(const Contrib *c, size_t output, Value sum) {
     if (output < c->node->output_count)
-        graph_replace_value(c->graph, value_of(c->node, (int)output), sum);
+        contrib_replace(c, output, sum);
 }
 
 // A product with a weight, of reals or of integers with their scales.
@@ -101,7 +101,7 @@ Status contrib_embed_norm(const Contrib *c, Error *err) {
     sum_replace(c, SUM, sum);
     if (counts) {
         TRY(mask_count(c, mask, &index, err));
-        graph_replace_value(c->graph, value_of(node, MASK_INDEX), index);
+        contrib_replace(c, MASK_INDEX, index);
     }
     return norm_become(c, false, sum, node->inputs[GAIN], node->inputs[BETA], err);
 }

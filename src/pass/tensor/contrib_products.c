@@ -27,7 +27,7 @@ Status contrib_fast_gelu(const Contrib *c, Error *err) {
 Status contrib_quick_gelu(const Contrib *c, Error *err) {
     Value x = c->node->inputs[0], alpha, t;
     ValueType type = value_type(x);
-    if (type.rank < 0)
+    if (type.rank < 0 || !match_takes_number(type.dtype))
         return OK;
     TRY(contrib_number(c, type.dtype, node_real(c->node, "alpha", 1.702), &alpha, err));
     TRY(contrib_apply(c, TENSOR_MUL, x, alpha, &t, err));
@@ -49,20 +49,22 @@ static Status turn(const Contrib *c, const char *attribute, Value *value, Error 
     return contrib_add(c, &spec, value, err);
 }
 
+// The first operand is scaled and not the product, which may be beyond the largest half where the result is not.
 Status contrib_fused_matmul(const Contrib *c, Error *err) {
     const Node *node = c->node;
-    Value a = node->inputs[0], b = node->inputs[1], y, factor;
+    Value a = node->inputs[0], b = node->inputs[1], factor;
     ValueType types[] = {value_type(a), value_type(b)};
     double alpha = node_real(node, "alpha", 1);
-    if (types[0].rank < 0 || types[1].rank < 0 || node_int(node, "transBatchA", 0) || node_int(node, "transBatchB", 0))
+    if (types[0].rank < 0 || types[1].rank < 0 || !match_takes_number(types[0].dtype) ||
+        node_int(node, "transBatchA", 0) || node_int(node, "transBatchB", 0))
         return OK;
     TRY(turn(c, "transA", &a, err));
     TRY(turn(c, "transB", &b, err));
-    if (alpha == 1)
-        return contrib_become_plain(c, TENSOR_MATMUL, a, b, err);
-    TRY(contrib_apply(c, TENSOR_MATMUL, a, b, &y, err));
-    TRY(contrib_number(c, types[0].dtype, alpha, &factor, err));
-    return contrib_become_plain(c, TENSOR_MUL, y, factor, err);
+    if (alpha != 1) {
+        TRY(contrib_number(c, types[0].dtype, alpha, &factor, err));
+        TRY(contrib_apply(c, TENSOR_MUL, a, factor, &a, err));
+    }
+    return contrib_become_plain(c, TENSOR_MATMUL, a, b, err);
 }
 
 // (a - a_zero) (b - b_zero) times a scale and then another, and a bias.

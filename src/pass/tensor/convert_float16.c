@@ -16,8 +16,7 @@ typedef struct Converted {
 
 typedef struct Conversion {
     Graph *graph;
-    Node **order; // the nodes as they were, which keep that order
-    size_t count;
+    Sweep sweep;
     Float16Kinds kinds;
     Converted **values;    // [node][output]
     Value *halves, *fulls; // [constant]
@@ -26,15 +25,7 @@ typedef struct Conversion {
 
 // The place that a node had.
 static size_t place_of(const Conversion *x, const Node *node) {
-    size_t low = 0, high = x->count;
-    while (high - low > 1) {
-        size_t middle = (low + high) / 2;
-        if (x->order[middle]->index <= node->index)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
+    return rewrite_sweep_place(&x->sweep, node);
 }
 
 static bool was_f32(const Conversion *x, Value value) {
@@ -69,8 +60,7 @@ static bool goes_on(const Conversion *x, const Node *node) {
     return full && is_arithmetic(node->op);
 }
 
-static bool becomes_half(const Conversion *x, size_t place) {
-    const Node *node = x->order[place];
+static bool becomes_half(const Conversion *x, const Node *node, size_t place) {
     if (node->op == OP_INPUT || float16_keeps_f32(node->op) || x->kinds.exact[place] || goes_on(x, node))
         return false;
     for (size_t i = 0; i < node->input_count; i++)
@@ -137,8 +127,7 @@ static Status constant_as(Conversion *x, const Node *node, const Constant *const
 }
 
 // Types of what a node in f16 gives: f16 where it was f32, but for what its rule says is f32 always.
-static Status outputs_halve(Conversion *x, size_t place, Error *err) {
-    Node *node = x->order[place];
+static Status outputs_halve(Conversion *x, Node *node, size_t place, Error *err) {
     ValueType *was = arena_array(x->graph->arena, node->output_count, sizeof *was, err);
     TRY_NEW(was);
     memcpy(was, node->types, node->output_count * sizeof *was);
@@ -184,9 +173,9 @@ static void attributes_halve(Node *node) {
     }
 }
 
-static Status node_convert(Conversion *x, size_t place, Arena *scratch, Error *err) {
-    Node *node = x->order[place];
-    bool half = becomes_half(x, place);
+static Status node_convert(Conversion *x, Node *node, Arena *scratch, Error *err) {
+    size_t place = place_of(x, node);
+    bool half = becomes_half(x, node, place);
     if (node->op == TENSOR_CAST && node_int(node, "to", 1) == 10) // of either type
         return OK;
     for (size_t i = 0; i < node->input_count; i++) {
@@ -202,30 +191,33 @@ static Status node_convert(Conversion *x, size_t place, Arena *scratch, Error *e
     TRY(bodies_convert(x, node, scratch, err));
     if (half)
         attributes_halve(node);
-    return half ? outputs_halve(x, place, err) : OK;
+    return half ? outputs_halve(x, node, place, err) : OK;
 }
 
 static Status conversion_make(Graph *graph, Arena *scratch, Conversion *ret, Error *err) {
-    *ret = (Conversion){.graph = graph, .count = graph->node_count, .constant_count = graph->constant_count};
+    *ret = (Conversion){.graph = graph, .constant_count = graph->constant_count};
     TRY(float16_kinds(graph, scratch, &ret->kinds, err));
-    TRY_NEW(ret->order = arena_array(scratch, ret->count, sizeof *ret->order, err));
-    TRY_NEW(ret->values = arena_array(scratch, ret->count, sizeof *ret->values, err));
+    TRY_NEW(ret->values = arena_array(scratch, graph->node_count, sizeof *ret->values, err));
     TRY_NEW(ret->halves = arena_array(scratch, ret->constant_count, sizeof *ret->halves, err));
     TRY_NEW(ret->fulls = arena_array(scratch, ret->constant_count, sizeof *ret->fulls, err));
-    for (size_t n = 0; n < ret->count; n++) {
-        ret->order[n] = graph->nodes[n];
+    for (size_t n = 0; n < graph->node_count; n++) {
         TRY_NEW(ret->values[n] = arena_array(scratch, graph->nodes[n]->output_count, sizeof **ret->values, err));
         for (size_t o = 0; o < graph->nodes[n]->output_count; o++)
             ret->values[n][o].dtype = ret->kinds.dtypes[n][o];
     }
-    return OK;
+    return rewrite_sweep_begin(graph, scratch, &ret->sweep, err);
 }
 
 static Status graph_convert(Graph *graph, Arena *scratch, Error *err) {
     Conversion x;
+    Node *node;
     TRY(conversion_make(graph, scratch, &x, err));
-    for (size_t n = 0; n < x.count; n++)
-        TRY(node_convert(&x, n, scratch, err));
+    for (;;) {
+        TRY(rewrite_sweep_next(&x.sweep, &node, err));
+        if (!node)
+            break;
+        TRY(node_convert(&x, node, scratch, err));
+    }
     for (size_t r = 0; r < graph->return_count; r++)
         if (graph->returns[r].node && was_f32(&x, graph->returns[r]))
             TRY(value_as(&x, NULL, graph->returns[r], DTYPE_F32, &graph->returns[r], err));

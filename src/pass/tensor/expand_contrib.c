@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { MOST_OUTPUTS = 4 };
-
 static const struct {
     OpCode op;
     ContribExpand *expand;
@@ -54,8 +52,8 @@ Status contrib_apply_ints(const Contrib *c, OpCode op, Value a, const int64_t *v
 
 Status contrib_become(const Contrib *c, NodeSpec spec, size_t outputs, Error *err) {
     const Node *node = c->node;
-    const char *names[MOST_OUTPUTS];
-    ValueType types[MOST_OUTPUTS];
+    const char *names[CONTRIB_MOST_OUTPUTS];
+    ValueType types[CONTRIB_MOST_OUTPUTS];
     spec.note = node->note;
     outputs = outputs < node->output_count ? outputs : node->output_count;
     memcpy(names, node->names, outputs * sizeof *names);
@@ -72,30 +70,15 @@ Status contrib_become_plain(const Contrib *c, OpCode op, Value a, Value b, Error
 }
 
 bool contrib_output_is_read(const Contrib *c, size_t output) {
-    return output < c->node->output_count && graph_uses(c->graph, c->node, (int)output) > 0;
+    return c->reads >> output & 1;
+}
+
+void contrib_replace(const Contrib *c, size_t output, Value value) {
+    c->replaced[output] = value;
 }
 
 Status contrib_number(const Contrib *c, DType dtype, double number, Value *ret, Error *err) {
-    union {
-        int32_t i32;
-        int64_t i64;
-        float f32;
-        uint16_t half;
-    } *element = arena_alloc(c->graph->arena, sizeof *element, 8, err);
-    TRY_NEW(element);
-    if (dtype == DTYPE_I64)
-        element->i64 = (int64_t)number;
-    else if (dtype == DTYPE_I32)
-        element->i32 = (int32_t)number;
-    else if (dtype == DTYPE_F32)
-        element->f32 = (float)number;
-    else
-        element->half = dtype == DTYPE_F16 ? f32_to_f16((float)number) : f32_to_bf16((float)number);
-    Constant constant = {.name = "number", .dtype = dtype, .data = element};
-    const Constant *added;
-    TRY(graph_add_constant(c->graph, &constant, &added, err));
-    *ret = value_constant(added);
-    return OK;
+    return match_number_constant(c->graph, "number", dtype, number, ret, err);
 }
 
 Status contrib_part(const Contrib *c, const Constant *vector, int64_t first, int64_t count, Value *ret, Error *err) {
@@ -109,13 +92,8 @@ Status contrib_part(const Contrib *c, const Constant *vector, int64_t first, int
 }
 
 Status contrib_dim(const Contrib *c, Value value, int64_t axis, Value *ret, Error *err) {
-    Attribute range[] = {attribute_int("start", axis), attribute_int("end", axis + 1)};
-    NodeSpec spec = {.op = TENSOR_SHAPE,
-                     .name = "dim",
-                     .inputs = &value,
-                     .input_count = 1,
-                     .attributes = range,
-                     .attribute_count = 2};
+    Attribute range[2];
+    NodeSpec spec = match_dim_spec(&value, axis, range);
     return contrib_add(c, &spec, ret, err);
 }
 
@@ -128,15 +106,59 @@ Status contrib_range(const Contrib *c, Value count, Value *ret, Error *err) {
     return contrib_add(c, &spec, ret, err);
 }
 
-Status pass_expand_contrib(Graph *graph, const PassInputs *inputs, Error *err) {
-    for (size_t n = 0; n < graph->node_count; n++) {
-        Contrib c = {graph, graph->nodes[n]};
-        for (size_t i = 0; i < sizeof expansions / sizeof *expansions; i++)
-            if (expansions[i].op == c.node->op) {
-                TRY(expansions[i].expand(&c, err));
-                break;
-            }
-        n = c.node->index; // nodes were inserted before it
+// Of each node's outputs: a bit for those that are read, and what they are replaced by.
+typedef struct Outputs {
+    unsigned *reads;
+    Value (*replaced)[CONTRIB_MOST_OUTPUTS];
+} Outputs;
+
+static void read_note(Outputs *outputs, Value value) {
+    if (value.node && value.output < CONTRIB_MOST_OUTPUTS)
+        outputs->reads[value.node->index] |= 1u << value.output;
+}
+
+static Status outputs_make(const Graph *graph, Arena *scratch, Outputs *ret, Error *err) {
+    TRY_NEW(ret->reads = arena_array(scratch, graph->node_count, sizeof *ret->reads, err));
+    TRY_NEW(ret->replaced = arena_array(scratch, graph->node_count, sizeof *ret->replaced, err));
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (size_t i = 0; i < graph->nodes[n]->input_count; i++)
+            read_note(ret, graph->nodes[n]->inputs[i]);
+    for (size_t i = 0; i < graph->return_count; i++)
+        read_note(ret, graph->returns[i]);
+    return OK;
+}
+
+// Values that nodes read which were not swept when they were replaced.
+static void values_replace(const Outputs *outputs, const Sweep *sweep, Value *values, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!values[i].node || values[i].output >= CONTRIB_MOST_OUTPUTS)
+            continue;
+        Value by = outputs->replaced[rewrite_sweep_place(sweep, values[i].node)][values[i].output];
+        values[i] = value_absent(by) ? values[i] : by;
     }
+}
+
+static Status node_expand(const Contrib *c, Error *err) {
+    for (size_t i = 0; i < sizeof expansions / sizeof *expansions; i++)
+        if (expansions[i].op == c->node->op)
+            return expansions[i].expand(c, err);
+    return OK;
+}
+
+Status pass_expand_contrib(Graph *graph, const PassInputs *inputs, Error *err) {
+    Sweep sweep;
+    Outputs outputs;
+    Node *node;
+    TRY(outputs_make(graph, inputs->scratch, &outputs, err));
+    TRY(rewrite_sweep_begin(graph, inputs->scratch, &sweep, err));
+    for (;;) {
+        TRY(rewrite_sweep_next(&sweep, &node, err));
+        if (!node)
+            break;
+        size_t place = sweep.next - 1;
+        values_replace(&outputs, &sweep, node->inputs, node->input_count);
+        TRY(node_expand(&(Contrib){graph, node, outputs.reads[place], outputs.replaced[place]}, err));
+    }
+    values_replace(&outputs, &sweep, graph->returns, graph->return_count);
     return pass_dead_code(graph, inputs, err);
 }

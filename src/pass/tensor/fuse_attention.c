@@ -210,26 +210,17 @@ static void returns_replace(Graph *graph, const Node *joined_node, const Node *a
             graph->returns[r] = value_of(attention, output);
 }
 
-static Status number_add(Graph *graph, const char *name, const float *number, Value *ret, Error *err) {
-    Constant constant = {.name = name, .dtype = DTYPE_F32, .data = number};
-    const Constant *added;
-    TRY(graph_add_constant(graph, &constant, &added, err));
-    *ret = value_constant(added);
-    return OK;
-}
-
 // Attention has no guard: minus infinity becomes the lowest number, with which rows that attend to nothing are a mean.
 static Status mask_value(Graph *graph, const Node *place, const Core *core, const Mask *mask, Value *ret, Error *err) {
-    static const float nothing = 0, lowest = -FLT_MAX;
     Value none, masked = mask->number;
     double number;
     Node *node;
     *ret = mask->added;
     if (!value_absent(mask->added))
         return OK;
-    TRY(number_add(graph, "zero", &nothing, &none, err));
+    TRY(match_number_constant(graph, "zero", DTYPE_F32, 0, &none, err));
     if (core->guarded && match_number(masked, &number) && isinf(number))
-        TRY(number_add(graph, "lowest", &lowest, &masked, err));
+        TRY(match_number_constant(graph, "lowest", DTYPE_F32, (double)-FLT_MAX, &masked, err));
     Value inputs[] = {mask->condition, mask->inverted ? masked : none, mask->inverted ? none : masked};
     NodeSpec spec = {.op = TENSOR_WHERE, .name = "mask", .inputs = inputs, .input_count = 3, .output_count = 1};
     TRY(match_insert(graph, place, &spec, &node, err));

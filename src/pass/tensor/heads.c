@@ -78,15 +78,8 @@ static Status length_list(Graph *graph, const Node *place, Value q, int axis, Va
         known[2] = type.dims[axis].value;
         return match_ints_constant(graph, "shape", known, 4, ret, err);
     }
-    Attribute range[] = {attribute_int("start", axis), attribute_int("end", axis + 1)},
-              along = attribute_int("axis", 0);
-    NodeSpec shape = {.op = TENSOR_SHAPE,
-                      .name = "dim",
-                      .inputs = &q,
-                      .input_count = 1,
-                      .attributes = range,
-                      .attribute_count = 2,
-                      .output_count = 1};
+    Attribute range[2], along = attribute_int("axis", 0);
+    NodeSpec shape = match_dim_spec(&q, axis, range);
     TRY(match_ints_constant(graph, "one", &one, 1, &parts[0], err));
     parts[1] = parts[3] = parts[0];
     TRY(match_insert(graph, place, &shape, &node, err));

@@ -110,6 +110,53 @@ Status match_ints_constant(Graph *graph, const char *name, const int64_t *values
     return OK;
 }
 
+bool match_takes_number(DType dtype) {
+    return dtype == DTYPE_I32 || dtype == DTYPE_I64 || dtype_is_real(dtype);
+}
+
+Status match_number_constant(Graph *graph, const char *name, DType dtype, double number, Value *ret, Error *err) {
+    union {
+        int32_t i32;
+        int64_t i64;
+        float f32;
+        double f64;
+        uint16_t half;
+    } *element = arena_alloc(graph->arena, sizeof *element, 8, err);
+    TRY_NEW(element);
+    if (dtype == DTYPE_I64)
+        element->i64 = (int64_t)number;
+    else if (dtype == DTYPE_I32)
+        element->i32 = (int32_t)number;
+    else if (dtype == DTYPE_F64)
+        element->f64 = number;
+    else if (dtype == DTYPE_F32)
+        element->f32 = (float)number;
+    else if (dtype == DTYPE_F16)
+        element->half = f32_to_f16((float)number);
+    else if (dtype == DTYPE_BF16)
+        element->half = f32_to_bf16((float)number);
+    else
+        return FAIL(err, ERR_INTERNAL, "a number '@%s' of %s, expected a type that is computed in", name,
+                    dtype_name(dtype));
+    Constant constant = {.name = name, .dtype = dtype, .data = element};
+    const Constant *added;
+    TRY(graph_add_constant(graph, &constant, &added, err));
+    *ret = value_constant(added);
+    return OK;
+}
+
+NodeSpec match_dim_spec(const Value *value, int64_t axis, Attribute ret_range[2]) {
+    ret_range[0] = attribute_int("start", axis);
+    ret_range[1] = attribute_int("end", axis + 1);
+    return (NodeSpec){.op = TENSOR_SHAPE,
+                      .name = "dim",
+                      .inputs = value,
+                      .input_count = 1,
+                      .attributes = ret_range,
+                      .attribute_count = 2,
+                      .output_count = 1};
+}
+
 Status match_uses(Graph *graph, const PassInputs *inputs, size_t **ret_uses, Error *err) {
     TRY(pass_dead_code(graph, inputs, err));
     TRY_NEW(*ret_uses = arena_array(inputs->scratch, graph->node_count, sizeof **ret_uses, err));

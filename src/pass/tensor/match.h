@@ -38,6 +38,13 @@ MUST_CHECK Status match_insert(Graph *graph, const Node *place, const NodeSpec *
 MUST_CHECK Status match_ints_constant(Graph *graph, const char *name, const int64_t *values, size_t count, Value *ret,
                                       Error *err);
 
+// A number as a constant of rank 0, of a type that match_takes_number.
+bool match_takes_number(DType dtype); // i32, i64 and what reals are computed in
+MUST_CHECK Status match_number_constant(Graph *graph, const char *name, DType dtype, double number, Value *ret,
+                                        Error *err);
+// Shape of dimension `axis` of a value alone, i64 [1]; the attributes lie in ret_range.
+NodeSpec match_dim_spec(const Value *value, int64_t axis, Attribute ret_range[2]);
+
 // Removes what nothing reads, and counts the uses of what is left: [node_count]. A pass that looks at uses begins so.
 MUST_CHECK Status match_uses(Graph *graph, const PassInputs *inputs, size_t **ret_uses, Error *err);
 

@@ -110,9 +110,13 @@ static Status product_rewrite(Graph *graph, Node *node, const Value weights[2], 
 }
 
 Status pass_quantize_products(Graph *graph, const PassInputs *inputs, Error *err) {
-    (void)inputs;
-    for (size_t n = 0; n < graph->node_count; n++) {
-        Node *node = graph->nodes[n];
+    Sweep sweep;
+    Node *node;
+    TRY(rewrite_sweep_begin(graph, inputs->scratch, &sweep, err));
+    for (;;) {
+        TRY(rewrite_sweep_next(&sweep, &node, err));
+        if (!node)
+            return OK;
         Weights w;
         Value weights[2];
         bool done;
@@ -122,8 +126,5 @@ Status pass_quantize_products(Graph *graph, const PassInputs *inputs, Error *err
         TRY(weights_quantize(graph, &w, weights, &done, err));
         if (done)
             TRY(product_rewrite(graph, node, weights, err));
-        while (graph->nodes[n] != node)
-            n++;
     }
-    return OK;
 }

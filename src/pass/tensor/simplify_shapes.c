@@ -33,42 +33,42 @@ static Status reshape_simplify(Graph *graph, Node *node, Error *err) {
     return graph_change_node(graph, node, &spec, err);
 }
 
-// An input of the graph with that variable, and where; false: there is none before `node`.
-static bool input_find(const Graph *graph, const Node *node, Dim dim, Value *ret_input, int64_t *ret_axis) {
-    for (size_t n = 0; n < node->index; n++) {
-        const ValueType *type = &graph->nodes[n]->types[0];
-        for (int i = 0; graph->nodes[n]->op == OP_INPUT && i < type->rank; i++)
-            if (type->dims[i].variable && type->dims[i].value == dim.value) {
-                *ret_input = value_of(graph->nodes[n], 0);
-                *ret_axis = i;
-                return true;
-            }
-    }
-    return false;
+// Where an input of the graph has a variable.
+typedef struct Source {
+    Value input; // absent: none so far
+    int64_t axis;
+} Source;
+
+static void sources_note(const Node *input, Source *sources) {
+    const ValueType *type = &input->types[0];
+    for (int i = 0; i < type->rank; i++)
+        if (type->dims[i].variable && type->dims[i].value != DIM_UNKNOWN &&
+            value_absent(sources[type->dims[i].value].input))
+            sources[type->dims[i].value] = (Source){value_of(input, 0), i};
 }
 
 // Dimension `axis` of `of` as dimension *ret_axis of an input; false: it is no variable, or `of` an input itself.
-static bool dim_elsewhere(const Graph *graph, const Node *node, Value of, int64_t axis, Value *ret_input,
-                          int64_t *ret_axis) {
+static bool dim_elsewhere(const Source *sources, Value of, int64_t axis, Value *ret_input, int64_t *ret_axis) {
     ValueType type = value_type(of);
     axis += axis < 0 ? type.rank : 0;
-    return of.node && of.node->op != OP_INPUT && axis >= 0 && axis < type.rank && type.dims[axis].variable &&
-           type.dims[axis].value != DIM_UNKNOWN && input_find(graph, node, type.dims[axis], ret_input, ret_axis);
+    if (!of.node || of.node->op == OP_INPUT || axis < 0 || axis >= type.rank || !type.dims[axis].variable ||
+        type.dims[axis].value == DIM_UNKNOWN)
+        return false;
+    const Source *source = &sources[type.dims[axis].value];
+    *ret_input = source->input;
+    *ret_axis = source->axis;
+    return !value_absent(source->input);
 }
 
 static Status shape_of(Graph *graph, Node *node, Value input, int64_t axis, Error *err) {
-    Attribute range[] = {attribute_int("start", axis), attribute_int("end", axis + 1)};
-    NodeSpec spec = {.op = TENSOR_SHAPE,
-                     .inputs = &input,
-                     .input_count = 1,
-                     .attributes = range,
-                     .attribute_count = 2,
-                     .note = node->note};
+    Attribute range[2];
+    NodeSpec spec = match_dim_spec(&input, axis, range);
+    spec.note = node->note;
     return graph_change_node(graph, node, &spec, err);
 }
 
 // Shape of one dimension, or one element of a whole Shape.
-static Status dim_simplify(Graph *graph, Node *node, Error *err) {
+static Status dim_simplify(Graph *graph, const Source *sources, Node *node, Error *err) {
     const Node *shape = node->op == TENSOR_GATHER ? match_node(node->inputs[0], TENSOR_SHAPE) : node;
     bool whole = shape && !node_attribute(shape, "start") && !node_attribute(shape, "end");
     int64_t at[8] = {node_int(node, "start", 0)}, axis;
@@ -77,7 +77,7 @@ static Status dim_simplify(Graph *graph, Node *node, Error *err) {
     if (!shape || whole == (shape == node) ||
         (whole ? !match_ints(node->inputs[1], at, &count) || count != 1 || node_int(node, "axis", 0) != 0
                : at[0] < 0 || node_int(node, "end", -1) != at[0] + 1) ||
-        !dim_elsewhere(graph, node, shape->inputs[0], at[0], &input, &axis))
+        !dim_elsewhere(sources, shape->inputs[0], at[0], &input, &axis))
         return OK;
     if (!whole || node->inputs[1].constant->shape.rank == 1)
         return shape_of(graph, node, input, axis, err);
@@ -86,25 +86,27 @@ static Status dim_simplify(Graph *graph, Node *node, Error *err) {
     NodeSpec spec = {.op = TENSOR_SHAPE, .name = "shape", .inputs = &input, .input_count = 1, .output_count = 1};
     TRY(match_insert(graph, node, &spec, &inserted, err));
     values[0] = value_of(inserted, 0);
-    int64_t *index = arena_array(graph->arena, 1, sizeof *index, err);
-    TRY_NEW(index);
-    *index = axis;
-    Constant constant = {.name = "index", .dtype = DTYPE_I64, .data = index};
-    const Constant *added;
-    TRY(graph_add_constant(graph, &constant, &added, err));
-    values[1] = value_constant(added);
+    TRY(match_number_constant(graph, "index", DTYPE_I64, (double)axis, &values[1], err));
     NodeSpec gather = {.op = TENSOR_GATHER, .inputs = values, .input_count = 2, .note = node->note};
     return graph_change_node(graph, node, &gather, err);
 }
 
 Status pass_simplify_shapes(Graph *graph, const PassInputs *inputs, Error *err) {
-    for (size_t n = 0; n < graph->node_count; n++) {
-        Node *node = graph->nodes[n];
-        if (node->op == TENSOR_RESHAPE)
+    Sweep sweep;
+    Node *node;
+    Source *sources; // [dim_count]
+    TRY_NEW(sources = arena_array(inputs->scratch, graph->dim_count, sizeof *sources, err));
+    TRY(rewrite_sweep_begin(graph, inputs->scratch, &sweep, err));
+    for (;;) {
+        TRY(rewrite_sweep_next(&sweep, &node, err));
+        if (!node)
+            break;
+        if (node->op == OP_INPUT)
+            sources_note(node, sources);
+        else if (node->op == TENSOR_RESHAPE)
             TRY(reshape_simplify(graph, node, err));
         else if (node->op == TENSOR_GATHER || node->op == TENSOR_SHAPE)
-            TRY(dim_simplify(graph, node, err));
-        n = node->index; // nodes were inserted before it
+            TRY(dim_simplify(graph, sources, node, err));
     }
     return pass_dead_code(graph, inputs, err);
 }
