@@ -60,12 +60,9 @@ static void pack_keys(const AttentionS8 *args, const Packed *head, size_t first,
 
 // Values of dimensions [d, d + n), n <= 16: their scales over all keys, then fours of keys.
 static void pack_values(const AttentionS8 *args, const Packed *head, size_t d, size_t n) {
-    V16 top = v16_zero(), least = v16_set1(QUANTIZE_LEAST), most = v16_set1(127.0f);
     const float *v = args->v + d;
-    for (size_t j = 0; j < args->keys; j++)
-        top = v16_max(v16_abs(v16_finite(v16_load_part(v + j * args->v_stride, n))), top);
-    v16_store(head->v_scales + d, v16_if_less(top, least, v16_zero(), v16_div(top, most)));
-    V16 factor = v16_if_less(top, least, v16_zero(), v16_div(most, top));
+    V16 factor;
+    v16_store(head->v_scales + d, v16_column_scales_s8(v, args->keys, args->v_stride, n, &factor));
     for (size_t j = 0; j < head->stride; j += 4) {
         _Alignas(16) int8_t rows[4][16] = {0};
         __m128i four[4];
