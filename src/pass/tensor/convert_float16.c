@@ -29,16 +29,12 @@ static size_t place_of(const Conversion *x, const Node *node) {
 }
 
 static bool was_f32(const Conversion *x, Value value) {
-    if (!value.node)
-        return value.constant && value.constant->dtype == DTYPE_F32 && constant_is_plain(value.constant);
-    return x->kinds.dtypes[place_of(x, value.node)][value.output] == DTYPE_F32;
+    return float16_dtype(&x->kinds, value, value.node ? place_of(x, value.node) : 0) == DTYPE_F32 &&
+           (value.node || constant_is_plain(value.constant));
 }
 
 static bool is_data(const Conversion *x, Value value) {
-    size_t count;
-    if (!value.node)
-        return was_f32(x, value) && shape_elements(&value.constant->shape, &count) && count > 1;
-    return x->kinds.data[place_of(x, value.node)][value.output];
+    return float16_is_data(&x->kinds, value, value.node ? place_of(x, value.node) : 0);
 }
 
 static bool is_arithmetic(OpCode op) {

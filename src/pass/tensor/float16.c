@@ -51,23 +51,29 @@ bool float16_keeps_f32(OpCode op) {
     return false;
 }
 
-DType float16_dtype(const Float16Kinds *kinds, Value value) {
+DType float16_dtype(const Float16Kinds *kinds, Value value, size_t place) {
     if (value.constant)
         return value.constant->dtype;
-    return value.node ? kinds->dtypes[value.node->index][value.output] : DTYPE_BOOL;
+    return value.node ? kinds->dtypes[place][value.output] : DTYPE_BOOL;
 }
 
-bool float16_is_data(const Float16Kinds *kinds, Value value) {
+bool float16_is_data(const Float16Kinds *kinds, Value value, size_t place) {
     size_t count;
     if (value.constant)
         return value.constant->dtype == DTYPE_F32 && shape_elements(&value.constant->shape, &count) && count > 1;
-    return value.node && kinds->data[value.node->index][value.output];
+    return value.node && kinds->data[place][value.output];
+}
+
+// Of an input, before anything is changed.
+static DType input_dtype(const Float16Kinds *kinds, const Node *node, size_t index) {
+    Value value = rewrite_input(node, index);
+    return float16_dtype(kinds, value, value.node ? value.node->index : 0);
 }
 
 // Of an output whose type is not known: most operators keep that of an input.
 static DType dtype_guess(const Float16Kinds *kinds, const Node *node, size_t output) {
     int64_t to = node_int(node, "to", 1);
-    DType kept = float16_dtype(kinds, rewrite_input(node, 0));
+    DType kept = input_dtype(kinds, node, 0);
     switch (node->op) {
     case TENSOR_CAST:
         return to == 1 ? DTYPE_F32 : to == 10 ? DTYPE_F16 : DTYPE_I64; // any that is neither
@@ -93,9 +99,9 @@ static DType dtype_guess(const Float16Kinds *kinds, const Node *node, size_t out
     case TENSOR_CONSTANT_OF_SHAPE:
     case TENSOR_CAST_LIKE:
     case TENSOR_DEQUANTIZE_LINEAR:
-        return float16_dtype(kinds, rewrite_input(node, 1));
+        return input_dtype(kinds, node, 1);
     case TENSOR_ONE_HOT:
-        return float16_dtype(kinds, rewrite_input(node, 2));
+        return input_dtype(kinds, node, 2);
     case TENSOR_MATMUL_INTEGER:
         return DTYPE_I32;
     case TENSOR_TOPK:
@@ -103,7 +109,7 @@ static DType dtype_guess(const Float16Kinds *kinds, const Node *node, size_t out
     case TENSOR_DYNAMIC_QUANTIZE_LINEAR:
         return output == 1 ? DTYPE_F32 : DTYPE_U8;
     case TENSOR_MS_EMBED_LAYER_NORMALIZATION:
-        return output == 1 ? DTYPE_I32 : float16_dtype(kinds, rewrite_input(node, 2));
+        return output == 1 ? DTYPE_I32 : input_dtype(kinds, node, 2);
     case TENSOR_MS_MATMUL_INTEGER_TO_FLOAT:
     case TENSOR_MS_QATTENTION:
         return DTYPE_F32;
@@ -117,9 +123,10 @@ static bool makes_data(const Float16Kinds *kinds, const Node *node) {
         node->op == TENSOR_DEQUANTIZE_LINEAR)
         return true;
     for (size_t i = 0; i < node->input_count; i++) {
-        DType dtype = float16_dtype(kinds, node->inputs[i]);
-        if ((dtype == DTYPE_F32 && float16_is_data(kinds, node->inputs[i])) || dtype == DTYPE_F16 ||
-            dtype == DTYPE_BF16 || dtype == DTYPE_F64)
+        DType dtype = input_dtype(kinds, node, i);
+        Value value = node->inputs[i];
+        if ((dtype == DTYPE_F32 && float16_is_data(kinds, value, value.node ? value.node->index : 0)) ||
+            dtype == DTYPE_F16 || dtype == DTYPE_BF16 || dtype == DTYPE_F64)
             return true;
     }
     return false;

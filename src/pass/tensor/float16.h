@@ -17,10 +17,10 @@ MUST_CHECK Status float16_kinds(const Graph *graph, Arena *scratch, Float16Kinds
 
 // Whether the operator computes in f32 whatever its inputs are.
 bool float16_keeps_f32(OpCode op);
-// Element type of an input, as the graph had it.
-DType float16_dtype(const Float16Kinds *kinds, Value value);
-// Whether an f32 value, by the places of before, is data; constants are where they have more than one element.
-bool float16_is_data(const Float16Kinds *kinds, Value value);
+// Element type of an input, as the graph had it; `place`: that of value.node, if it has one.
+DType float16_dtype(const Float16Kinds *kinds, Value value, size_t place);
+// Whether a value is f32 and data; constants are where they have more than one element.
+bool float16_is_data(const Float16Kinds *kinds, Value value, size_t place);
 
 // An f32 constant in f16: what is larger than f16 can hold becomes the largest, what is smaller than its smallest
 // number that one, and numbers that stand for minus infinity `masked`.
