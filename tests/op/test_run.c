@@ -165,6 +165,42 @@ START_TEST(test_linear_of_static_activations) {
 }
 END_TEST
 
+// Attention where keys and values are kept as int8: a source of more keys than integers take goes in floats, as it does
+// where they are kept as floats, and the one beside it in integers, as it does alone.
+START_TEST(test_attention_of_each_source) {
+    const char *text = "graph g(T)\n  const @q : s8/row[16,8]\n  %x = input : f32[T,8]\n"
+                       "  %q = linear %x, @q : f32[T,16]\n  %y = attention %q, %q, %q {heads=2} : f32[T,16]\n"
+                       "  return %y\n";
+    enum { SHORT = 70, KEYS = ATTENTION_S8_KEYS + 1, QUERIES = 3, COLUMNS = 16, KEPT = (SHORT + QUERIES) * COLUMNS };
+    static float results[3][KEPT];
+    static const KvPool integers = {.kind = KV_S8}, floats = {.kind = KV_F32};
+    SourceSpan sources[] = {{.first_row = 0, .rows = SHORT, .keys = SHORT},
+                            {.first_row = SHORT, .rows = QUERIES, .keys = KEYS}};
+    const StepContext steps[] = {{.sources = sources, .source_count = 2, .kv = &integers},
+                                 {.sources = sources, .source_count = 1, .kv = &integers},
+                                 {.sources = sources, .source_count = 2, .kv = &floats}};
+    arena_init(&arena, 0);
+    kernels_pick(cpu_detect(), &kernels);
+    Pool *pool = NULL;
+    CHECK_OK(pool_new(3, &pool, &err));
+    size_t rows = SHORT + KEYS;
+    Plan *plan = plan_of(&arena, graph_from(&arena, text, 3), &kernels, pool, rows);
+    for (size_t s = 0; s < 3; s++) {
+        plan_fill_inputs(plan, rows, 1, 8);
+        plan_run(plan, &rows, &steps[s]);
+        Slab y = plan_return(plan, 0);
+        for (size_t i = 0; i < KEPT; i++)
+            results[s][i] = ((const float *)y.data)[i / COLUMNS * y.row_stride + i % COLUMNS];
+    }
+    size_t of_short = SHORT * COLUMNS * sizeof(float);
+    ck_assert_mem_eq(results[0], results[1], of_short);
+    ck_assert(memcmp(results[0], results[2], of_short) != 0);
+    ck_assert_mem_eq(results[0] + SHORT * COLUMNS, results[2] + SHORT * COLUMNS, sizeof results[0] - of_short);
+    pool_free(pool);
+    arena_done(&arena);
+}
+END_TEST
+
 // embed, rows, scale and activation against their definitions.
 START_TEST(test_gathering) {
     const char *text = "graph g(T, P)\n  const @table : f32[12,5]\n  %ids = input : i32[T]\n  %pick = input : i32[P]\n"
@@ -240,4 +276,5 @@ START_TEST(test_shape_rules) {
 END_TEST
 
 TEST_MAIN("op/run", test_linear_with_activation_and_residual, test_linear_of_parts_and_views, test_add_norm,
-          test_linear_is_a_product, test_linear_of_static_activations, test_gathering, test_shape_rules)
+          test_linear_is_a_product, test_linear_of_static_activations, test_attention_of_each_source, test_gathering,
+          test_shape_rules)
