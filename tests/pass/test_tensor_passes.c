@@ -3,8 +3,8 @@
 // its pass, on random inputs. Graphs with operators that cannot be evaluated are passed over, and counted.
 #include <math.h>
 #include <stdio.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "base/cpu.h"
 #include "base/file.h"
 #include "base/random.h"
@@ -13,7 +13,7 @@
 #include "graph/print.h"
 #include "pass/pass.h"
 
-enum { MOST_INPUTS = 16, MOST_ELEMENTS = 4096, MOST_IDS = 2, FEWEST_COMPARED = 50, MANY = 100000, MOST_SECONDS = 20 };
+enum { MOST_INPUTS = 16, MOST_ELEMENTS = 4096, MOST_IDS = 2, FEWEST_COMPARED = 50, MANY = 100000, MOST_SECONDS = 10 };
 
 static Arena arena;
 static Error err;
@@ -223,9 +223,9 @@ static Graph *chain_begin(Value *ret_input) {
 
 static void chain_run(Graph *graph, Value last, const char *pass, size_t least_nodes) {
     CHECK_OK(graph_set_returns(graph, &last, 1, &err));
-    uint64_t start = clock_ns();
+    clock_t start = clock(); // of the processor: others may use it meanwhile
     CHECK_OK(passes_run(graph, &pass, 1, &(PassInputs){0}, NULL, NULL, &err));
-    double seconds = (double)(clock_ns() - start) / 1e9;
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     ck_assert_uint_ge(graph->node_count, least_nodes);
     printf("# %s of %zu nodes: %.2f s\n", pass, graph->node_count, seconds);
     ck_assert_msg(seconds < MOST_SECONDS, "%s: %.1f s", pass, seconds);
@@ -290,13 +290,13 @@ START_TEST(test_many_shapes_are_simplified_fast) {
              gather = {.op = TENSOR_GATHER, .inputs = operands, .input_count = 2, .types = &number, .output_count = 1},
              add = gather;
     add.op = TENSOR_ADD;
-    for (size_t i = 0; i < MANY / 2; i++) {
+    for (size_t i = 0; i < MANY; i++) {
         operands[0] = value_of(node_add(graph, &shape), 0);
         Value terms[] = {sum, value_of(node_add(graph, &gather), 0)};
         add.inputs = terms;
         sum = value_of(node_add(graph, &add), 0);
     }
-    chain_run(graph, sum, "simplify_shapes", 3 * MANY / 2);
+    chain_run(graph, sum, "simplify_shapes", 3 * MANY);
     arena_done(&arena);
 }
 END_TEST
