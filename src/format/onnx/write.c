@@ -38,8 +38,9 @@ static Status opset_choose(const Graph *graph, int64_t asked, int64_t *ret_opset
                     ONNX_WRITE_LAST);
     TRY(write_need(graph, &need, err));
     if (asked && need.opset > asked)
-        return FAIL(err, ERR_UNSUPPORTED, "%s is in opset %lld and later, the model is to be in opset %lld", need.what,
-                    (long long)need.opset, (long long)asked);
+        return FAIL(err, ERR_UNSUPPORTED,
+                    "%s is in opset %lld and later, the model is to be in opset %lld: a later one can hold it",
+                    need.what, (long long)need.opset, (long long)asked);
     *ret_opset = asked ? asked : need.opset;
     return OK;
 }
