@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Names, the choice of kernel sets for a processor, and packing whole matrices with the kernel that will run them.
 #include <assert.h>
+#include <string.h>
 
 #include "kernel/kernels.h"
 #include "kernel/ref/ref.h"
