@@ -67,3 +67,33 @@ size_t rewrite_sweep_place(const Sweep *sweep, const Node *node) {
     }
     return low;
 }
+
+Status replacements_make(Graph *graph, Arena *scratch, Replacements *ret, Error *err) {
+    *ret = (Replacements){.graph = graph, .scratch = scratch};
+    TRY_NEW(ret->of = arena_array(scratch, graph->node_count, sizeof *ret->of, err));
+    return OK;
+}
+
+Status replacements_add(Replacements *r, const Node *node, int output, Value value, Error *err) {
+    Value **of = &r->of[node->index];
+    if (!*of)
+        TRY_NEW(*of = arena_array(r->scratch, node->output_count, sizeof **of, err));
+    (*of)[output] = value;
+    return OK;
+}
+
+static void value_take(const Replacements *r, Value *value) {
+    const Value *of = value->node ? r->of[value->node->index] : NULL;
+    if (of && !value_absent(of[value->output]))
+        *value = of[value->output];
+}
+
+void replacements_take(const Replacements *r, size_t node) {
+    for (size_t i = 0; i < r->graph->nodes[node]->input_count; i++)
+        value_take(r, &r->graph->nodes[node]->inputs[i]);
+}
+
+void replacements_return(const Replacements *r) {
+    for (size_t i = 0; i < r->graph->return_count; i++)
+        value_take(r, &r->graph->returns[i]);
+}

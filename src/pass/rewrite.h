@@ -31,5 +31,17 @@ MUST_CHECK Status rewrite_sweep_next(Sweep *sweep, Node **ret_node, Error *err);
 // The place that a node given already had before the sweep.
 size_t rewrite_sweep_place(const Sweep *sweep, const Node *node);
 
+// What stands for outputs of nodes that are about to go, for passes that go through a graph in order and neither add
+// nor remove nodes meanwhile: a node takes it as the pass comes to it, so that any number of them costs one walk.
+typedef struct Replacements {
+    Graph *graph;
+    Arena *scratch;
+    Value **of; // [node_count]; NULL: nothing stands for outputs of that node
+} Replacements;
+MUST_CHECK Status replacements_make(Graph *graph, Arena *scratch, Replacements *ret, Error *err);
+MUST_CHECK Status replacements_add(Replacements *replacements, const Node *node, int output, Value value, Error *err);
+void replacements_take(const Replacements *replacements, size_t node); // by the inputs of node number `node`
+void replacements_return(const Replacements *replacements);            // by what the graph returns, at the end
+
 // Marks for graph_keep, all true.
 MUST_CHECK Status rewrite_marks(const Graph *graph, Arena *scratch, bool **ret_keep, Error *err);

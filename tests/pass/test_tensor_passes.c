@@ -246,6 +246,22 @@ START_TEST(test_many_operators_are_expanded_fast) {
 END_TEST
 
 // Sums that are read elsewhere.
+START_TEST(test_many_noops_are_removed_fast) {
+    arena_init(&arena, 0);
+    Value x;
+    Graph *graph = chain_begin(&x);
+    ValueType type = value_type(x);
+    for (size_t i = 0; i < MANY; i++) {
+        NodeSpec spec = {.op = TENSOR_IDENTITY, .inputs = &x, .input_count = 1, .types = &type, .output_count = 1};
+        x = value_of(node_add(graph, &spec), 0);
+    }
+    chain_run(graph, x, "remove_noops", 1);
+    ck_assert_uint_eq(graph->node_count, 1);
+    ck_assert(value_equal(graph->returns[0], value_of(graph->nodes[0], 0)));
+    arena_done(&arena);
+}
+END_TEST
+
 START_TEST(test_many_sums_are_replaced_fast) {
     arena_init(&arena, 0);
     static const float ones[] = {1, 1, 1, 1};
@@ -319,5 +335,5 @@ START_TEST(test_many_casts_are_added_fast) {
 END_TEST
 
 TEST_MAIN("tensor passes", test_goldens_compute_the_same, test_quantized_products_are_close,
-          test_many_operators_are_expanded_fast, test_many_sums_are_replaced_fast, test_many_shapes_are_simplified_fast,
-          test_many_casts_are_added_fast)
+          test_many_operators_are_expanded_fast, test_many_noops_are_removed_fast, test_many_sums_are_replaced_fast,
+          test_many_shapes_are_simplified_fast, test_many_casts_are_added_fast)

@@ -11,6 +11,7 @@ enum { FOLD_FREE_BYTES = 1 << 16 };
 
 typedef struct Folding {
     Graph *graph;
+    Replacements *replaced;
     size_t limit_bytes;
 } Folding;
 
@@ -99,26 +100,30 @@ static Status node_fold(Folding *folding, const Node *node, Arena *scratch, bool
         Constant constant = {
             .name = node->names[o], .dtype = outputs[o].dtype, .shape = outputs[o].shape, .data = outputs[o].data};
         TRY(graph_add_constant(folding->graph, &constant, &added, err));
-        graph_replace_value(folding->graph, value_of(node, (int)o), value_constant(added));
+        TRY(replacements_add(folding->replaced, node, (int)o, value_constant(added), err));
     }
     return OK;
 }
 
 Status pass_fold_tensors(Graph *graph, const PassInputs *inputs, Error *err) {
     bool *keep;
+    Replacements replaced;
     TRY(rewrite_marks(graph, inputs->scratch, &keep, err));
+    TRY(replacements_make(graph, inputs->scratch, &replaced, err));
     for (size_t n = 0; n < graph->node_count; n++) {
         const Node *node = graph->nodes[n];
         size_t bytes;
         bool folded = false;
+        replacements_take(&replaced, n);
         if (!is_known(node, &bytes))
             continue;
-        Folding folding = {graph, bytes > FOLD_FREE_BYTES ? bytes : FOLD_FREE_BYTES};
+        Folding folding = {graph, &replaced, bytes > FOLD_FREE_BYTES ? bytes : FOLD_FREE_BYTES};
         if (inputs->most_folded_bytes && folding.limit_bytes > inputs->most_folded_bytes)
             folding.limit_bytes = inputs->most_folded_bytes;
         TRY(node_fold(&folding, node, inputs->scratch, &folded, err));
         keep[n] = !folded;
     }
+    replacements_return(&replaced);
     graph_keep(graph, keep, NULL);
     return OK;
 }

@@ -26,8 +26,11 @@ Status pass_infer_shapes(Graph *graph, const PassInputs *inputs, Error *err) {
     TRY(symbols_make(graph, inputs->scratch, &table, err));
     TRY(rewrite_marks(graph, inputs->scratch, &keep, err));
     graph_count_uses(graph, uses);
+    Replacements replaced;
+    TRY(replacements_make(graph, inputs->scratch, &replaced, err));
     for (size_t n = 0; n < graph->node_count; n++) {
         const Node *node = graph->nodes[n];
+        replacements_take(&replaced, n);
         const Symbols *symbols = node->output_count ? symbols_of(table, value_of(node, 0)) : NULL;
         DType dtype = node->output_count ? node->types[0].dtype : DTYPE_COUNT;
         bool integers = dtype == DTYPE_I64 || dtype == DTYPE_I32 || dtype == DTYPE_BOOL;
@@ -35,9 +38,10 @@ Status pass_infer_shapes(Graph *graph, const PassInputs *inputs, Error *err) {
             continue;
         const Constant *constant;
         TRY(constant_make(graph, node, symbols, dtype, &constant, err));
-        graph_replace_value(graph, value_of(node, 0), value_constant(constant));
+        TRY(replacements_add(&replaced, node, 0, value_constant(constant), err));
         keep[n] = node->output_count > 1;
     }
+    replacements_return(&replaced);
     graph_keep(graph, keep, NULL);
     return OK;
 }

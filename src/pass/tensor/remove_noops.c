@@ -81,16 +81,20 @@ static bool is_input(const Node *node, size_t *ret_input) {
 
 Status pass_remove_noops(Graph *graph, const PassInputs *inputs, Error *err) {
     bool *keep;
+    Replacements replaced;
     TRY(rewrite_marks(graph, inputs->scratch, &keep, err));
+    TRY(replacements_make(graph, inputs->scratch, &replaced, err));
     for (size_t n = 0; n < graph->node_count; n++) {
         const Node *node = graph->nodes[n];
         size_t input;
+        replacements_take(&replaced, n);
         bool mask_read = node->op == TENSOR_DROPOUT && node->output_count > 1 && graph_uses(graph, node, 1);
         if (!op_is_tensor(node->op) || mask_read || !is_input(node, &input))
             continue;
-        graph_replace_value(graph, value_of(node, 0), node->inputs[input]);
+        TRY(replacements_add(&replaced, node, 0, node->inputs[input], err));
         keep[n] = false;
     }
+    replacements_return(&replaced);
     graph_keep(graph, keep, NULL);
     return OK;
 }
