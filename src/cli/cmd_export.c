@@ -13,8 +13,8 @@
 #include "pass/pass.h"
 
 typedef struct Settings {
-    const char *output, *format, *parts, *external_data, *int8, *optimize, *target;
-    int64_t opset;
+    const char *output, *format, *parts, *external_data, *int8, *optimize, *target, *dynamic_axes;
+    int64_t opset, batch_size, source_tokens, target_tokens;
 } Settings;
 
 enum { OPSET_LAST = 22 };
@@ -28,6 +28,16 @@ static const Option options[] = {
      offsetof(Settings, opset), .low = ONNX_WRITE_FIRST, .high = OPSET_LAST},
     {"parts", 0, "A,B", "some of encoder, decoder, decoder_with_past, merged (default: all)", OPTION_TEXT,
      offsetof(Settings, parts)},
+    {"dynamic-axes", 0, "A,B",
+     "what a run may choose: some of batch, source and target (lengths), or none (default: all); the others are fixed, "
+     "in all parts but merged",
+     OPTION_TEXT, offsetof(Settings, dynamic_axes)},
+    {"batch-size", 0, "N", "a fixed batch (default: 1)", OPTION_INT, offsetof(Settings, batch_size), .low = 1,
+     .high = 1 << 20},
+    {"source-tokens", 0, "N", "a fixed length of sources (default: the most the model takes)", OPTION_INT,
+     offsetof(Settings, source_tokens), .low = 1, .high = 1 << 20},
+    {"target-tokens", 0, "N", "a fixed number of decoder tokens in a run (default: 1)", OPTION_INT,
+     offsetof(Settings, target_tokens), .low = 1, .high = 1 << 20},
     {"external-data", 0, "WHEN",
      "whether tensors lie in one file that all parts share, " DATA_FILE ": always, never, auto (the default: with "
      "several parts, or one of more than 1G), or SIZE: with a part of more than that",
@@ -52,6 +62,7 @@ typedef struct Export {
     const Model *model;
     char *staging;
     bool wanted[EXPORT_PART_COUNT];
+    ExportSizes sizes;
     OnnxPart files[EXPORT_PART_COUNT]; // of those that are wanted, in order
     ExportPart part_of[EXPORT_PART_COUNT];
     size_t nodes[EXPORT_PART_COUNT]; // of each file, with those of bodies
@@ -78,6 +89,39 @@ static Status parts_choose(Export *e, Error *err) {
         if (e->wanted[part])
             return OK;
     return FAIL(err, ERR_USAGE, "--parts is empty");
+}
+
+// The sizes of axes that --dynamic-axes does not leave open.
+static Status sizes_choose(const Export *e, ExportSizes *ret, Error *err) {
+    const Settings *s = e->settings;
+    const ModelInfo *info = model_info(e->model);
+    static const char *const names[] = {"batch", "source", "target"};
+    const int64_t asked[] = {s->batch_size, s->source_tokens, s->target_tokens};
+    int64_t sizes[] = {s->batch_size ? s->batch_size : 1,
+                       s->source_tokens ? s->source_tokens : (int64_t)info->most_positions,
+                       s->target_tokens ? s->target_tokens : 1};
+    const char *list = !s->dynamic_axes                  ? "batch,source,target"
+                       : strcmp(s->dynamic_axes, "none") ? s->dynamic_axes
+                                                         : "";
+    for (const char *at = list; *at;) {
+        size_t bytes = strcspn(at, ","), axis = 0;
+        while (axis < 3 && (strlen(names[axis]) != bytes || memcmp(at, names[axis], bytes) != 0))
+            axis++;
+        if (axis == 3)
+            return FAIL(err, ERR_USAGE, "--dynamic-axes is '%s', expected some of batch, source, target, or none",
+                        list);
+        if (asked[axis])
+            return FAIL(err, ERR_USAGE, "--dynamic-axes leaves '%s' open, and a size of it is given", names[axis]);
+        sizes[axis] = 0;
+        at += bytes + (at[bytes] == ',');
+    }
+    if (sizes[1] > (int64_t)info->most_positions || sizes[2] > (int64_t)info->most_positions)
+        return FAIL(err, ERR_USAGE, "the model takes %zu tokens at most, --source-tokens or --target-tokens is more",
+                    info->most_positions);
+    *ret = (ExportSizes){sizes[0], sizes[1], sizes[2]};
+    if ((sizes[0] || sizes[1] || sizes[2]) && s->parts && e->wanted[EXPORT_MERGED])
+        return FAIL(err, ERR_USAGE, "the merged part has open axes only: leave it out of --parts, or --dynamic-axes");
+    return OK;
 }
 
 static size_t nodes_count(const Graph *graph) {
@@ -111,7 +155,8 @@ static Status part_make(const Export *e, ExportPart part, LevelWish wish, OnnxPa
                            .head = session->head,
                            .opset = settings->opset ? settings->opset : ONNX_WRITE_FIRST,
                            .only_onnx = wish.only_onnx,
-                           .dequantize = settings->int8 && strcmp(settings->int8, "dequantize") == 0};
+                           .dequantize = settings->int8 && strcmp(settings->int8, "dequantize") == 0,
+                           .sizes = e->sizes};
     const char **names, *passes[LEVEL_MOST_PASSES];
     TRY(export_part(e->run->arena, &source, part, ret_graph, &names, err));
     TRY(passes_run(*ret_graph, passes, level_passes(wish, passes),
@@ -218,6 +263,7 @@ static Status run(CommandRun *run, Error *err) {
                     run->arguments[0]);
     TRY(folder_stage_check(run->arena, output, false, err));
     TRY(model_open(run->arena, run->arguments[0], false, &e.model, err));
+    TRY(sizes_choose(&e, &e.sizes, err));
     TRY(folder_stage(run->arena, output, false, &e.staging, err));
     Status status = folder_fill(&e, &write, err);
     if (status == OK)

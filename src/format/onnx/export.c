@@ -358,7 +358,11 @@ Status export_part(Arena *arena, const ExportSource *source, ExportPart part, Gr
                    const char ***ret_output_names, Error *err) {
     Job job = {.arena = arena, .source = source};
     TRY(heads_read(&job, err));
-    Exporter x = {.opset = source->opset, .only_onnx = source->only_onnx, .dequantize = source->dequantize, .err = err};
+    Exporter x = {.opset = source->opset,
+                  .only_onnx = source->only_onnx,
+                  .dequantize = source->dequantize,
+                  .sizes = part == EXPORT_MERGED ? (ExportSizes){0} : source->sizes,
+                  .err = err};
     TRY_NEW(x.graph = graph_make(arena, export_part_names[part], err));
     Outputs out = {0};
     if (part == EXPORT_ENCODER)

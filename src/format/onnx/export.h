@@ -28,12 +28,18 @@ typedef enum ExportPart {
 extern const char *const export_part_names[EXPORT_PART_COUNT]; // "encoder", ...
 extern const char *const export_part_files[EXPORT_PART_COUNT]; // "encoder_model.onnx", ...
 
+// Sizes that a part's inputs have for good; 0: any, chosen at each run. A past may always be of any length.
+typedef struct ExportSizes {
+    int64_t batch, source, target;
+} ExportSizes;
+
 // A model's graphs as its family built them, before any pass.
 typedef struct ExportSource {
     const Graph *encode, *decode, *head;
-    int64_t opset;   // operators of later ones are written out
-    bool only_onnx;  // without those of com.microsoft
-    bool dequantize; // int8 rows are made real, not multiplied as integers
+    int64_t opset;     // operators of later ones are written out
+    bool only_onnx;    // without those of com.microsoft
+    bool dequantize;   // int8 rows are made real, not multiplied as integers
+    ExportSizes sizes; // not of the merged part: what its branch with a past gives for the encoder is of batch 0
 } ExportSource;
 
 // Builds one part in `arena`; weights stay where they lie, each one constant. F16 and BF16 are cast where they are

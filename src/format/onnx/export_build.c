@@ -79,6 +79,15 @@ Value export_input(Exporter *x, const char *name, DType dtype, int rank, const D
 
 Dim export_dim(Exporter *x, const char *name) {
     Dim dim = {true, DIM_UNKNOWN};
+    const struct {
+        const char *name;
+        int64_t size;
+    } fixed[] = {{"batch_size", x->sizes.batch},
+                 {"encoder_sequence_length", x->sizes.source},
+                 {"decoder_sequence_length", x->sizes.target}};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (fixed[i].size && strcmp(fixed[i].name, name) == 0)
+            return (Dim){false, fixed[i].size};
     if (x->status == OK)
         x->status = graph_add_dim(x->graph, name, &dim, x->err);
     return dim;

@@ -17,6 +17,7 @@ typedef struct Exporter {
     size_t captured, captured_room;
     int64_t opset;
     bool only_onnx, dequantize;
+    ExportSizes sizes;
     Value source_mask, causal_mask;    // added to scores
     LayerKeys *past, *cross, *present; // [decoder layers]; past NULL: none
     bool head;                         // linears are the head: its weight may be a table too, and is not turned
@@ -37,7 +38,7 @@ Value export_binary(Exporter *x, OpCode op, const char *name, Value a, Value b);
 Value export_cast(Exporter *x, const char *name, Value a, DType to);
 Value export_transpose(Exporter *x, const char *name, Value a, const int64_t perm[4]);
 Value export_input(Exporter *x, const char *name, DType dtype, int rank, const Dim *dims);
-Dim export_dim(Exporter *x, const char *name);
+Dim export_dim(Exporter *x, const char *name); // a variable, or the size that its name has for good
 Value export_ints(Exporter *x, const int64_t *values, size_t count); // [count]
 Value export_int(Exporter *x, int64_t value);
 Value export_byte(Exporter *x, DType dtype, uint8_t value);

@@ -29,6 +29,14 @@ for how in integer dequantize; do
     echo "$ids" | "$HONE" generate "$how" --max-new-tokens 6 | cmp - rows.ids
 done
 "$HONE" export rows -o passed --optimize 2 > /dev/null && echo "$ids" | "$HONE" generate passed --max-new-tokens 6 | cmp - rows.ids
+# Sizes that stay.
+"$HONE" export "$micro" -o fixed --dynamic-axes target --batch-size 2 --source-tokens 4 --quiet > /dev/null
+for part in encoder_model decoder_model decoder_with_past_model decoder_model_merged; do "$HONE" show fixed/$part.onnx | grep ' = input' | head -3; done
+"$HONE" export "$micro" -o one --dynamic-axes none --parts encoder --quiet > /dev/null && "$HONE" show one/encoder_model.onnx | grep ' = input'
+try "$micro" -o new --dynamic-axes batch,heads
+try "$micro" -o new --dynamic-axes batch --batch-size 2
+try "$micro" -o new --dynamic-axes none --parts encoder,merged
+try "$micro" -o new --dynamic-axes none --source-tokens 1000
 try rows -o new --int8 both
 try out/encoder_model.onnx -o new
 try nothing -o new
