@@ -14,15 +14,15 @@ static bool failed(GraphBuilder *b, Status status) {
 }
 
 const char *builder_text(GraphBuilder *b, const char *format, ...) {
-    char text[512];
+    if (b->status != OK)
+        return "";
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    const char *text = arena_format_list(b->graph->arena, b->err, format, args);
     va_end(args);
-    char *copy = b->status == OK ? arena_copy_text(b->graph->arena, text, strlen(text), b->err) : NULL;
-    if (!copy && b->status == OK)
+    if (!text)
         b->status = b->err->status;
-    return copy ? copy : "";
+    return text ? text : "";
 }
 
 // A tensor, or its codes in 4 bits, or the tensor that lies column by column.

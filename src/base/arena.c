@@ -154,18 +154,24 @@ char *arena_copy_text(Arena *arena, const char *text, size_t bytes, Error *err) 
     return copy;
 }
 
-char *arena_format(Arena *arena, Error *err, const char *format, ...) {
-    va_list args, again;
-    va_start(args, format);
+char *arena_format_list(Arena *arena, Error *err, const char *format, va_list args) {
+    va_list again;
     va_copy(again, args);
     int length = vsnprintf(NULL, 0, format, args);
-    va_end(args);
     if (length < 0) // more than INT_MAX bytes
         IGNORE_STATUS(FAIL(err, ERR_LIMIT, "a text of more than 2 GiB"));
     char *text = length < 0 ? NULL : arena_alloc(arena, (size_t)length + 1, 1, err);
     if (text)
         vsnprintf(text, (size_t)length + 1, format, again);
     va_end(again);
+    return text;
+}
+
+char *arena_format(Arena *arena, Error *err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *text = arena_format_list(arena, err, format, args);
+    va_end(args);
     return text;
 }
 

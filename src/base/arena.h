@@ -16,6 +16,7 @@
 //   +---------------+   +----------------------+
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -52,6 +53,8 @@ char *arena_copy_text(Arena *arena, const char *text, size_t bytes, Error *err);
 
 // A formatted, NUL-terminated string.
 char *arena_format(Arena *arena, Error *err, const char *format, ...) __attribute__((format(printf, 3, 4)));
+char *arena_format_list(Arena *arena, Error *err, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 // Calls `destroy(object)` when the arena is emptied. If registering fails, destroys the object at once.
 MUST_CHECK Status arena_on_free(Arena *arena, void (*destroy)(void *object), void *object, Error *err);

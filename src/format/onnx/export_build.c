@@ -13,15 +13,15 @@ void export_fail(Exporter *x, Status status) {
 }
 
 const char *export_text(Exporter *x, const char *format, ...) {
-    char text[600];
+    if (x->status != OK)
+        return "";
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    const char *text = arena_format_list(x->graph->arena, x->err, format, args);
     va_end(args);
-    char *copy = x->status == OK ? arena_copy_text(x->graph->arena, text, strlen(text), x->err) : NULL;
-    if (!copy && x->status == OK)
+    if (!text)
         x->status = x->err->status;
-    return copy ? copy : "";
+    return text ? text : "";
 }
 
 Value export_node_in(Exporter *x, Graph *graph, OpCode op, const char *name, const Value *inputs, size_t input_count,
