@@ -23,6 +23,14 @@ typedef struct SizeKeys {
     const char *layers; // a copy of encoder_layers that it may hold
 } SizeKeys;
 
+// Tables that tie_word_embeddings makes one, by the names that they have apart, one that lies in rows first, and the
+// name of the one.
+typedef struct TiedTables {
+    const char *const *apart;
+    size_t count;
+    const char *one;
+} TiedTables;
+
 typedef struct ArchInput {
     const json_t *config;
     const char *config_name; // for messages: "file 'x/config.json'"
@@ -42,6 +50,7 @@ typedef struct ArchModel {
     size_t encoder_layers, decoder_layers, encoder_heads, decoder_heads, encoder_ffn, decoder_ffn; // by config.json
     LayerShapes shapes;
     const SizeKeys *keys;
+    const TiedTables *tied;
 } ArchModel;
 
 typedef struct Arch {

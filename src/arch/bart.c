@@ -275,7 +275,10 @@ static Status build(Arena *arena, const ArchInput *input, ArchModel *ret_model, 
                     Error *err) {
     static const SizeKeys keys = {"encoder_layers", "decoder_layers", "encoder_ffn_dim", "decoder_ffn_dim",
                                   "num_hidden_layers"};
-    ArchModel model = {.family = family, .keys = &keys};
+    static const char *const apart[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
+                                        "lm_head.weight"};
+    static const TiedTables tied = {apart, sizeof apart / sizeof *apart, "model.shared.weight"};
+    ArchModel model = {.family = family, .keys = &keys, .tied = &tied};
     Bart bart = {.model = &model, .pre_norm = pre_norm};
     TRY(settings_read(input, &bart, err));
     TRY(shapes_read(arena, input, &model, err));

@@ -44,8 +44,7 @@ static const Option options[] = {
      OPTION_TEXT, offsetof(Settings, external_data)},
     {"int8", 0, "HOW",
      "products of int8 rows: integer, by ONNX's own integer operators, activations quantized as the model's are or "
-     "each "
-     "as a whole (the default); dequantize, weights made real when the file is run",
+     "each as a whole (the default); dequantize, weights made real when the file is run",
      OPTION_TEXT, offsetof(Settings, int8), .choices = "integer|dequantize"},
     {"target", 0, "NAME",
      "ort: com.microsoft's operators for weights of 4 bits, and what --optimize makes (the default); onnx: ONNX's own "
@@ -136,9 +135,8 @@ static size_t nodes_count(const Graph *graph) {
     return count;
 }
 
-// How large what passes compute may be. An int8 head is the word table, turned (export.h): computed, it would be there
-// twice.
-static size_t most_folded_bytes(const Graph *head) {
+// PassInputs'. An int8 head is the word table, turned (export.h): computed, it would be there twice.
+static size_t most_constant_bytes(const Graph *head) {
     for (size_t c = 0; c < head->constant_count; c++)
         if (head->constants[c]->scheme == SCHEME_INT8_ROW)
             return 1 << 16;
@@ -160,7 +158,7 @@ static Status part_make(const Export *e, ExportPart part, LevelWish wish, OnnxPa
     const char **names, *passes[LEVEL_MOST_PASSES];
     TRY(export_part(e->run->arena, &source, part, ret_graph, &names, err));
     TRY(passes_run(*ret_graph, passes, level_passes(wish, passes),
-                   &(PassInputs){.most_folded_bytes = most_folded_bytes(session->head)}, NULL, NULL, err));
+                   &(PassInputs){.most_constant_bytes = most_constant_bytes(session->head)}, NULL, NULL, err));
     *ret_file = (OnnxPart){.graph = *ret_graph, .output_names = names};
     TRY_NEW(ret_file->path = path_join(e->run->arena, e->staging, export_part_files[part], err));
     return OK;

@@ -67,19 +67,16 @@ static Status first_step_choose(Graph *graph, Error *err) {
     return OK;
 }
 
-// What is folded here are shapes; weights stay as they lie.
-enum { MOST_FOLDED_BYTES = 1 << 16 };
+// Passes follow shapes; weights stay as they lie and are looked at once it is known which they are.
+enum { MOST_CONSTANT_BYTES = 1 << 16 };
 
 static Status side_make(Arena *arena, const OnnxModel *model, Side *side, Error *err) {
-    const char *names[LEVEL_MOST_PASSES], *wanted[LEVEL_MOST_PASSES];
-    size_t count = level_passes((LevelWish){.level = 2, .only_onnx = true}, names), used = 0;
-    for (size_t i = 0; i < count; i++) // equal weights cost a read of them all, and weights are looked at later
-        if (strcmp(names[i], "merge_constants") != 0)
-            wanted[used++] = names[i];
+    const char *names[LEVEL_MOST_PASSES];
+    size_t count = level_passes((LevelWish){.level = 2, .only_onnx = true}, names);
     side->model = model;
     TRY_NEW(side->name = model->files[0] ? arena_format(arena, err, "file '%s'", model->files[0]) : "the model");
     TRY(first_step_choose(model->graph, err));
-    return passes_run(model->graph, wanted, used, &(PassInputs){.most_folded_bytes = MOST_FOLDED_BYTES}, NULL, NULL,
+    return passes_run(model->graph, names, count, &(PassInputs){.most_constant_bytes = MOST_CONSTANT_BYTES}, NULL, NULL,
                       err);
 }
 
@@ -132,13 +129,9 @@ static Status sides_match(Match *match, const ArchModel *wanted, const Side *enc
     return onnx_probe(match, encoder->model->graph, &probe, err);
 }
 
-static const char *const tables[] = {"model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight",
-                                     "lm_head.weight"};
-enum { TABLES = sizeof tables / sizeof *tables };
-
-static bool is_table(const char *name) {
-    for (size_t i = 0; i < TABLES; i++)
-        if (strcmp(tables[i], name) == 0)
+static bool is_tied(const TiedTables *tables, const char *name) {
+    for (size_t i = 0; i < tables->count; i++)
+        if (strcmp(tables->apart[i], name) == 0)
             return true;
     return false;
 }
@@ -164,11 +157,10 @@ static bool lie_together(const OnnxImport *import, const StoredWeight *a, const 
            a->values->dtype == b->values->dtype && a->turned == b->turned;
 }
 
-// Whether the three tables of words are one.
-static bool tables_are_one(const Match *match, const OnnxImport *import) {
-    const MatchedWeight *first = matched_weight(match, tables[0]);
-    for (size_t i = 1; first && i < TABLES; i++) {
-        const MatchedWeight *other = matched_weight(match, tables[i]);
+static bool tables_are_one(const Match *match, const OnnxImport *import, const TiedTables *tables) {
+    const MatchedWeight *first = matched_weight(match, tables->apart[0]);
+    for (size_t i = 1; first && i < tables->count; i++) {
+        const MatchedWeight *other = matched_weight(match, tables->apart[i]);
         if (!other || (!lie_together(import, &first->stored, &other->stored) &&
                        !stored_equal(&first->stored, &other->stored, first->rows, first->columns)))
             return false;
@@ -176,21 +168,31 @@ static bool tables_are_one(const Match *match, const OnnxImport *import) {
     return first;
 }
 
-static Status tensors_make(Arena *arena, const Match *match, bool tied, bool upright, OnnxImport *ret, Error *err) {
+// `tied`: the tables that are one; NULL: none are.
+static Status tensors_make(Arena *arena, const Match *match, const TiedTables *tied, bool upright, OnnxImport *ret,
+                           Error *err) {
     FoundTensors found = {.arena = arena, .upright = upright};
     bool quantized = false;
     for (size_t i = 0; i < match->weight_count; i++) {
         const MatchedWeight *w = &match->weights[i];
-        if (!tied || !is_table(w->name))
+        if (!tied || !is_tied(tied, w->name))
             TRY(found_add(&found, w->name, w->rows, w->columns, &w->stored, err));
         quantized |= w->stored.values->dtype == DTYPE_I8 || w->stored.values->dtype == DTYPE_U8;
     }
-    const MatchedWeight *table = matched_weight(match, tables[0]);
-    if (tied)
-        TRY(found_add(&found, "model.shared.weight", table->rows, table->columns, &table->stored, err));
+    if (tied) {
+        const MatchedWeight *table = matched_weight(match, tied->apart[0]);
+        TRY(found_add(&found, tied->one, table->rows, table->columns, &table->stored, err));
+    }
     ret->tensors = (Bundle){found.tensors, found.count};
     ret->form = quantized ? "ONNX int8" : "ONNX";
     return bundle_seal(&ret->tensors, err);
+}
+
+static bool file_is_listed(const OnnxImport *import, const char *file) {
+    for (size_t i = 0; file && i < import->file_count; i++)
+        if (import->files[i] && strcmp(import->files[i], file) == 0)
+            return true;
+    return false;
 }
 
 static Status files_list(Arena *arena, const Side *sides, size_t count, OnnxImport *ret, Error *err) {
@@ -206,10 +208,7 @@ static Status files_list(Arena *arena, const Side *sides, size_t count, OnnxImpo
             const char *file = sides[i].model->files[f];
             ret->map_files[ret->map_count] = file;
             ret->maps[ret->map_count++] = sides[i].model->contents[f];
-            bool known = false;
-            for (size_t k = 0; k < ret->file_count; k++)
-                known |= file && ret->files[k] && strcmp(ret->files[k], file) == 0;
-            if (known)
+            if (file_is_listed(ret, file))
                 continue;
             ret->files[ret->file_count] = file;
             ret->contents[ret->file_count++] = sides[i].model->contents[f];
@@ -271,8 +270,8 @@ Status onnx_import_models(Arena *arena, const OnnxModel *encoder, const OnnxMode
     TRY(match_make(arena, &wanted, &match, err));
     TRY(sides_match(&match, &wanted, &sides[0], &sides[count - 1], (int32_t)padding, err));
     TRY(files_list(arena, sides, count, &import, err));
-    tied = tied && tables_are_one(&match, &import);
-    TRY(tensors_make(arena, &match, tied, upright, &import, err));
+    tied = tied && tables_are_one(&match, &import, wanted.tied);
+    TRY(tensors_make(arena, &match, tied ? wanted.tied : NULL, upright, &import, err));
     if (tied) // config.json says so, or says nothing
         json_object_del(import.config, "tie_word_embeddings");
     *ret_import = import;

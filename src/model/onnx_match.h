@@ -56,8 +56,8 @@ typedef struct Match {
     size_t cross_count;
 } Match;
 
-// Matches `graph`'s first result (its only one) with `found`; a head's states and what an encoder stores of its states
-// for the decoder are told in ret_states (may be NULL). ERR_UNSUPPORTED telling where the two part.
+// Matches `graph`'s first result (its only one) with `found`. ret_states (may be NULL) is what a head's input, the
+// states, is. ERR_UNSUPPORTED telling where the two part.
 MUST_CHECK Status match_family(Match *match, const Graph *graph, Value found, Value *ret_states, Error *err);
 
 // What was found for a weight of the family; NULL: nothing.

@@ -7,10 +7,6 @@
 #include "arch/weights.h"
 #include "pass/tensor/match.h"
 
-static bool holds_reals(DType dtype) {
-    return dtype_is_real(dtype);
-}
-
 static bool holds_integers(DType dtype) {
     return dtype == DTYPE_I8 || dtype == DTYPE_U8;
 }
@@ -35,7 +31,7 @@ static bool dequantized(const Node *node, bool turned, StoredWeight *ret) {
 // Reals that become reals of at least as many bits.
 static bool widens(const Node *cast) {
     DType from = value_type(cast->inputs[0]).dtype, to = cast->types[0].dtype;
-    return holds_reals(from) && holds_reals(to) && dtype_bits(to) > dtype_bits(from);
+    return dtype_is_real(from) && dtype_is_real(to) && dtype_bits(to) > dtype_bits(from);
 }
 
 static const int64_t swap[] = {1, 0};
@@ -66,7 +62,7 @@ bool stored_weight(Value value, bool turned, StoredWeight *ret) {
         value = node->inputs[0];
     }
     if (!constant_is_plain(value.constant) || (holds_integers(value.constant->dtype) && !found.scales) ||
-        (!holds_integers(value.constant->dtype) && (found.scales || !holds_reals(value.constant->dtype))))
+        (!holds_integers(value.constant->dtype) && (found.scales || !dtype_is_real(value.constant->dtype))))
         return false;
     found.values = value.constant;
     found.turned = turned;
@@ -116,7 +112,7 @@ Status stored_check(const StoredWeight *weight, const char *name, size_t rows, s
         return FAIL(err, ERR_FORMAT, "weight '%s' is %s%s and stands where '%s' %s belongs%s", values->name,
                     shape_text(&values->shape, texts[0]), weight->turned ? ", turned," : "", name,
                     shape_text(&wanted, texts[1]), weight->scales ? ", with scales for it" : "");
-    if (!holds_integers(values->dtype) && !holds_reals(values->dtype))
+    if (!holds_integers(values->dtype) && !dtype_is_real(values->dtype))
         return FAIL(err, ERR_UNSUPPORTED, "weight '%s' is %s; weights may be real numbers or 8-bit integers",
                     values->name, dtype_name(values->dtype));
     return OK;
@@ -244,9 +240,9 @@ Status found_add(FoundTensors *found, const char *name, size_t rows, size_t colu
     int shift;
     if (weight->input_scale > 0)
         TRY(input_add(found, name, columns, weight, err));
-    if (!columns && holds_reals(values->dtype) && !weight->scales && weight->factor == 1)
+    if (!columns && dtype_is_real(values->dtype) && !weight->scales && weight->factor == 1)
         return tensor_add(found, name, "", values->dtype, (Shape){1, {(int64_t)rows}}, values->data, err);
-    if (columns && holds_reals(values->dtype) && !weight->scales && weight->factor == 1)
+    if (columns && dtype_is_real(values->dtype) && !weight->scales && weight->factor == 1)
         return matrix_add(found, name, rows, columns, weight->turned, values->dtype, values->data, err);
     if (columns && holds_integers(values->dtype) && symmetric_shift(weight, rows, &shift))
         return rows_add(found, name, rows, columns, weight, shift, err);

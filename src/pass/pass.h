@@ -19,9 +19,11 @@ typedef struct QuantizeRule {
 typedef struct PassInputs {
     const QuantizeRule *rules; // quantize_weights
     size_t rule_count;
-    size_t most_folded_bytes; // fold_tensors leaves larger results uncomputed; 0: folds them
-    bool verify;              // op_verify after each pass in release builds too (debug builds always do)
-    Arena *scratch;           // set by the runner, emptied after each pass
+    // Larger constants are weights that stay as they lie: fold_tensors computes none, merge_constants compares none.
+    // 0: any may be.
+    size_t most_constant_bytes;
+    bool verify;    // op_verify after each pass in release builds too (debug builds always do)
+    Arena *scratch; // set by the runner, emptied after each pass
 } PassInputs;
 
 typedef Status PassRun(Graph *graph, const PassInputs *inputs, Error *err);

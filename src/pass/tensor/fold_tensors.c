@@ -118,8 +118,8 @@ Status pass_fold_tensors(Graph *graph, const PassInputs *inputs, Error *err) {
         if (!is_known(node, &bytes))
             continue;
         Folding folding = {graph, &replaced, bytes > FOLD_FREE_BYTES ? bytes : FOLD_FREE_BYTES};
-        if (inputs->most_folded_bytes && folding.limit_bytes > inputs->most_folded_bytes)
-            folding.limit_bytes = inputs->most_folded_bytes;
+        if (inputs->most_constant_bytes && folding.limit_bytes > inputs->most_constant_bytes)
+            folding.limit_bytes = inputs->most_constant_bytes;
         TRY(node_fold(&folding, node, inputs->scratch, &folded, err));
         keep[n] = !folded;
     }

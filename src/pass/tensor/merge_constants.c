@@ -25,8 +25,9 @@ Status pass_merge_constants(Graph *graph, const PassInputs *inputs, Error *err) 
     TRY_NEW(serves = arena_array(inputs->scratch, graph->constant_count, sizeof *serves, err));
     for (size_t c = 0; c < graph->constant_count; c++) {
         const Constant *constant = graph->constants[c];
-        size_t bytes;
-        if (!constant_is_plain(constant) || !shape_bytes(&constant->shape, constant->dtype, &bytes))
+        size_t bytes, most = inputs->most_constant_bytes;
+        if (!constant_is_plain(constant) || !shape_bytes(&constant->shape, constant->dtype, &bytes) ||
+            (most && bytes > most))
             continue;
         size_t at = (size_t)XXH3_64bits(constant->data, bytes) & (room - 1);
         while (slots[at] && !constants_same(slots[at], constant, bytes))
