@@ -143,3 +143,23 @@ ValueType filled_type(ValueType a, Dim n) {
     a.dims[a.rank - 1] = n;
     return a;
 }
+
+Status filled_codes_infer(const Node *node, ValueType *ret_types, Error *err) {
+    (void)err;
+    int64_t n = node_int(node, "N", 0);
+    ret_types[0] = filled_type(infer_type(node, 0), n > 0 ? dim_of(n) : dim_unknown());
+    return OK;
+}
+
+Status filled_codes(Evaluation *run, size_t a, size_t bias, FilledProduct *product, Error *err) {
+    WideOutput y;
+    TRY(wide_input(run, a, &product->x, err));
+    TRY(filled_rows(run, a, product->k, &product->rows, err));
+    TRY(wide_vector(run, bias, product->n, &product->bias, err));
+    Shape shape = filled_shape(run, a, product->n);
+    TRY(wide_output(run, 0, run->inputs[a].dtype, &shape, &y, err));
+    product->y = y.values;
+    TRY(filled_run(run, product, err));
+    wide_done(&y);
+    return OK;
+}

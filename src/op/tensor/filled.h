@@ -39,6 +39,11 @@ MUST_CHECK Status filled_rows(const Evaluation *run, size_t a, size_t k, size_t 
 Shape filled_shape(const Evaluation *run, size_t a, size_t n);
 ValueType filled_type(ValueType a, Dim n);
 
+// Operators over codes of a matrix [N, K] whose sizes are attributes: the output's type, and, once `product` has fill,
+// context, n and k, the whole product of input `a` with bias `bias` (which may be absent).
+Status filled_codes_infer(const Node *node, ValueType *ret_types, Error *err);
+MUST_CHECK Status filled_codes(Evaluation *run, size_t a, size_t bias, FilledProduct *product, Error *err);
+
 // y = (x (B - zero points)) * factor * scale + bias for 8-bit B [k, n]: inputs by their index. Zero points and scales
 // are one or n; zero points and bias may be absent.
 typedef struct BytesProduct {

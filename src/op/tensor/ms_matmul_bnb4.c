@@ -7,7 +7,7 @@
 #include "op/tensor/wide.h"
 #include "tensor/quantize4.h"
 
-enum { A, CODES, ABSMAX };
+enum { A, CODES, ABSMAX, NO_BIAS };
 
 static const float fp4_map[CODEBOOK] = {
     0,     0.0052083333f,  0.6666667f,  1,  0.3333333f,  0.5f,  0.16666667f,  0.25f,
@@ -65,30 +65,11 @@ static Status codes_read(Evaluation *run, Codes *ret, Error *err) {
     return wide_input(run, ABSMAX, &ret->absmax, err);
 }
 
-static Status infer(const Node *node, ValueType *ret_types, Error *err) {
-    (void)err;
-    int64_t n = node_int(node, "N", 0);
-    ret_types[0] = filled_type(infer_type(node, A), n > 0 ? dim_of(n) : dim_unknown());
-    return OK;
-}
-
 static Status evaluate(Evaluation *run, Error *err) {
     Codes codes;
-    WideOutput y;
-    FilledProduct product = {.fill = fill, .context = &codes};
-    TRY(wide_input(run, A, &product.x, err));
-    if (!product.x)
-        return FAIL(err, ERR_FORMAT, "%s: input 0 is missing", evaluate_name(run));
     TRY(codes_read(run, &codes, err));
-    TRY(filled_rows(run, A, codes.k, &product.rows, err));
-    Shape shape = filled_shape(run, A, codes.n);
-    TRY(wide_output(run, 0, run->inputs[A].dtype, &shape, &y, err));
-    product.n = codes.n;
-    product.k = codes.k;
-    product.y = y.values;
-    TRY(filled_run(run, &product, err));
-    wide_done(&y);
-    return OK;
+    FilledProduct product = {.fill = fill, .context = &codes, .n = codes.n, .k = codes.k};
+    return filled_codes(run, A, NO_BIAS, &product, err);
 }
 
-const OpDef op_tensor_ms_matmul_bnb4 = {.infer = infer, .evaluate = evaluate};
+const OpDef op_tensor_ms_matmul_bnb4 = {.infer = filled_codes_infer, .evaluate = evaluate};

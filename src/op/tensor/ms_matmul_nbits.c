@@ -116,31 +116,11 @@ static Status codes_read(Evaluation *run, Codes *ret, Error *err) {
     return wide_input(run, ZEROS, &ret->zeros, err);
 }
 
-static Status infer(const Node *node, ValueType *ret_types, Error *err) {
-    (void)err;
-    int64_t n = node_int(node, "N", 0);
-    ret_types[0] = filled_type(infer_type(node, A), n > 0 ? dim_of(n) : dim_unknown());
-    return OK;
-}
-
 static Status evaluate(Evaluation *run, Error *err) {
     Codes codes;
-    WideOutput y;
-    FilledProduct product = {.fill = fill, .context = &codes};
-    TRY(wide_input(run, A, &product.x, err));
-    if (!product.x)
-        return FAIL(err, ERR_FORMAT, "%s: input 0 is missing", evaluate_name(run));
     TRY(codes_read(run, &codes, err));
-    TRY(filled_rows(run, A, codes.k, &product.rows, err));
-    TRY(wide_vector(run, BIAS, codes.n, &product.bias, err));
-    Shape shape = filled_shape(run, A, codes.n);
-    TRY(wide_output(run, 0, run->inputs[A].dtype, &shape, &y, err));
-    product.n = codes.n;
-    product.k = codes.k;
-    product.y = y.values;
-    TRY(filled_run(run, &product, err));
-    wide_done(&y);
-    return OK;
+    FilledProduct product = {.fill = fill, .context = &codes, .n = codes.n, .k = codes.k};
+    return filled_codes(run, A, BIAS, &product, err);
 }
 
-const OpDef op_tensor_ms_matmul_nbits = {.infer = infer, .evaluate = evaluate};
+const OpDef op_tensor_ms_matmul_nbits = {.infer = filled_codes_infer, .evaluate = evaluate};
