@@ -7,7 +7,6 @@ Prints one row a model and target: bytes of its f32 tensors before and of all te
 the model as it was, by ONNX Runtime and by hone. Ends with 1 where a difference is no number or passes 1e-2 of the largest output
 (at least 1), or tensors do not halve.
 """
-import argparse
 import math
 import pathlib
 import subprocess
@@ -18,7 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from onnx_fusions import feeds_of, make_files
+from onnx_fusions import arguments, feeds_of, files
 
 HALVED = 0.56  # small lists of shapes stay, and angles
 
@@ -57,23 +56,13 @@ def apart(before, after):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hone", default="build/hone")
-    parser.add_argument("--folder", type=pathlib.Path)
-    parser.add_argument("--only", default="")
+    parser = arguments()
     parser.add_argument("files", nargs="*", type=pathlib.Path)
     args = parser.parse_args()
-    folder = args.folder or pathlib.Path(tempfile.mkdtemp())
-    if not args.files and (not folder.is_dir() or not any(folder.glob("*.onnx"))):
-        folder.mkdir(parents=True, exist_ok=True)
-        make_files(folder)
     print("| model | target | bytes: before, after | difference: ONNX Runtime, hone |")
     print("|---|---|---|---|")
     bad = 0
-    for path in args.files or sorted(folder.glob("*.onnx")) + sorted(folder.glob("*-optimum/*.onnx")):
-        name = str(path if args.files else path.relative_to(folder))
-        if args.only not in name:
-            continue
+    for path, name in [(path, str(path)) for path in args.files] or [(path, name) for path, name, _ in files(args)]:
         before = session_of(path)
         feeds, names = feeds_of(before, name), [o.name for o in before.get_outputs()]
         was = before.run(names, feeds)

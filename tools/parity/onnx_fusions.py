@@ -187,24 +187,33 @@ def ort_counts(path, kind):
         return counts(file.name)
 
 
-def main():
+def arguments():
+    """What the scripts over these models take."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--hone", default="build/hone")
     parser.add_argument("--folder", type=pathlib.Path)
     parser.add_argument("--only", default="")
-    args = parser.parse_args()
+    return parser
+
+
+def files(args):
+    """(path, name, kind) of each model, exported where the folder has none yet."""
     folder = args.folder or pathlib.Path(tempfile.mkdtemp())
     if not folder.is_dir() or not any(folder.glob("*.onnx")):
         folder.mkdir(parents=True, exist_ok=True)
         make_files(folder)
+    for path in sorted(folder.glob("*.onnx")) + sorted(folder.glob("*-optimum/*.onnx")):
+        name = str(path.relative_to(folder))
+        if args.only in name:
+            yield path, name, next(k for k in ("bert", "gpt2", "t5", "bart") if name.startswith(k))
+
+
+def main():
+    args = arguments().parse_args()
     print("| model | nodes: before, ORT, hone | " + " | ".join(f"{k}: ORT, hone" for k in KINDS) + " | difference |")
     print("|---|---|" + "---|" * (len(KINDS) + 1))
     bad = 0
-    for path in sorted(folder.glob("*.onnx")) + sorted(folder.glob("*-optimum/*.onnx")):
-        name = str(path.relative_to(folder))
-        if args.only not in name:
-            continue
-        kind = next(k for k in ("bert", "gpt2", "t5", "bart") if name.startswith(k))
+    for path, name, kind in files(args):
         with tempfile.TemporaryDirectory() as out:
             made = pathlib.Path(out) / "out.onnx"
             done = subprocess.run([args.hone, "opt", str(path), "-o", str(made), "--level", "2"], capture_output=True, text=True)

@@ -8,7 +8,6 @@ Prints one row a model and optimizer: attention, norms and gelus of both, and th
 as it was. Ends with 1 where operators of com.microsoft are left, fewer are found than in the model as it was, or a difference
 passes 1e-5.
 """
-import argparse
 import pathlib
 import subprocess
 import sys
@@ -17,7 +16,7 @@ import tempfile
 import onnx
 import onnxruntime
 
-from onnx_fusions import HEADS, WIDTH, counts, difference, make_files
+from onnx_fusions import HEADS, WIDTH, arguments, counts, difference, files
 
 KINDS = ("attention", "norm", "gelu")
 
@@ -49,23 +48,11 @@ def domains(path):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--hone", default="build/hone")
-    parser.add_argument("--folder", type=pathlib.Path)
-    parser.add_argument("--only", default="")
-    args = parser.parse_args()
-    folder = args.folder or pathlib.Path(tempfile.mkdtemp())
-    if not folder.is_dir() or not any(folder.glob("*.onnx")):
-        folder.mkdir(parents=True, exist_ok=True)
-        make_files(folder)
+    args = arguments().parse_args()
     print("| model | optimizer | " + " | ".join(f"{k}: as it was, again" for k in KINDS) + " | difference |")
     print("|---|---|" + "---|" * (len(KINDS) + 1))
     bad = 0
-    for path in sorted(folder.glob("*.onnx")) + sorted(folder.glob("*-optimum/*.onnx")):
-        name = str(path.relative_to(folder))
-        kind = next(k for k in ("bert", "gpt2", "t5", "bart") if name.startswith(k))
-        if args.only not in name:
-            continue
+    for path, name, kind in files(args):
         with tempfile.TemporaryDirectory() as out:
             first, optimized, again = (pathlib.Path(out) / f"{n}.onnx" for n in ("first", "optimized", "again"))
             problem = plain(args.hone, path, first)
