@@ -59,6 +59,6 @@ run() {
 run max --suite base --suite tensor --suite kernel --suite text --suite graph --suite pass --suite op --suite arch \
     --suite model --suite engine --suite compress --suite stack
 run max exec/buffers exec/plan exec/screen exec/weights_digest # the others measure time
-run neoverse-n1 kernel/math kernel/ref kernel/sets stack/company
-run cortex-a53 kernel/math kernel/ref kernel/sets stack/company
+run neoverse-n1 kernel/attention kernel/math kernel/ref kernel/sets stack/company
+run cortex-a53 kernel/attention kernel/math kernel/ref kernel/sets stack/company
 awk -v status=$status -f tools/check/totals.awk build-arm/cases.xml build-arm/cases.txt

@@ -148,3 +148,23 @@ static inline void random_codes(Random *random, Style style, int8_t ret_codes[16
         ret_codes[i] = style == STYLE_PLAIN ? value : value < 0 ? -127 : 127;
     }
 }
+
+// Of the data; HONE_SEED's where that is set.
+static inline uint64_t seed(void) {
+    const char *text = getenv("HONE_SEED");
+    return text ? strtoull(text, NULL, 10) : 20240601;
+}
+
+// The sets to check, strongest last; says which this machine lacks.
+static inline size_t sets_here(CpuLevel ret_levels[CPU_LEVEL_COUNT]) {
+    size_t count = 0;
+    for (CpuLevel level = CPU_AVX2; level < CPU_LEVEL_COUNT; level++) {
+        Kernels kernels;
+        kernels_pick(level, &kernels);
+        if (kernels.level == level)
+            ret_levels[count++] = level;
+        else
+            printf("# skipped: %s (this processor or this build lacks it)\n", cpu_level_name(level));
+    }
+    return count;
+}
